@@ -1,0 +1,52 @@
+//! The vocabulary of OAuth 2.1 and OpenID Connect, and its rules.
+//!
+//! One file is one idea of the standards: a message, an identifier, a comparison that must be made
+//! exactly so. Nothing here reads a clock, a socket, a file or a database; everything can be tested
+//! by calling it. Servers, clients and guards all speak through these types.
+//!
+//! | idea | file | source |
+//! |---|---|---|
+//! | error codes and errors | [`error`] | RFC 6749 §4.1.2.1, §5.2; RFC 8628 §3.5; RFC 8707 §2; RFC 6750 §3.1 |
+//! | request parameters | [`params`] | RFC 6749 §3.1, appendix B |
+//! | scopes | [`scope`] | RFC 6749 §3.3 |
+//! | redirect URIs | [`redirect_uri`] | RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1 |
+//! | PKCE | [`pkce`] | RFC 7636 |
+//! | the authorization request and response | [`authorization`] | RFC 6749 §4.1, RFC 9207 |
+//! | the token response | [`token`] | RFC 6749 §5 |
+//! | device authorization | [`device`] | RFC 8628 |
+//! | resource indicators | [`resource`] | RFC 8707 |
+//! | the issuer and its metadata | [`issuer`], [`metadata`] | RFC 8414, OpenID Connect Discovery 1.0 |
+//! | client registration values | [`client`] | RFC 7591 §2 |
+//! | bearer challenges | [`challenge`] | RFC 6750 §3, RFC 9728 §5.1 |
+
+pub mod authorization;
+pub mod challenge;
+pub mod client;
+pub mod device;
+pub mod error;
+pub mod issuer;
+pub mod metadata;
+pub mod params;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod resource;
+pub mod scope;
+pub mod secret;
+pub mod time;
+pub mod token;
+
+pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt};
+pub use challenge::Challenge;
+pub use client::{ClientAuthMethod, ClientId, GrantType};
+pub use device::{DeviceAuthorizationResponse, UserCode};
+pub use error::{Error, ErrorBody, ErrorCode};
+pub use issuer::Issuer;
+pub use metadata::ServerMetadata;
+pub use params::Params;
+pub use pkce::{CodeChallenge, CodeVerifier};
+pub use redirect_uri::RedirectUri;
+pub use resource::ResourceUri;
+pub use scope::Scope;
+pub use secret::Secret;
+pub use time::UtcMillis;
+pub use token::{TokenResponse, TokenType};
