@@ -1,1 +1,32 @@
-//! 
+//! Secrets and keys: what a token looks like, how it is hashed, signed, sealed and compared.
+//!
+//! The types make the wrong thing hard. A [`PlainToken`] can be shown to its owner once and turned
+//! into a [`HashedToken`]; only the latter can be stored, and it compares in constant time. Nothing
+//! here prints a secret. Time and randomness come in as values ([`Clock`], [`Entropy`]), so that a
+//! test can hold the clock.
+//!
+//! | idea | file |
+//! |---|---|
+//! | time and randomness, passed in | [`clock`], [`entropy`] |
+//! | opaque tokens: `gpa_…`, their identifier, hash and checksum | [`token`] |
+//! | the server's secret and the keys derived from it | [`server_secret`] |
+//! | authenticated encryption | [`seal`] |
+//! | public keys as JSON | [`jwk`] |
+//! | signatures over JSON | [`jws`] |
+
+pub mod clock;
+pub mod entropy;
+pub mod jwk;
+pub mod jws;
+pub mod seal;
+pub mod server_secret;
+pub mod token;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use gatepass_oauth::Secret;
+pub use jwk::{Jwk, JwkSet};
+pub use jws::{Algorithm, SigningKey};
+pub use seal::SealingKey;
+pub use server_secret::{KeyedHash, ServerSecret};
+pub use token::{HashedToken, PlainToken, TokenId};

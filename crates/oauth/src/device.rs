@@ -22,6 +22,11 @@ pub struct DeviceAuthorizationResponse {
     /// The least time between polls in seconds; 5 when the server does not say (§3.2).
     #[serde(default = "default_interval")]
     pub interval: u64,
+    /// A number that the page may ask for, shown only where the code is shown: gatepass's own
+    /// addition against codes that a stranger sends along (§5.4), given to clients that ask with
+    /// `number_match=true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_match: Option<String>,
 }
 
 fn default_interval() -> u64 {

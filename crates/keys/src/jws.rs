@@ -1,0 +1,287 @@
+//! Signatures over JSON: compact JWS (RFC 7515) with the algorithms of RFC 7518 and RFC 8037.
+//!
+//! Verification starts from the keys that are trusted, never from the header: the header's `alg`
+//! only selects among them, so neither `none` nor a public key used as an HMAC secret can pass
+//! (RFC 8725 §2.1, §3.1).
+
+use crate::{Entropy, Jwk, JwkSet, SealingKey, entropy::NoEntropy, jwk::PublicKey, jwk::decode, seal::SealError};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::PublicKeyComponents,
+    signature::{self, EcdsaKeyPair, KeyPair, UnparsedPublicKey},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt;
+
+/// The longest compact JWS that is read, in bytes.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// The signature algorithms that are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+}
+
+impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: &'static [Self] = &[Self::Es256, Self::EdDsa, Self::Rs256, Self::Ps256];
+
+    /// The name in a header.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
+
+    fn from_header(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    typ: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crit: Option<serde_json::Value>,
+}
+
+/// Why a JWS was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidJws {
+    /// It is not three base64url parts with a JSON header, or too long.
+    #[error("the signed token is malformed")]
+    Malformed,
+    /// The header names an algorithm that is not offered, or an extension that is not known.
+    #[error("the signed token uses an algorithm or extension that is not offered")]
+    Unsupported,
+    /// No trusted key made the signature.
+    #[error("the signature is not that of a trusted key")]
+    Signature,
+    /// The payload is not the JSON that was expected.
+    #[error("the signed token's claims are malformed")]
+    Claims,
+}
+
+/// Verifies a compact JWS against trusted keys and reads its claims. Times and audiences are the
+/// caller's to check.
+///
+/// # Errors
+/// [`InvalidJws`].
+pub fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<C, InvalidJws> {
+    if token.len() > MAX_LENGTH {
+        return Err(InvalidJws::Malformed);
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(InvalidJws::Malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(InvalidJws::Malformed)?;
+    let header: Header =
+        decode(header).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(InvalidJws::Malformed)?;
+    let algorithm =
+        Algorithm::from_header(&header.alg).filter(|_| header.crit.is_none()).ok_or(InvalidJws::Unsupported)?;
+    let signature = decode(signature).ok_or(InvalidJws::Malformed)?;
+    if !keys
+        .candidates(header.kid.as_deref(), algorithm)
+        .any(|jwk| is_signed_by(jwk, algorithm, signed.as_bytes(), &signature))
+    {
+        return Err(InvalidJws::Signature);
+    }
+    decode(payload).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(InvalidJws::Claims)
+}
+
+fn is_signed_by(jwk: &Jwk, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
+    let verified = match (&jwk.key, algorithm) {
+        (PublicKey::Ec { x, y, .. }, Algorithm::Es256) => {
+            let (Some(x), Some(y)) = (decode(x), decode(y)) else { return false };
+            let point = [&[0x04][..], &x, &y].concat();
+            UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(signed, signature)
+        }
+        (PublicKey::Okp { x, .. }, Algorithm::EdDsa) => {
+            UnparsedPublicKey::new(&signature::ED25519, decode(x).unwrap_or_default()).verify(signed, signature)
+        }
+        (PublicKey::Rsa { n, e }, Algorithm::Rs256 | Algorithm::Ps256) => {
+            let (Some(n), Some(e)) = (decode(n), decode(e)) else { return false };
+            let padding = if algorithm == Algorithm::Rs256 {
+                &signature::RSA_PKCS1_2048_8192_SHA256
+            } else {
+                &signature::RSA_PSS_2048_8192_SHA256
+            };
+            PublicKeyComponents { n, e }.verify(padding, signed, signature)
+        }
+        _ => return false,
+    };
+    verified.is_ok()
+}
+
+/// A private key that signs, with its public half.
+pub struct SigningKey {
+    pair: EcdsaKeyPair,
+    public: Jwk,
+    random: SystemRandom,
+}
+
+/// Why there is no signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SigningKeyError {
+    /// No key could be drawn.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The stored key does not open with this server secret.
+    #[error("a stored signing key does not open with this server secret")]
+    Unopened(#[from] SealError),
+    /// The stored key is not one.
+    #[error("a stored signing key is damaged")]
+    Damaged,
+}
+
+impl SigningKey {
+    /// A new ES256 key and its private half, sealed for the database.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`].
+    pub fn generate(seal: &SealingKey, entropy: &Entropy) -> Result<(Self, Vec<u8>), SigningKeyError> {
+        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoEntropy)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| SigningKeyError::Damaged)?;
+        let key = Self::from_pair(pair)?;
+        let sealed = seal.seal(key.kid().as_bytes(), pkcs8.as_ref(), entropy)?;
+        Ok((key, sealed))
+    }
+
+    /// Opens a key that [`SigningKey::generate`] sealed.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`].
+    pub fn open(kid: &str, sealed: &[u8], seal: &SealingKey) -> Result<Self, SigningKeyError> {
+        let pkcs8 = seal.open(kid.as_bytes(), sealed)?;
+        let pair = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
+            .map_err(|_| SigningKeyError::Damaged)?;
+        Self::from_pair(pair)
+    }
+
+    fn from_pair(pair: EcdsaKeyPair) -> Result<Self, SigningKeyError> {
+        // An uncompressed point: 0x04, x, y.
+        let (x, y) = match pair.public_key().as_ref() {
+            [0x04, point @ ..] => point.split_at_checked(32).ok_or(SigningKeyError::Damaged)?,
+            _ => return Err(SigningKeyError::Damaged),
+        };
+        let key = PublicKey::Ec { crv: "P-256".into(), x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) };
+        let mut public = Jwk { key, kid: None, alg: Some(Algorithm::Es256.as_str().into()), usage: Some("sig".into()) };
+        public.kid = Some(public.thumbprint());
+        Ok(Self { pair, public, random: SystemRandom::new() })
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> &Jwk {
+        &self.public
+    }
+
+    /// The key's name: its thumbprint.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.public.kid.as_deref().unwrap_or_default()
+    }
+
+    /// Signs `claims` as a compact JWS.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`] when there is no randomness for the signature.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, SigningKeyError> {
+        let header = Header {
+            alg: Algorithm::Es256.as_str().into(),
+            typ: Some(typ.into()),
+            kid: self.public.kid.clone(),
+            crit: None,
+        };
+        let json = |bytes: Result<Vec<u8>, serde_json::Error>| {
+            bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).map_err(|_| SigningKeyError::Damaged)
+        };
+        let mut token = format!("{}.{}", json(serde_json::to_vec(&header))?, json(serde_json::to_vec(claims))?);
+        let signature = self.pair.sign(&self.random, token.as_bytes()).map_err(|_| NoEntropy)?;
+        token.push('.');
+        token.push_str(&URL_SAFE_NO_PAD.encode(signature));
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.kid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn key() -> SigningKey {
+        let entropy = Entropy::system();
+        SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap().0
+    }
+
+    fn set(key: &SigningKey) -> JwkSet {
+        JwkSet { keys: vec![key.public().clone()] }
+    }
+
+    #[test]
+    fn a_sealed_key_opens_and_signs_what_its_public_half_verifies() {
+        let entropy = Entropy::system();
+        let seal = SealingKey::generate(&entropy).unwrap();
+        let (made, sealed) = SigningKey::generate(&seal, &entropy).unwrap();
+        let opened = SigningKey::open(made.kid(), &sealed, &seal).unwrap();
+        let token = opened.sign("JWT", &json!({"sub": "u"})).unwrap();
+        assert_eq!(verify::<Value>(&token, &set(&made)).unwrap(), json!({"sub": "u"}));
+        assert!(SigningKey::open("other", &sealed, &seal).is_err());
+    }
+
+    #[test]
+    fn a_token_of_another_key_or_changed_is_refused() {
+        let (ours, other) = (key(), key());
+        let token = other.sign("JWT", &json!({"sub": "u"})).unwrap();
+        assert_eq!(verify::<Value>(&token, &set(&ours)), Err(InvalidJws::Signature));
+        let mine = ours.sign("JWT", &json!({"sub": "u"})).unwrap();
+        let parts: Vec<&str> = mine.split('.').collect();
+        let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(r#"{"sub":"v"}"#), parts[2]);
+        assert_eq!(verify::<Value>(&forged, &set(&ours)), Err(InvalidJws::Signature));
+    }
+
+    #[test]
+    fn neither_none_nor_hmac_with_the_public_key_passes() {
+        let ours = key();
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"u"}"#);
+        for alg in ["none", "None", "HS256", "ES384"] {
+            let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}"}}"#));
+            assert_eq!(
+                verify::<Value>(&format!("{header}.{payload}."), &set(&ours)),
+                Err(InvalidJws::Unsupported),
+                "{alg}"
+            );
+        }
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+        assert_eq!(verify::<Value>(&format!("{header}.{payload}.AAAA"), &set(&ours)), Err(InvalidJws::Signature));
+        let critical = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","crit":["x"]}"#);
+        assert_eq!(verify::<Value>(&format!("{critical}.{payload}.AAAA"), &set(&ours)), Err(InvalidJws::Unsupported));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_verification_panic(text in "\\PC{0,80}") {
+            let _ = verify::<Value>(&text, &JwkSet::default());
+        }
+    }
+}
