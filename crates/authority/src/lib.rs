@@ -1,1 +1,169 @@
+//! The authorization server's use cases, one file per verb.
 //!
+//! A use case takes what the request said, already parsed, and answers what is to be said back. It
+//! reads, decides, and makes one change in the store; the decision itself is a plain function where
+//! it can be. Nothing here knows HTTP, HTML or configuration files: time, randomness, store and
+//! settings come in through [`Authority`].
+//!
+//! | verb | file | source |
+//! |---|---|---|
+//! | authenticate a client | `authenticate_client` | RFC 6749 §2.3, RFC 7523 §3 |
+//! | authorize | [`authorize`] | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2 |
+//! | redeem a code | `redeem_code` | RFC 6749 §4.1.3, RFC 7636 §4.6 |
+//! | refresh | `refresh` | RFC 6749 §6, RFC 9700 §4.14 |
+//! | give a client its own token | `client_credentials` | RFC 6749 §4.4 |
+//! | start, show, decide, redeem a device | [`start_device`], [`show_device`], [`decide_device`], `redeem_device` | RFC 8628 |
+//! | revoke | `revoke` | RFC 7009 |
+//! | verify an access token | [`verify`] | RFC 6750 §2, RFC 8707 |
+//! | say who signed in | `userinfo` | OpenID Connect Core §5.3 |
+//! | sign in and out | [`sign_in`], [`session`] | |
+//! | set up, add a user, add a client | [`set_up`], [`add_user`], [`add_client`] | |
+
+pub mod add_client;
+pub mod add_user;
+mod authenticate_client;
+pub mod authorize;
+mod client_credentials;
+mod clients;
+pub mod decide_device;
+mod failure;
+mod issue;
+mod password;
+mod redeem_code;
+mod redeem_device;
+mod refresh;
+mod revoke;
+pub mod session;
+pub mod set_up;
+pub mod settings;
+pub mod show_device;
+pub mod sign_in;
+mod signing;
+pub mod start_device;
+mod throttle;
+mod userinfo;
+pub mod verify;
+
+pub use failure::Failure;
+pub use gatepass_store::{
+    DatabaseUrl, Error as StoreError, Store, UserId,
+    access_token::LiveAccessToken,
+    client::{Client, ClientProof},
+    session::LiveSession,
+    user_account::UserAccount,
+};
+pub use redeem_code::CodeRequest;
+pub use redeem_device::DevicePoll;
+pub use refresh::RefreshRequest;
+pub use settings::{Lifetimes, Settings};
+pub use throttle::TooMany;
+pub use userinfo::UserInfo;
+
+use clients::Clients;
+use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
+use gatepass_oauth::{Issuer, ResourceUri};
+use password::Passwords;
+use std::sync::Arc;
+use verify::Verified;
+
+/// The authorization server. Clones share it.
+#[derive(Clone)]
+pub struct Authority(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    settings: Settings,
+    resource: ResourceUri,
+    signing_key: SigningKey,
+    user_codes: KeyedHash,
+    clients: Clients,
+    verified: Verified,
+    passwords: Passwords,
+}
+
+/// What an [`Authority`] is made of.
+pub struct Parts {
+    /// Where it remembers.
+    pub store: Store,
+    /// Its time.
+    pub clock: Clock,
+    /// Its randomness.
+    pub entropy: Entropy,
+    /// Its secret.
+    pub secret: ServerSecret,
+    /// What it was told to do.
+    pub settings: Settings,
+}
+
+/// Who is at the other end of a request, as far as the network tells.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The IP address.
+    pub address: String,
+    /// The `User-Agent`, shortened.
+    pub user_agent: String,
+}
+
+impl Authority {
+    /// Opens the authorization server on a store; makes the signing key when there is none.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when the store cannot be used or the secret does not open its keys.
+    pub async fn open(parts: Parts) -> Result<Self, Failure> {
+        let Parts { store, clock, entropy, secret, settings } = parts;
+        let signing_key = signing::load_or_generate(&store, &secret, &clock, &entropy).await?;
+        let resource = settings.issuer.as_resource().ok_or_else(|| Failure::internal("the issuer is no resource"))?;
+        let inner = Inner {
+            user_codes: secret.keyed_hash("user code"),
+            clients: Clients::default(),
+            verified: Verified::default(),
+            passwords: Passwords::new(),
+            store,
+            clock,
+            entropy,
+            settings,
+            resource,
+            signing_key,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.0.settings.issuer
+    }
+
+    /// The audience of tokens that are for this server's own API.
+    #[must_use]
+    pub fn own_resource(&self) -> &ResourceUri {
+        &self.0.resource
+    }
+
+    /// How long things live.
+    #[must_use]
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.0.settings.lifetimes
+    }
+
+    /// The public keys that verify what this server signs.
+    #[must_use]
+    pub fn jwks(&self) -> JwkSet {
+        JwkSet { keys: vec![self.0.signing_key.public().clone()] }
+    }
+
+    /// Whether the server can work: the database answers.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn check(&self) -> Result<(), Failure> {
+        Ok(self.0.store.check().await?)
+    }
+
+    /// Finishes what is queued in the store.
+    pub async fn close(&self) {
+        self.0.store.close().await;
+    }
+}

@@ -61,6 +61,12 @@ struct Header {
     crit: Option<serde_json::Value>,
 }
 
+/// Bytes as base64url without padding, the alphabet of everything around JWS (RFC 7515 §2).
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 /// Why a JWS was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJws {

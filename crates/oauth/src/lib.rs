@@ -17,11 +17,13 @@
 //! | resource indicators | [`resource`] | RFC 8707 |
 //! | the issuer and its metadata | [`issuer`], [`metadata`] | RFC 8414, OpenID Connect Discovery 1.0 |
 //! | client registration values | [`client`] | RFC 7591 §2 |
+//! | how a client proves itself | [`client_credentials`] | RFC 6749 §2.3, RFC 7523 §2.2 |
 //! | bearer challenges | [`challenge`] | RFC 6750 §3, RFC 9728 §5.1 |
 
 pub mod authorization;
 pub mod challenge;
 pub mod client;
+pub mod client_credentials;
 pub mod device;
 pub mod error;
 pub mod issuer;
@@ -38,6 +40,7 @@ pub mod token;
 pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt};
 pub use challenge::Challenge;
 pub use client::{ClientAuthMethod, ClientId, GrantType};
+pub use client_credentials::{ClientCredentials, PresentedProof};
 pub use device::{DeviceAuthorizationResponse, UserCode};
 pub use error::{Error, ErrorBody, ErrorCode};
 pub use issuer::Issuer;

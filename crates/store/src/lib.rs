@@ -1,1 +1,121 @@
+//! What gatepass remembers: one file per table, with its statements, its rows and the state changes.
 //!
+//! Every statement is written once, as a constant, and runs on SQLite and on PostgreSQL. A change of
+//! state is decided *in* the statement (`… where id = $1 and used_at is null`), so that of a hundred
+//! who try at once one wins, on whatever node they are. Nothing here knows why a change is made; that
+//! is the business of the use cases above.
+//!
+//! | table | file | holds |
+//! |---|---|---|
+//! | `user_account` | [`user_account`] | people with a local account |
+//! | `session` | [`session`] | web sessions |
+//! | `client` | [`client`] | registered clients |
+//! | `client_assertion` | [`client_assertion`] | the `jti` of assertions that were used |
+//! | `signing_key` | [`signing_key`] | sealed private keys |
+//! | `authorization_code` | [`authorization_code`] | codes on their way through a browser |
+//! | `token_grant` | [`token_grant`] | what was allowed, with its refresh token |
+//! | `access_token` | [`access_token`] | access tokens |
+//! | `device_grant` | [`device_grant`] | devices that wait for a person |
+//! | `consent` | [`consent`] | what a person has allowed a client to ask for |
+//! | `one_time_link` | [`one_time_link`] | links that work once |
+//! | `throttle` | [`throttle`] | counts of attempts |
+
+pub mod access_token;
+pub mod authorization_code;
+pub mod client;
+pub mod client_assertion;
+mod columns;
+pub mod consent;
+pub mod device_grant;
+pub mod one_time_link;
+mod schema;
+pub mod session;
+pub mod signing_key;
+pub mod throttle;
+pub mod token_grant;
+pub mod user_account;
+
+pub use columns::UserId;
+pub use gatepass_db::{DatabaseUrl, Engine, Error};
+pub use schema::MIGRATIONS;
+
+use gatepass_db::{Db, Options, Outcome};
+
+/// The open store. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+}
+
+/// Whether a change of state took place, or somebody else's did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a change that came too late has changed nothing"]
+pub enum Change {
+    /// It took place, and is on disk.
+    Made,
+    /// The row was no longer as it had been read; nothing has changed.
+    TooLate,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error`], with a sentence for the operator.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
+        let db = Db::open(url, &Options::default()).await?;
+        db.migrate(MIGRATIONS).await?;
+        Ok(Self { db })
+    }
+
+    /// Whether the database answers, reads and writes.
+    ///
+    /// # Errors
+    /// [`Error`], with what is wrong.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.db.check().await
+    }
+
+    /// Finishes what is queued and closes.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// The facade underneath, for tests that look at plans and columns.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl From<Outcome> for Change {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Made,
+            Outcome::Stale { .. } => Self::TooLate,
+        }
+    }
+}
+
+impl Change {
+    /// From the number of rows that a guarded statement touched.
+    fn from_rows(rows: u64) -> Self {
+        if rows == 1 { Self::Made } else { Self::TooLate }
+    }
+}
+
+/// Every statement, with the table that it belongs to. A test prepares them all on both engines.
+pub const STATEMENTS: &[(&str, &[&str])] = &[
+    ("user_account", user_account::STATEMENTS),
+    ("session", session::STATEMENTS),
+    ("client", client::STATEMENTS),
+    ("client_assertion", client_assertion::STATEMENTS),
+    ("signing_key", signing_key::STATEMENTS),
+    ("authorization_code", authorization_code::STATEMENTS),
+    ("token_grant", token_grant::STATEMENTS),
+    ("access_token", access_token::STATEMENTS),
+    ("device_grant", device_grant::STATEMENTS),
+    ("consent", consent::STATEMENTS),
+    ("one_time_link", one_time_link::STATEMENTS),
+    ("throttle", throttle::STATEMENTS),
+];

@@ -1,0 +1,137 @@
+//! Adding a person with a local account.
+
+use crate::{
+    Authority, Failure, UserAccount, UserId,
+    password::{LONGEST, SHORTEST},
+};
+use gatepass_keys::{Secret, TokenId};
+use gatepass_oauth::UtcMillis;
+use gatepass_store::Change;
+
+/// A person to be added.
+#[derive(Debug)]
+pub struct NewUser {
+    /// Their address, in any case.
+    pub email: String,
+    /// What to call them; may be empty.
+    pub name: String,
+    /// Their password.
+    pub password: Secret,
+    /// Whether somebody vouches for the address.
+    pub email_state: EmailState,
+}
+
+/// Whether an address is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailState {
+    /// The operator vouches for it.
+    Verified,
+    /// Nobody does; they cannot sign in yet.
+    Unverified,
+}
+
+/// Why a person could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum UserRefused {
+    /// Not an address.
+    #[error("'{0}' is not an email address")]
+    Email(String),
+    /// Too short or too long.
+    #[error("a password has at least {SHORTEST} characters and at most {LONGEST} bytes")]
+    Password,
+    /// The address is taken.
+    #[error("there is an account for {0} already")]
+    Taken(String),
+    /// A name of control characters or too long.
+    #[error("a name has at most 100 characters and no control characters")]
+    Name,
+    /// Our own trouble.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// Lower case, trimmed; `None` when it is no address that mail could go to.
+pub(crate) fn normalised_email(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let (local, domain) = text.rsplit_once('@')?;
+    let plain =
+        |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | ',' | ';' | '\\' | '@');
+    let good = !local.is_empty()
+        && !domain.is_empty()
+        && text.len() <= 254
+        && local.chars().all(plain)
+        && domain.chars().all(plain);
+    good.then_some(text)
+}
+
+/// Trimmed; `None` when it has control characters or is too long.
+pub(crate) fn tidy_name(text: &str) -> Option<String> {
+    let text = text.trim();
+    (text.chars().count() <= 100 && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+impl Authority {
+    /// Adds a person.
+    ///
+    /// # Errors
+    /// [`UserRefused`].
+    pub async fn add_user(&self, new: NewUser) -> Result<UserAccount, UserRefused> {
+        let user = self.prepare_user(new).await?;
+        match self.0.store.add_user(&user).await.map_err(Failure::from)? {
+            Change::Made => Ok(user),
+            Change::TooLate => Err(UserRefused::Taken(user.email)),
+        }
+    }
+
+    /// People in the order in which they came.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn users(&self, after: Option<UserId>, limit: i64) -> Result<Vec<UserAccount>, Failure> {
+        Ok(self.0.store.users(after, limit).await?)
+    }
+
+    pub(crate) async fn prepare_user(&self, new: NewUser) -> Result<UserAccount, UserRefused> {
+        let email = normalised_email(&new.email).ok_or(UserRefused::Email(new.email))?;
+        let name = tidy_name(&new.name).ok_or(UserRefused::Name)?;
+        let password = new.password.expose();
+        if password.chars().count() < SHORTEST || password.len() > LONGEST {
+            return Err(UserRefused::Password);
+        }
+        let password_hash = self.0.passwords.hash(new.password).await?;
+        let now: UtcMillis = self.0.clock.now();
+        let id = TokenId::new(now, &self.0.entropy).map_err(Failure::from)?;
+        Ok(UserAccount {
+            id: UserId(id.0),
+            email,
+            name,
+            password_hash: Some(password_hash),
+            created_at: now,
+            email_verified_at: (new.email_state == EmailState::Verified).then_some(now),
+            owner_since: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_trimmed_lower_case_and_plausible() {
+        assert_eq!(normalised_email(" Ada@Example.com ").as_deref(), Some("ada@example.com"));
+        assert_eq!(normalised_email("ada@localhost").as_deref(), Some("ada@localhost"));
+        for bad in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a b@example.com",
+            "ada@exa\nmple.com",
+            "<ada@example.com>",
+            "a@b@example.com",
+        ] {
+            assert_eq!(normalised_email(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Who is this client? (RFC 6749 §2.3, RFC 7523 §3)
+//!
+//! 1. Find the registration.
+//! 2. The method that was used must be the registered one.
+//! 3. Compare the secret by its hash, or verify the assertion:
+//!    issuer and subject are the client, the audience is this server, it lives briefly, and its
+//!    `jti` is used once.
+
+use crate::{Authority, Caller, Client, ClientProof, Failure, throttle::CLIENT_SECRET};
+use gatepass_keys::{HashedToken, JwkSet, jws};
+use gatepass_oauth::{ClientCredentials, Error, PresentedProof, Secret, UtcMillis};
+use gatepass_store::Change;
+use serde::Deserialize;
+use std::{sync::Arc, time::Duration};
+
+/// How far the client's clock may be off.
+const SKEW: Duration = Duration::from_secs(60);
+/// The longest life of an assertion; longer ones would have to be remembered longer.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+#[derive(Deserialize)]
+struct Assertion {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: i64,
+    #[serde(default)]
+    nbf: Option<i64>,
+    #[serde(default)]
+    iat: Option<i64>,
+    jti: String,
+}
+
+/// One audience or several (RFC 7519 §4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Authority {
+    /// The client that sent these credentials.
+    ///
+    /// # Errors
+    /// `invalid_client`, the same for an unknown client and a wrong proof; [`Failure::TooMany`] when
+    /// there were too many wrong ones.
+    pub async fn authenticate_client(
+        &self,
+        credentials: &ClientCredentials,
+        caller: &Caller,
+    ) -> Result<Arc<Client>, Failure> {
+        let Some(client) = self.find_client(&credentials.client_id).await? else {
+            return Err(Error::invalid_client().with_detail("there is no such client").into());
+        };
+        let proven = match (&client.proof, &credentials.proof) {
+            (ClientProof::Public, PresentedProof::Nothing) => Ok(()),
+            (ClientProof::SecretBasic(hash), PresentedProof::Basic(secret))
+            | (ClientProof::SecretPost(hash), PresentedProof::Post(secret)) => {
+                if HashedToken::of(secret.expose()) == *hash { Ok(()) } else { Err("the secret is wrong".to_owned()) }
+            }
+            (ClientProof::PrivateKeyJwt(keys), PresentedProof::Assertion(assertion)) => {
+                self.check_assertion(&client, keys, assertion).await?
+            }
+            (registered, _) => Err(format!("the client is registered for {}", registered.method())),
+        };
+        match proven {
+            Ok(()) => Ok(client),
+            Err(detail) => {
+                self.count(CLIENT_SECRET, &format!("{}:{}", caller.address, client.id)).await?;
+                Err(Error::invalid_client().with_detail(detail).into())
+            }
+        }
+    }
+
+    async fn check_assertion(
+        &self,
+        client: &Client,
+        keys: &JwkSet,
+        assertion: &Secret,
+    ) -> Result<Result<(), String>, Failure> {
+        let claims: Assertion = match jws::verify(assertion.expose(), keys) {
+            Ok(claims) => claims,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let now = self.0.clock.now();
+        if let Err(reason) =
+            check_claims(&claims, client, &[self.issuer().as_str(), &self.issuer().endpoint("/token")], now)
+        {
+            return Ok(Err(reason.to_owned()));
+        }
+        let remembered_until = UtcMillis::from_seconds(claims.exp).plus(SKEW);
+        Ok(match self.0.store.use_assertion(&client.id, &claims.jti, remembered_until).await? {
+            Change::Made => Ok(()),
+            Change::TooLate => Err("the assertion's jti was used before".into()),
+        })
+    }
+}
+
+fn check_claims(claims: &Assertion, client: &Client, audiences: &[&str], now: UtcMillis) -> Result<(), &'static str> {
+    let expires = UtcMillis::from_seconds(claims.exp);
+    let future = |time: Option<i64>| time.is_some_and(|time| UtcMillis::from_seconds(time) > now.plus(SKEW));
+    let names_us = |audience: &String| audiences.contains(&audience.as_str());
+    let is_for_us = match &claims.aud {
+        Audience::One(audience) => names_us(audience),
+        Audience::Several(all) => all.iter().any(names_us),
+    };
+    if claims.iss != client.id.as_str() || claims.sub != client.id.as_str() {
+        Err("the assertion's iss and sub are not the client")
+    } else if !is_for_us {
+        Err("the assertion's aud is not this server")
+    } else if expires <= now.minus(SKEW) {
+        Err("the assertion is expired")
+    } else if expires > now.plus(LONGEST).plus(SKEW) {
+        Err("the assertion lives longer than ten minutes")
+    } else if future(claims.nbf) || future(claims.iat) {
+        Err("the assertion is from the future")
+    } else if claims.jti.is_empty() || claims.jti.len() > 256 {
+        Err("the assertion's jti is missing or too long")
+    } else {
+        Ok(())
+    }
+}

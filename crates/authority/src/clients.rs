@@ -1,0 +1,66 @@
+//! Looking clients up: the built-in one, and the registered ones through a small cache.
+//!
+//! A registration changes rarely and is read on every request, so what was read stays good for a
+//! second. That is also how soon a change on another node takes effect.
+
+use crate::{Authority, Client, ClientProof, Failure};
+use gatepass_oauth::{ClientId, GrantType, UtcMillis};
+use quick_cache::sync::Cache;
+use std::{sync::Arc, time::Duration};
+
+/// How long a registration stays good without being read again.
+const FRESH: Duration = Duration::from_secs(1);
+/// How many registrations are kept at most.
+const CAPACITY: usize = 1024;
+
+/// The identifier of gatepass's own command line.
+pub const FIRST_PARTY: &str = "gatepass-cli";
+/// What it may ask for.
+pub const FIRST_PARTY_SCOPE: &str = "account email offline_access openid profile";
+
+pub(crate) struct Clients {
+    first_party: Option<Arc<Client>>,
+    read: Cache<ClientId, (Arc<Client>, UtcMillis)>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { first_party: first_party().map(Arc::new), read: Cache::new(CAPACITY) }
+    }
+}
+
+/// gatepass's own command line: public, with PKCE, by loopback or device.
+fn first_party() -> Option<Client> {
+    Some(Client {
+        id: FIRST_PARTY.parse().ok()?,
+        name: "gatepass command line".into(),
+        proof: ClientProof::Public,
+        redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback"]
+            .iter()
+            .filter_map(|uri| uri.parse().ok())
+            .collect(),
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode],
+        scope: FIRST_PARTY_SCOPE.parse().ok()?,
+        resources: Vec::new(),
+        first_party_since: Some(UtcMillis(0)),
+        created_at: UtcMillis(0),
+    })
+}
+
+impl Authority {
+    /// The client with this identifier, if there is one.
+    pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
+        let (clients, now) = (&self.0.clients, self.0.clock.now());
+        if let Some(client) = clients.first_party.as_ref().filter(|client| client.id == *id) {
+            return Ok(Some(client.clone()));
+        }
+        if let Some((client, read_at)) = clients.read.get(id)
+            && now < read_at.plus(FRESH)
+        {
+            return Ok(Some(client));
+        }
+        let Some(client) = self.0.store.client(id).await?.map(Arc::new) else { return Ok(None) };
+        clients.read.insert(id.clone(), (client.clone(), now));
+        Ok(Some(client))
+    }
+}

@@ -1,0 +1,93 @@
+//! A person says yes or no to a device (RFC 8628 §3.3).
+
+use crate::{
+    Authority, Caller, Failure, LiveSession, TooMany,
+    show_device::{NumberRule, number_rule},
+    throttle::NUMBER_MATCH,
+};
+use gatepass_oauth::UserCode;
+use gatepass_store::{
+    Change,
+    device_grant::{Approval, DeviceGrant},
+};
+
+/// What the person said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes, with the number if it was asked.
+    Approve {
+        /// What they typed; `None` when nothing was asked.
+        number: Option<String>,
+    },
+    /// No.
+    Deny,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The device is being signed in.
+    Approved,
+    /// The device is told no.
+    Denied,
+    /// The number was wrong; it may be tried again.
+    WrongNumber,
+    /// Nothing waits under this code any more.
+    Unknown,
+}
+
+impl Authority {
+    /// Decides a device's request for a person who is signed in.
+    ///
+    /// # Errors
+    /// [`Failure::TooMany`] after too many wrong codes.
+    pub async fn decide_device(
+        &self,
+        code: &UserCode,
+        answer: &Answer,
+        session: &LiveSession,
+        caller: &Caller,
+    ) -> Result<Decided, Failure> {
+        let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Decided::Unknown) };
+        match answer {
+            Answer::Deny => self.deny(&grant).await,
+            Answer::Approve { number }
+                if number_rule(&grant, caller) == NumberRule::Asked && *number != grant.number_match =>
+            {
+                self.wrong_number(&grant).await
+            }
+            Answer::Approve { .. } => self.approve(&grant, session).await,
+        }
+    }
+
+    async fn approve(&self, grant: &DeviceGrant, session: &LiveSession) -> Result<Decided, Failure> {
+        let approval = Approval { user_id: session.user_id, authenticated_at: session.authenticated_at };
+        Ok(match self.0.store.approve_device(grant.id, approval, self.0.clock.now()).await? {
+            Change::Made => {
+                tracing::info!(user = %session.user_id, client = %grant.client_id, device = ?grant.id, "a person approved a device");
+                Decided::Approved
+            }
+            Change::TooLate => Decided::Unknown,
+        })
+    }
+
+    async fn deny(&self, grant: &DeviceGrant) -> Result<Decided, Failure> {
+        Ok(match self.0.store.deny_device(grant.id, self.0.clock.now()).await? {
+            Change::Made => {
+                tracing::info!(client = %grant.client_id, device = ?grant.id, "a device was denied");
+                Decided::Denied
+            }
+            Change::TooLate => Decided::Unknown,
+        })
+    }
+
+    /// Three tries, then the request is denied: a number of two digits bears no more.
+    async fn wrong_number(&self, grant: &DeviceGrant) -> Result<Decided, Failure> {
+        let [.., a, b, c, d] = grant.id.0;
+        match self.count(NUMBER_MATCH, &format!("{a:02x}{b:02x}{c:02x}{d:02x}")).await {
+            Ok(()) => Ok(Decided::WrongNumber),
+            Err(Failure::TooMany(TooMany { .. })) => self.deny(grant).await,
+            Err(other) => Err(other),
+        }
+    }
+}

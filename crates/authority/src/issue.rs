@@ -1,0 +1,199 @@
+//! What a grant becomes: a row for the grant, a row for the access token, and the answer.
+
+use crate::{Authority, Client, Failure, UserAccount};
+use gatepass_keys::{
+    HashedToken, PlainToken, TokenId,
+    token::{AccessToken, RefreshToken},
+};
+use gatepass_oauth::{Error, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType, UtcMillis};
+use gatepass_store::{UserId, access_token::NewAccessToken, token_grant::NewGrant};
+use serde::Serialize;
+
+/// What was allowed, by whom, to whom.
+pub(crate) struct Allowed<'a> {
+    pub(crate) grant_id: TokenId,
+    pub(crate) client: &'a Client,
+    pub(crate) user_id: UserId,
+    pub(crate) scope: &'a Scope,
+    pub(crate) resource: &'a ResourceUri,
+    pub(crate) authenticated_at: UtcMillis,
+    pub(crate) nonce: Option<&'a str>,
+}
+
+/// The rows to keep and the answer to give once they are kept.
+pub(crate) struct Issued {
+    pub(crate) grant: NewGrant,
+    pub(crate) token: NewAccessToken,
+    pub(crate) answer: TokenResponse,
+}
+
+/// The claims of an ID token (OpenID Connect Core §2, §5.1).
+#[derive(Serialize)]
+struct IdToken<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a str,
+    exp: i64,
+    iat: i64,
+    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    at_hash: String,
+    #[serde(flatten)]
+    person: PersonClaims<'a>,
+}
+
+/// The claims about a person that the scope opens (OpenID Connect Core §5.4).
+#[derive(Debug, Serialize)]
+pub struct PersonClaims<'a> {
+    /// With `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    /// With `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// With `profile`, when they have told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+}
+
+impl<'a> PersonClaims<'a> {
+    pub(crate) fn new(scope: &Scope, email: &'a str, name: &'a str, verified: bool) -> Self {
+        let by_email = scope.contains("email");
+        Self {
+            email: by_email.then_some(email),
+            email_verified: by_email.then_some(verified),
+            name: (scope.contains("profile") && !name.is_empty()).then_some(name),
+        }
+    }
+}
+
+impl Authority {
+    /// Makes the tokens of a new grant.
+    pub(crate) async fn issue(&self, allowed: &Allowed<'_>) -> Result<Issued, Failure> {
+        let now = self.0.clock.now();
+        let id_token =
+            if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
+        let (token, plain) = self.mint_access_token(allowed.client, allowed.scope, allowed.resource, now)?;
+        let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
+        let id_token = id_token.map(|person| self.sign_id_token(allowed, &person, &plain, now)).transpose()?;
+        let refresh = if allowed.client.may_use(GrantType::RefreshToken) {
+            Some(PlainToken::<RefreshToken>::with_id(allowed.grant_id, &self.0.entropy)?)
+        } else {
+            None
+        };
+        let grant = NewGrant {
+            id: allowed.grant_id,
+            client_id: allowed.client.id.clone(),
+            user_id: allowed.user_id,
+            scope: allowed.scope.clone(),
+            resource: allowed.resource.clone(),
+            authenticated_at: allowed.authenticated_at,
+            created_at: now,
+            refresh_hash: refresh.as_ref().map(PlainToken::hash),
+            refresh_expires_at: now.plus(self.lifetimes().refresh_token),
+        };
+        let answer = self.answer(plain, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
+        Ok(Issued { grant, token, answer })
+    }
+
+    /// Makes an access token that stands alone: no grant, no person.
+    pub(crate) fn mint_access_token(
+        &self,
+        client: &Client,
+        scope: &Scope,
+        resource: &ResourceUri,
+        now: UtcMillis,
+    ) -> Result<(NewAccessToken, PlainToken<AccessToken>), Failure> {
+        let plain = PlainToken::<AccessToken>::mint(now, &self.0.entropy)?;
+        let token = NewAccessToken {
+            id: plain.id(),
+            hash: plain.hash(),
+            grant_id: None,
+            client_id: client.id.clone(),
+            user_id: None,
+            scope: scope.clone(),
+            resource: resource.clone(),
+            issued_at: now,
+            expires_at: now.plus(self.lifetimes().access_token),
+        };
+        Ok((token, plain))
+    }
+
+    /// The answer of the token endpoint.
+    pub(crate) fn answer(
+        &self,
+        access: PlainToken<AccessToken>,
+        refresh: Option<Secret>,
+        scope: &Scope,
+        id_token: Option<String>,
+    ) -> TokenResponse {
+        TokenResponse {
+            access_token: access.into_secret(),
+            token_type: TokenType::Bearer,
+            expires_in: Some(self.lifetimes().access_token.as_secs()),
+            refresh_token: refresh,
+            scope: Some(scope.clone()),
+            id_token: id_token.map(Secret::new),
+        }
+    }
+
+    async fn signed_in_person(&self, id: UserId) -> Result<UserAccount, Failure> {
+        let person = self.0.store.user(id).await?;
+        Ok(person.ok_or_else(|| Error::invalid_grant("the account is gone"))?)
+    }
+
+    fn sign_id_token(
+        &self,
+        allowed: &Allowed<'_>,
+        person: &UserAccount,
+        access: &PlainToken<AccessToken>,
+        now: UtcMillis,
+    ) -> Result<String, Failure> {
+        let claims = IdToken {
+            iss: self.issuer().as_str(),
+            sub: allowed.user_id.to_string(),
+            aud: allowed.client.id.as_str(),
+            exp: now.plus(self.lifetimes().access_token).seconds(),
+            iat: now.seconds(),
+            auth_time: allowed.authenticated_at.seconds(),
+            nonce: allowed.nonce,
+            at_hash: half_hash(access),
+            person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),
+        };
+        Ok(self.0.signing_key.sign("JWT", &claims)?)
+    }
+
+    /// Which resource a token is for: the one that was asked for if the client may have it, this
+    /// server's own if none was (RFC 8707 §2).
+    pub(crate) fn choose_resource(&self, client: &Client, asked: Option<&ResourceUri>) -> Result<ResourceUri, Error> {
+        let Some(asked) = asked else { return Ok(self.own_resource().clone()) };
+        if asked.names_same(self.own_resource()) {
+            return Ok(self.own_resource().clone());
+        }
+        let registered = client.resources.iter().find(|resource| resource.names_same(asked));
+        registered.cloned().ok_or_else(|| {
+            Error::new(gatepass_oauth::ErrorCode::InvalidTarget, "this client may not have tokens for this resource")
+        })
+    }
+}
+
+/// `at_hash`: the left half of the SHA-256, base64url (OpenID Connect Core §3.1.3.6).
+fn half_hash(access: &PlainToken<AccessToken>) -> String {
+    let HashedToken(hash) = access.hash();
+    let (half, _) = hash.split_at(16);
+    gatepass_keys::jws::base64url(half)
+}
+
+/// What a client gets of what it asked: all of it, or an error; all that it may have if it named nothing.
+pub(crate) fn choose_scope(client: &Client, asked: Option<&Scope>) -> Result<Scope, Error> {
+    match asked {
+        None => Ok(client.scope.clone()),
+        Some(asked) if asked.is_empty() => Ok(client.scope.clone()),
+        Some(asked) if asked.is_within(&client.scope) => Ok(asked.clone()),
+        Some(_) => Err(Error::new(
+            gatepass_oauth::ErrorCode::InvalidScope,
+            format!("this client may ask for: {}", client.scope),
+        )),
+    }
+}

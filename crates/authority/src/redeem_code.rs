@@ -1,0 +1,102 @@
+//! Redeeming an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.6).
+//!
+//! 1. The code must exist, be this client's, live, and not be used.
+//! 2. The redirect URI must be the one of the request, the verifier must answer the challenge.
+//! 3. Use it and keep what it becomes, in one statement list: of many redeemers one wins.
+//! 4. A code that comes a second time was stolen from somebody: what the first gave is revoked
+//!    (RFC 6749 §4.1.2).
+
+use crate::{
+    Authority, Client, Failure,
+    issue::{Allowed, Issued},
+};
+use gatepass_keys::{PlainToken, token};
+use gatepass_oauth::{CodeVerifier, Error, RedirectUri, ResourceUri, Secret, TokenResponse};
+use gatepass_store::{Change, authorization_code::AuthorizationCode, token_grant::RevokedBecause};
+
+/// What a token request with a code says.
+#[derive(Debug)]
+pub struct CodeRequest {
+    /// The code.
+    pub code: Secret,
+    /// Where it was sent; the same text as in the authorization request.
+    pub redirect_uri: Option<RedirectUri>,
+    /// What answers the challenge.
+    pub code_verifier: CodeVerifier,
+    /// The same resource again, or none.
+    pub resource: Option<ResourceUri>,
+}
+
+impl Authority {
+    /// Exchanges a code for tokens.
+    ///
+    /// # Errors
+    /// `invalid_grant` for a code that is unknown, over, used or somebody else's, a wrong redirect URI
+    /// or verifier; `invalid_target` for another resource.
+    pub async fn redeem_code(&self, client: &Client, request: &CodeRequest) -> Result<TokenResponse, Failure> {
+        let unknown = || Error::invalid_grant("the code is unknown, expired or used");
+        let presented = PlainToken::<token::AuthorizationCode>::parse(request.code.expose()).ok_or_else(unknown)?;
+        let code = self
+            .0
+            .store
+            .authorization_code(presented.id())
+            .await?
+            .filter(|code| code.hash == presented.hash())
+            .ok_or_else(unknown)?;
+        if code.client_id != client.id {
+            return Err(unknown().with_detail("the code is another client's").into());
+        }
+        if code.used_at.is_some() {
+            return self.code_came_again(&code).await;
+        }
+        check(&code, request)?;
+        if code.expires_at <= self.0.clock.now() {
+            return Err(unknown().with_detail("the code is expired").into());
+        }
+        let Issued { grant, token, answer } = self.issue(&allowed(client, &code)).await?;
+        match self.0.store.redeem_authorization_code(code.id, &grant, &token).await? {
+            Change::Made => {
+                tracing::info!(client = %client.id, user = %code.user_id, grant = ?code.grant_id, "a code was exchanged for tokens");
+                Ok(answer)
+            }
+            Change::TooLate => self.code_came_again(&code).await,
+        }
+    }
+
+    async fn code_came_again(&self, code: &AuthorizationCode) -> Result<TokenResponse, Failure> {
+        let now = self.0.clock.now();
+        if self.0.store.revoke_grant(code.grant_id, RevokedBecause::CodeReuse, now).await? == Change::Made {
+            self.forget_verified();
+            tracing::warn!(client = %code.client_id, user = %code.user_id, grant = ?code.grant_id, "a code came again; its grant is revoked");
+        }
+        Err(Error::invalid_grant("the code is unknown, expired or used").with_detail("the code came again").into())
+    }
+}
+
+fn check(code: &AuthorizationCode, request: &CodeRequest) -> Result<(), Error> {
+    if request.redirect_uri.as_ref().is_some_and(|uri| *uri != code.redirect_uri) {
+        return Err(Error::invalid_grant("redirect_uri is not the one of the authorization request"));
+    }
+    if !code.code_challenge.is_answered_by(&request.code_verifier) {
+        return Err(Error::invalid_grant("code_verifier does not answer the code_challenge"));
+    }
+    if request.resource.as_ref().is_some_and(|resource| !resource.names_same(&code.resource)) {
+        return Err(Error::new(
+            gatepass_oauth::ErrorCode::InvalidTarget,
+            "resource is not the one of the authorization request",
+        ));
+    }
+    Ok(())
+}
+
+fn allowed<'a>(client: &'a Client, code: &'a AuthorizationCode) -> Allowed<'a> {
+    Allowed {
+        grant_id: code.grant_id,
+        client,
+        user_id: code.user_id,
+        scope: &code.scope,
+        resource: &code.resource,
+        authenticated_at: code.authenticated_at,
+        nonce: code.nonce.as_deref(),
+    }
+}

@@ -1,0 +1,43 @@
+//! Revoking a token (RFC 7009).
+//!
+//! A refresh token ends its whole grant, the access tokens too (§2.1); an access token ends alone.
+//! A token that is not known is as good as revoked (§2.2).
+
+use crate::{Authority, Client, Failure};
+use gatepass_keys::{
+    PlainToken,
+    token::{AccessToken, RefreshToken},
+};
+use gatepass_oauth::{Error, ErrorCode, Secret};
+use gatepass_store::{Change, token_grant::RevokedBecause};
+
+impl Authority {
+    /// Revokes a client's token. The token's own prefix tells its type, so no hint is needed.
+    ///
+    /// # Errors
+    /// `unauthorized_client` when the token is another client's.
+    pub async fn revoke(&self, client: &Client, token: &Secret) -> Result<(), Failure> {
+        let now = self.0.clock.now();
+        let foreign = || Failure::from(Error::new(ErrorCode::UnauthorizedClient, "the token is another client's"));
+        if let Some(presented) = PlainToken::<RefreshToken>::parse(token.expose()) {
+            let Some(grant) = self.0.store.token_grant(presented.id()).await? else { return Ok(()) };
+            if grant.client_id != client.id {
+                return Err(foreign());
+            }
+            if self.0.store.revoke_grant(grant.id, RevokedBecause::ClientAsked, now).await? == Change::Made {
+                tracing::info!(client = %client.id, user = %grant.user_id, grant = ?grant.id, "a grant was revoked");
+            }
+        } else if let Some(presented) = PlainToken::<AccessToken>::parse(token.expose()) {
+            let Some(live) = self.0.store.live_access_token(presented.id(), now).await? else { return Ok(()) };
+            if live.hash != presented.hash() {
+                return Ok(());
+            }
+            if live.client_id != client.id {
+                return Err(foreign());
+            }
+            let _ = self.0.store.revoke_access_token(presented.id(), now).await?;
+        }
+        self.forget_verified();
+        Ok(())
+    }
+}

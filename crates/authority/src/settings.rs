@@ -1,0 +1,41 @@
+//! What the operator decides.
+
+use gatepass_oauth::Issuer;
+use std::time::Duration;
+
+/// The settings of an authorization server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name and public URL.
+    pub issuer: Issuer,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// From the redirect to the token request.
+    pub authorization_code: Duration,
+    /// An access token.
+    pub access_token: Duration,
+    /// A refresh token that is not used; each use begins anew.
+    pub refresh_token: Duration,
+    /// A device's request.
+    pub device_code: Duration,
+    /// A web session that is not used; use prolongs it.
+    pub session: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        let (minute, day) = (Duration::from_secs(60), Duration::from_secs(24 * 60 * 60));
+        Self {
+            authorization_code: minute,
+            access_token: minute * 60,
+            refresh_token: day * 30,
+            device_code: minute * 10,
+            session: day * 7,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The key that signs ID tokens.
+
+use crate::Failure;
+use gatepass_keys::{Clock, Entropy, ServerSecret, SigningKey};
+use gatepass_store::{Store, signing_key::StoredKey};
+
+/// What the sealing key for private keys is derived for.
+const PURPOSE: &str = "signing key";
+
+/// Opens the oldest key in use, after making one where there is none. Nodes that start together all
+/// read after they wrote, so they agree on the oldest.
+pub(crate) async fn load_or_generate(
+    store: &Store,
+    secret: &ServerSecret,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> Result<SigningKey, Failure> {
+    let seal = secret.sealing_key(PURPOSE);
+    if store.signing_keys().await?.is_empty() {
+        let (key, sealed) = SigningKey::generate(&seal, entropy)?;
+        store.add_first_signing_key(&StoredKey { kid: key.kid().to_owned(), sealed, created_at: clock.now() }).await?;
+    }
+    let keys = store.signing_keys().await?;
+    let oldest = keys.first().ok_or_else(|| Failure::internal("no signing key could be kept"))?;
+    SigningKey::open(&oldest.kid, &oldest.sealed, &seal)
+        .map_err(|error| Failure::internal(format!("{error}; start with the secret that this database was made with")))
+}

@@ -1,0 +1,64 @@
+//! The pool: how connections are made, secured and bounded.
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_postgres::{Config, NoTls, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{Error, Options};
+
+/// A server that does not answer at all is given up after this time.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection without traffic is probed this often, so that a vanished server is noticed.
+const PROBE: Duration = Duration::from_secs(30);
+
+/// A pool; it connects when it is first asked for a connection.
+pub(super) fn pool(config: &Config, options: &Options) -> Result<Pool, Error> {
+    let config = bounded(config.clone(), options);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match config.get_ssl_mode() {
+        SslMode::Disable => Manager::from_config(config, NoTls, recycling),
+        _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), recycling),
+    };
+    Pool::builder(manager)
+        .max_size(options.pool.max(1))
+        .wait_timeout(Some(options.wait))
+        .create_timeout(Some(CONNECT))
+        .recycle_timeout(Some(options.wait))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| Error::unavailable(error.to_string()))
+}
+
+/// Adds the bounds that the URL does not set itself.
+fn bounded(mut config: Config, options: &Options) -> Config {
+    if config.get_application_name().is_none() {
+        config.application_name("gatepass");
+    }
+    if config.get_options().is_none() {
+        let statement = options.statement.as_millis();
+        // A transaction of ours never rests: if it does, its program is gone.
+        config.options(format!("-c statement_timeout={statement} -c idle_in_transaction_session_timeout={statement}"));
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT);
+    }
+    config.keepalives_idle(PROBE).keepalives_interval(PROBE).tcp_user_timeout(options.statement + CONNECT);
+    config
+}
+
+/// TLS that verifies the server's certificate against the system's roots.
+fn tls() -> Result<ClientConfig, Error> {
+    let refused = |error: rustls::Error| Error::unavailable(format!("TLS cannot be set up: {error}"));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_platform_verifier()
+        .map_err(refused)?
+        .with_no_client_auth())
+}

@@ -1,0 +1,157 @@
+//! PostgreSQL: a bounded pool of connections.
+//!
+//! - A single statement commits by itself, in one round trip.
+//! - A [`batch`] sends `begin` and all its statements without waiting for the answers in between, then `commit`: two
+//!   round trips, however many statements there are.
+//! - What is tried again, and what never is, stands in [`retry`].
+//!
+//! Statements are prepared once per connection. The server ends a statement that takes too long; should the server
+//! itself fall silent, the wait here ends a little later.
+
+mod batch;
+mod connect;
+mod failure;
+mod inspect;
+mod migrate;
+mod retry;
+mod value;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use deadpool_postgres::{Client, Pool, PoolError, TimeoutType};
+use futures_util::TryStreamExt;
+use tokio::time::timeout;
+use tokio_postgres::Config;
+
+use crate::{Error, FromRow, Migration, Options, Outcome, Row, Stats, Stmt, Value, stats::Counters};
+use failure::explain;
+use retry::{Failed, Verb};
+
+/// An open PostgreSQL database.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: Pool,
+    counters: Arc<Counters>,
+    options: Arc<Options>,
+}
+
+/// All that came back for one statement.
+struct Answer {
+    rows: Vec<tokio_postgres::Row>,
+    touched: Option<u64>,
+}
+
+/// How long [`Postgres::check`] waits.
+const CHECK_WAIT: Duration = Duration::from_secs(2);
+
+/// How much longer than the server this side waits for a statement.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl Postgres {
+    pub(crate) async fn open(config: &Config, options: &Options) -> Result<Self, Error> {
+        let pool = connect::pool(config, options)?;
+        let postgres = Self { pool, counters: Arc::default(), options: Arc::new(options.clone()) };
+        // A wrong address or password is told at the start and not at the first request.
+        drop(postgres.client().await?);
+        Ok(postgres)
+    }
+
+    pub(crate) async fn query<T: FromRow>(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<T>, Error> {
+        self.rows(Verb::Read, sql, &params).await
+    }
+
+    pub(crate) async fn query_opt<T: FromRow>(
+        &self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.rows(Verb::Read, sql, &params).await?.into_iter().next())
+    }
+
+    pub(crate) async fn write<T: FromRow>(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<T>, Error> {
+        self.rows(Verb::Write, sql, &params).await
+    }
+
+    pub(crate) async fn execute(&self, sql: &'static str, params: Vec<Value>) -> Result<u64, Error> {
+        let answer = self.single(Verb::Write, sql, &params).await?;
+        answer.touched.ok_or_else(|| Error::statement(sql, "it counts no rows"))
+    }
+
+    pub(crate) async fn batch(&self, statements: Vec<Stmt>) -> Result<Outcome, Error> {
+        let outcome = retry::run(Verb::Batch, || self.bounded(batch::attempt(self, &statements))).await?;
+        self.counters.group(1);
+        Ok(outcome)
+    }
+
+    pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
+        migrate::run(self, migrations).await
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        let row = timeout(CHECK_WAIT, self.query_opt::<i64>("select 1", Vec::new()));
+        row.await.map_err(|_| Error::unavailable("PostgreSQL does not answer"))?.map(drop)
+    }
+
+    pub(crate) async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
+        let client = self.client().await?;
+        client.prepare(sql).await.map(drop).map_err(|error| explain(&error, sql))
+    }
+
+    pub(crate) async fn explain(&self, sql: &'static str) -> Result<Vec<String>, Error> {
+        inspect::plan(&self.client().await?, sql).await
+    }
+
+    #[expect(clippy::unused_async, reason = "the same verb on SQLite waits")]
+    pub(crate) async fn close(&self) {
+        self.pool.close();
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let waiting = u64::try_from(self.pool.status().waiting).unwrap_or(u64::MAX);
+        Stats { queue_depth: waiting, ..self.counters.read() }
+    }
+
+    async fn client(&self) -> Result<Client, Error> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => Error::Busy { why: "no connection to PostgreSQL became free" },
+            PoolError::Timeout(_) => Error::unavailable("PostgreSQL does not answer"),
+            PoolError::Backend(error) => explain(&error, "connect"),
+            PoolError::Closed => Error::closed(),
+            other => Error::unavailable(other.to_string()),
+        })
+    }
+
+    async fn rows<T: FromRow>(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Vec<T>, Error> {
+        let answer = self.single(verb, sql, params).await?;
+        answer.rows.iter().map(|row| T::from_row(&Row::from(row))).collect()
+    }
+
+    /// Runs one statement, which commits by itself.
+    async fn single(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Answer, Error> {
+        let answer = retry::run(verb, || self.bounded(self.attempt(sql, params))).await?;
+        if verb == Verb::Write {
+            self.counters.group(1);
+        }
+        Ok(answer)
+    }
+
+    async fn attempt(&self, sql: &'static str, params: &[Value]) -> Result<Answer, Failed> {
+        let client = self.client().await.map_err(Failed::unsent)?;
+        let statement = client.prepare_cached(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
+        let failed = |error: tokio_postgres::Error| Failed::sent(explain(&error, sql));
+        let mut stream = std::pin::pin!(client.query_raw(&statement, params).await.map_err(failed)?);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await.map_err(failed)? {
+            rows.push(row);
+        }
+        Ok(Answer { rows, touched: stream.rows_affected() })
+    }
+
+    /// The last bound, for a server that has fallen silent. Its connections are given up, one of them hangs.
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        timeout(self.options.wait + self.options.statement + GRACE, work).await.unwrap_or_else(|_| {
+            self.pool.retain(|_, _| false);
+            Err(Failed::sent(Error::unavailable("PostgreSQL does not answer")))
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Access tokens: what opens an API.
+
+use crate::{Change, Error, Store, UserId, columns::Columns};
+use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_keys::{HashedToken, TokenId};
+use gatepass_oauth::{ClientId, ResourceUri, Scope, UtcMillis};
+
+/// An access token as it begins.
+#[derive(Clone, Debug)]
+pub struct NewAccessToken {
+    /// The identifier in the token.
+    pub id: TokenId,
+    /// The hash of the token.
+    pub hash: HashedToken,
+    /// The grant that it comes from; a client's own token has none.
+    pub grant_id: Option<TokenId>,
+    /// Who asked for it.
+    pub client_id: ClientId,
+    /// On whose behalf.
+    pub user_id: Option<UserId>,
+    /// What it opens.
+    pub scope: Scope,
+    /// Where.
+    pub resource: ResourceUri,
+    /// Since when.
+    pub issued_at: UtcMillis,
+    /// Until when.
+    pub expires_at: UtcMillis,
+}
+
+/// A live access token with its person.
+#[derive(Clone, Debug)]
+pub struct LiveAccessToken {
+    /// What a presented token's hash must equal.
+    pub hash: HashedToken,
+    /// The grant that it comes from.
+    pub grant_id: Option<TokenId>,
+    /// Who asked for it.
+    pub client_id: ClientId,
+    /// On whose behalf.
+    pub user: Option<TokenUser>,
+    /// What it opens.
+    pub scope: Scope,
+    /// Where.
+    pub resource: ResourceUri,
+    /// Since when.
+    pub issued_at: UtcMillis,
+    /// Until when.
+    pub expires_at: UtcMillis,
+    /// Whether its use settles a rotation that is still open to a repeat.
+    pub settles_rotation: bool,
+}
+
+/// The person behind a token.
+#[derive(Clone, Debug)]
+pub struct TokenUser {
+    /// Who it is.
+    pub id: UserId,
+    /// Their address.
+    pub email: String,
+    /// What to call them.
+    pub name: String,
+    /// When the address was proven.
+    pub email_verified_at: Option<UtcMillis>,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, REVOKE];
+
+const INSERT: &str =
+    "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource, t.issued_at, t.expires_at,
+ u.id, u.email, u.name, u.email_verified_at,
+ case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end
+ from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
+ where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
+ and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
+ and (t.user_id is null or (u.id is not null and u.disabled_at is null))";
+const REVOKE: &str = "update access_token set revoked_at = $2 where id = $1 and revoked_at is null";
+
+impl FromRow for LiveAccessToken {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        let user = match row.maybe_user(7)? {
+            Some(id) => {
+                Some(TokenUser { id, email: row.get(8)?, name: row.get(9)?, email_verified_at: row.maybe_time(10)? })
+            }
+            None => None,
+        };
+        Ok(Self {
+            hash: row.hash(0)?,
+            grant_id: row.maybe_id(1)?,
+            client_id: row.parsed(2)?,
+            user,
+            scope: row.scope(3)?,
+            resource: row.resource(4)?,
+            issued_at: row.time(5)?,
+            expires_at: row.time(6)?,
+            settles_rotation: row.get::<i64>(11)? == 1,
+        })
+    }
+}
+
+impl NewAccessToken {
+    pub(crate) fn insert(&self) -> Stmt {
+        let params = params![
+            self.id.0,
+            self.hash.0,
+            self.grant_id.map(|id| id.0),
+            self.client_id.as_str(),
+            self.user_id.map(|id| id.0),
+            self.scope.to_string(),
+            self.resource.as_str(),
+            self.issued_at.0,
+            self.expires_at.0
+        ];
+        Stmt::new(INSERT, params).touching(1)
+    }
+}
+
+impl Store {
+    /// Keeps a client's own token.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_access_token(&self, token: &NewAccessToken) -> Result<Change, Error> {
+        self.db.batch(vec![token.insert()]).await.map(Change::from)
+    }
+
+    /// The token if it lives at `now`, and its grant and its person do. The caller compares the hash.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn live_access_token(&self, id: TokenId, now: UtcMillis) -> Result<Option<LiveAccessToken>, Error> {
+        self.db.query_opt(LIVE, params![id.0, now.0]).await
+    }
+
+    /// Ends one access token.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn revoke_access_token(&self, id: TokenId, now: UtcMillis) -> Result<Change, Error> {
+        self.db.execute(REVOKE, params![id.0, now.0]).await.map(Change::from_rows)
+    }
+}

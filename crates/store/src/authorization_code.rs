@@ -1,0 +1,120 @@
+//! Authorization codes: made at `authorize`, redeemed once at `token`.
+
+use crate::{
+    Change, Error, Store, UserId,
+    access_token::NewAccessToken,
+    columns::{Columns, maybe},
+    token_grant::NewGrant,
+};
+use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_keys::{HashedToken, TokenId};
+use gatepass_oauth::{ClientId, CodeChallenge, RedirectUri, ResourceUri, Scope, UtcMillis};
+
+/// A code and all that it stands for.
+#[derive(Clone, Debug)]
+pub struct AuthorizationCode {
+    /// The identifier in the code.
+    pub id: TokenId,
+    /// The hash of the code.
+    pub hash: HashedToken,
+    /// Who asked for it.
+    pub client_id: ClientId,
+    /// Who allowed it.
+    pub user_id: UserId,
+    /// Where it was sent; must be named again at the token endpoint.
+    pub redirect_uri: RedirectUri,
+    /// What was allowed.
+    pub scope: Scope,
+    /// For which API.
+    pub resource: ResourceUri,
+    /// What the verifier must answer.
+    pub code_challenge: CodeChallenge,
+    /// For the ID token.
+    pub nonce: Option<String>,
+    /// When the person proved themselves.
+    pub authenticated_at: UtcMillis,
+    /// When it ends.
+    pub expires_at: UtcMillis,
+    /// When it was redeemed.
+    pub used_at: Option<UtcMillis>,
+    /// The grant that it becomes, fixed at birth: a second redemption can so revoke what the first gave.
+    pub grant_id: TokenId,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, USE];
+
+const INSERT: &str = "insert into authorization_code (id, hash, client_id, user_id, redirect_uri, scope, resource,
+ code_challenge, nonce, authenticated_at, expires_at, used_at, grant_id)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const BY_ID: &str = "select id, hash, client_id, user_id, redirect_uri, scope, resource, code_challenge, nonce,
+ authenticated_at, expires_at, used_at, grant_id from authorization_code where id = $1";
+const USE: &str = "update authorization_code set used_at = $2 where id = $1 and used_at is null and expires_at > $2";
+
+impl FromRow for AuthorizationCode {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        let challenge: String = row.get(7)?;
+        Ok(Self {
+            id: row.id(0)?,
+            hash: row.hash(1)?,
+            client_id: row.parsed(2)?,
+            user_id: row.user(3)?,
+            redirect_uri: row.parsed(4)?,
+            scope: row.scope(5)?,
+            resource: row.resource(6)?,
+            code_challenge: CodeChallenge::from_stored(&challenge)
+                .ok_or_else(|| Error::Corrupt { what: "a code challenge of another form".into() })?,
+            nonce: row.get(8)?,
+            authenticated_at: row.time(9)?,
+            expires_at: row.time(10)?,
+            used_at: row.maybe_time(11)?,
+            grant_id: row.id(12)?,
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a new code.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_authorization_code(&self, code: &AuthorizationCode) -> Result<(), Error> {
+        let params = params![
+            code.id.0,
+            code.hash.0,
+            code.client_id.as_str(),
+            code.user_id.0,
+            code.redirect_uri.as_str(),
+            code.scope.to_string(),
+            code.resource.as_str(),
+            code.code_challenge.as_str(),
+            code.nonce.clone(),
+            code.authenticated_at.0,
+            code.expires_at.0,
+            maybe(code.used_at),
+            code.grant_id.0
+        ];
+        self.db.execute(INSERT, params).await.map(drop)
+    }
+
+    /// The code with this identifier, used or not. The caller compares the hash.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn authorization_code(&self, id: TokenId) -> Result<Option<AuthorizationCode>, Error> {
+        self.db.query_opt(BY_ID, params![id.0]).await
+    }
+
+    /// Uses a code and keeps what it becomes, all or nothing; too late when it was used or is over.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn redeem_authorization_code(
+        &self,
+        id: TokenId,
+        grant: &NewGrant,
+        token: &NewAccessToken,
+    ) -> Result<Change, Error> {
+        let used = Stmt::new(USE, params![id.0, grant.created_at.0]).touching(1);
+        self.db.batch(vec![used, grant.insert(), token.insert()]).await.map(Change::from)
+    }
+}

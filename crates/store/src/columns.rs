@@ -1,0 +1,114 @@
+//! How the vocabulary's types stand in columns.
+
+use gatepass_db::{Error, Row, Value};
+use gatepass_keys::{HashedToken, TokenId};
+use gatepass_oauth::{ResourceUri, Scope, UtcMillis};
+use std::{fmt, str::FromStr};
+
+/// A person's identifier: a UUIDv7, shown in the usual form of a UUID. It is the `sub` of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(pub [u8; 16]);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reading columns as what they mean. The index counts from 0 in the order of the `select`.
+pub(crate) trait Columns {
+    fn id(&self, index: usize) -> Result<TokenId, Error>;
+    fn maybe_id(&self, index: usize) -> Result<Option<TokenId>, Error>;
+    fn user(&self, index: usize) -> Result<UserId, Error>;
+    fn maybe_user(&self, index: usize) -> Result<Option<UserId>, Error>;
+    fn hash(&self, index: usize) -> Result<HashedToken, Error>;
+    fn maybe_hash(&self, index: usize) -> Result<Option<HashedToken>, Error>;
+    fn time(&self, index: usize) -> Result<UtcMillis, Error>;
+    fn maybe_time(&self, index: usize) -> Result<Option<UtcMillis>, Error>;
+    fn parsed<T: FromStr>(&self, index: usize) -> Result<T, Error>;
+    fn scope(&self, index: usize) -> Result<Scope, Error>;
+    fn resource(&self, index: usize) -> Result<ResourceUri, Error>;
+    /// A list that was written with [`joined`].
+    fn list<T: FromStr>(&self, index: usize) -> Result<Vec<T>, Error>;
+}
+
+impl Columns for Row<'_> {
+    fn id(&self, index: usize) -> Result<TokenId, Error> {
+        self.get(index).map(TokenId)
+    }
+
+    fn maybe_id(&self, index: usize) -> Result<Option<TokenId>, Error> {
+        Ok(self.get::<Option<[u8; 16]>>(index)?.map(TokenId))
+    }
+
+    fn user(&self, index: usize) -> Result<UserId, Error> {
+        self.get(index).map(UserId)
+    }
+
+    fn maybe_user(&self, index: usize) -> Result<Option<UserId>, Error> {
+        Ok(self.get::<Option<[u8; 16]>>(index)?.map(UserId))
+    }
+
+    fn hash(&self, index: usize) -> Result<HashedToken, Error> {
+        self.get(index).map(HashedToken)
+    }
+
+    fn maybe_hash(&self, index: usize) -> Result<Option<HashedToken>, Error> {
+        Ok(self.get::<Option<[u8; 32]>>(index)?.map(HashedToken))
+    }
+
+    fn time(&self, index: usize) -> Result<UtcMillis, Error> {
+        self.get(index).map(UtcMillis)
+    }
+
+    fn maybe_time(&self, index: usize) -> Result<Option<UtcMillis>, Error> {
+        Ok(self.get::<Option<i64>>(index)?.map(UtcMillis))
+    }
+
+    fn parsed<T: FromStr>(&self, index: usize) -> Result<T, Error> {
+        parse(&self.get::<String>(index)?, index)
+    }
+
+    fn scope(&self, index: usize) -> Result<Scope, Error> {
+        self.parsed(index)
+    }
+
+    fn resource(&self, index: usize) -> Result<ResourceUri, Error> {
+        self.parsed(index)
+    }
+
+    fn list<T: FromStr>(&self, index: usize) -> Result<Vec<T>, Error> {
+        let text: String = self.get(index)?;
+        text.split(' ').filter(|item| !item.is_empty()).map(|item| parse(item, index)).collect()
+    }
+}
+
+fn parse<T: FromStr>(text: &str, index: usize) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::Corrupt { what: format!("column {index} holds a text of another kind") })
+}
+
+/// A list of texts without spaces, as one column.
+pub(crate) fn joined<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// An optional time as a parameter.
+pub(crate) fn maybe(time: Option<UtcMillis>) -> Value {
+    time.map(|time| time.0).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_shows_as_a_uuid() {
+        assert_eq!(UserId([0x01; 16]).to_string(), "01010101-0101-0101-0101-010101010101");
+    }
+}

@@ -1,0 +1,116 @@
+//! Web sessions: who holds this cookie.
+
+use crate::{Change, Error, Store, UserId, columns::Columns};
+use gatepass_db::{FromRow, Row, params};
+use gatepass_keys::{HashedToken, TokenId};
+use gatepass_oauth::UtcMillis;
+
+/// A session that has begun.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The identifier in the cookie.
+    pub id: TokenId,
+    /// The hash of the cookie.
+    pub hash: HashedToken,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When they proved themselves.
+    pub authenticated_at: UtcMillis,
+    /// When it ends, unless it is used before.
+    pub expires_at: UtcMillis,
+    /// Where from.
+    pub address: String,
+    /// With what.
+    pub user_agent: String,
+}
+
+/// A live session with its person.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// The identifier in the cookie.
+    pub id: TokenId,
+    /// What a presented cookie's hash must equal.
+    pub hash: HashedToken,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Their address.
+    pub email: String,
+    /// Their name.
+    pub name: String,
+    /// When the address was proven.
+    pub email_verified_at: Option<UtcMillis>,
+    /// When they proved themselves.
+    pub authenticated_at: UtcMillis,
+    /// When it was last prolonged.
+    pub seen_at: UtcMillis,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE];
+
+const INSERT: &str =
+    "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent)
+ values ($1, $2, $3, $4, $4, $5, $6, $7)";
+const LIVE: &str = "select s.id, s.hash, s.user_id, u.email, u.name, u.email_verified_at, s.authenticated_at, s.seen_at
+ from session s join user_account u on u.id = s.user_id
+ where s.id = $1 and s.expires_at > $2 and s.revoked_at is null and u.disabled_at is null";
+const PROLONG: &str =
+    "update session set seen_at = $2, expires_at = $3 where id = $1 and revoked_at is null and seen_at < $2";
+const REVOKE: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";
+
+impl FromRow for LiveSession {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id(0)?,
+            hash: row.hash(1)?,
+            user_id: row.user(2)?,
+            email: row.get(3)?,
+            name: row.get(4)?,
+            email_verified_at: row.maybe_time(5)?,
+            authenticated_at: row.time(6)?,
+            seen_at: row.time(7)?,
+        })
+    }
+}
+
+impl Store {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_session(&self, session: &NewSession) -> Result<(), Error> {
+        let params = params![
+            session.id.0,
+            session.hash.0,
+            session.user_id.0,
+            session.authenticated_at.0,
+            session.expires_at.0,
+            &session.address,
+            &session.user_agent
+        ];
+        self.db.execute(INSERT, params).await.map(drop)
+    }
+
+    /// The session if it lives at `now`. The caller compares the hash.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn live_session(&self, id: TokenId, now: UtcMillis) -> Result<Option<LiveSession>, Error> {
+        self.db.query_opt(LIVE, params![id.0, now.0]).await
+    }
+
+    /// Moves a session's end.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn prolong_session(&self, id: TokenId, now: UtcMillis, expires_at: UtcMillis) -> Result<Change, Error> {
+        self.db.execute(PROLONG, params![id.0, now.0, expires_at.0]).await.map(Change::from_rows)
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn revoke_session(&self, id: TokenId, now: UtcMillis) -> Result<Change, Error> {
+        self.db.execute(REVOKE, params![id.0, now.0]).await.map(Change::from_rows)
+    }
+}

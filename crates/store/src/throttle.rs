@@ -1,0 +1,49 @@
+//! Counts of attempts in a window of time, shared by all nodes.
+
+use crate::{Error, Store, columns::Columns};
+use gatepass_db::{FromRow, Row, params};
+use gatepass_oauth::UtcMillis;
+use std::time::Duration;
+
+/// What was counted in the current window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempts {
+    /// How many, the last one included.
+    pub hits: i64,
+    /// When the count begins anew.
+    pub window_ends_at: UtcMillis,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[HIT, FORGIVE];
+
+const HIT: &str = "insert into throttle (bucket, hits, window_ends_at) values ($1, 1, $3)
+ on conflict (bucket) do update set
+ hits = case when throttle.window_ends_at <= $2 then 1 else throttle.hits + 1 end,
+ window_ends_at = case when throttle.window_ends_at <= $2 then $3 else throttle.window_ends_at end
+ returning hits, window_ends_at";
+const FORGIVE: &str = "delete from throttle where bucket = $1";
+
+impl FromRow for Attempts {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self { hits: row.get(0)?, window_ends_at: row.time(1)? })
+    }
+}
+
+impl Store {
+    /// Counts an attempt before it is made, so that no number of parallel attempts slips through.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn count_attempt(&self, bucket: &str, window: Duration, now: UtcMillis) -> Result<Attempts, Error> {
+        let counted: Vec<Attempts> = self.db.write(HIT, params![bucket, now.0, now.plus(window).0]).await?;
+        counted.first().copied().ok_or_else(|| Error::Corrupt { what: "a count that was not returned".into() })
+    }
+
+    /// Begins the count anew, after a success.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn forgive_attempts(&self, bucket: &str) -> Result<(), Error> {
+        self.db.execute(FORGIVE, params![bucket]).await.map(drop)
+    }
+}

@@ -1,0 +1,131 @@
+//! People with a local account.
+
+use crate::{
+    Change, Error, Store, UserId,
+    columns::{Columns, maybe},
+};
+use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_keys::TokenId;
+use gatepass_oauth::UtcMillis;
+
+/// A person.
+#[derive(Clone, Debug)]
+pub struct UserAccount {
+    /// Who it is.
+    pub id: UserId,
+    /// Lower-case address; unique.
+    pub email: String,
+    /// What to call them; may be empty.
+    pub name: String,
+    /// argon2id in PHC form; `None` when they have no password.
+    pub password_hash: Option<String>,
+    /// When the account was made.
+    pub created_at: UtcMillis,
+    /// When the address was proven. Nobody signs in before.
+    pub email_verified_at: Option<UtcMillis>,
+    /// Since when they own the server.
+    pub owner_since: Option<UtcMillis>,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY];
+
+const INSERT: &str =
+    "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since)
+ values ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT_FIRST: &str =
+    "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since)
+ select $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from user_account)";
+const BY_ID: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
+ from user_account where id = $1 and disabled_at is null";
+const BY_EMAIL: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
+ from user_account where email = $1 and disabled_at is null";
+const LIST: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
+ from user_account where id > $1 and disabled_at is null order by id limit $2";
+const ANY: &str = "select id from user_account limit 1";
+
+impl FromRow for UserAccount {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.user(0)?,
+            email: row.get(1)?,
+            name: row.get(2)?,
+            password_hash: row.get(3)?,
+            created_at: row.time(4)?,
+            email_verified_at: row.maybe_time(5)?,
+            owner_since: row.maybe_time(6)?,
+        })
+    }
+}
+
+impl UserAccount {
+    fn statement(&self, sql: &'static str) -> Stmt {
+        Stmt::new(
+            sql,
+            params![
+                self.id.0,
+                &self.email,
+                &self.name,
+                self.password_hash.clone(),
+                self.created_at.0,
+                maybe(self.email_verified_at),
+                maybe(self.owner_since)
+            ],
+        )
+        .touching(1)
+    }
+}
+
+impl Store {
+    /// Adds a person; [`Change::TooLate`] when the address has an account already.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_user(&self, user: &UserAccount) -> Result<Change, Error> {
+        match self.db.batch(vec![user.statement(INSERT)]).await {
+            Err(Error::Unique { .. }) => Ok(Change::TooLate),
+            outcome => outcome.map(Change::from),
+        }
+    }
+
+    /// Uses a one-time link and adds the first person; too late when the link was used or there is
+    /// somebody already.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add_first_user(&self, link: TokenId, user: &UserAccount) -> Result<Change, Error> {
+        let statements = vec![crate::one_time_link::use_statement(link, user.created_at), user.statement(INSERT_FIRST)];
+        self.db.batch(statements).await.map(Change::from)
+    }
+
+    /// The person with this identifier.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn user(&self, id: UserId) -> Result<Option<UserAccount>, Error> {
+        self.db.query_opt(BY_ID, params![id.0]).await
+    }
+
+    /// The person with this lower-case address.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<UserAccount>, Error> {
+        self.db.query_opt(BY_EMAIL, params![email]).await
+    }
+
+    /// People in the order in which they came, after `after`.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn users(&self, after: Option<UserId>, limit: i64) -> Result<Vec<UserAccount>, Error> {
+        self.db.query(LIST, params![after.map_or([0; 16], |id| id.0), limit]).await
+    }
+
+    /// Whether there is anybody.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn has_users(&self) -> Result<bool, Error> {
+        Ok(self.db.query_opt::<[u8; 16]>(ANY, params![]).await?.is_some())
+    }
+}
