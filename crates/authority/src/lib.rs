@@ -148,6 +148,12 @@ impl Authority {
         &self.0.settings.lifetimes
     }
 
+    /// The time by which this server lives.
+    #[must_use]
+    pub fn now(&self) -> gatepass_oauth::UtcMillis {
+        self.0.clock.now()
+    }
+
     /// The public keys that verify what this server signs.
     #[must_use]
     pub fn jwks(&self) -> JwkSet {

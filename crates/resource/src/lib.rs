@@ -1,1 +1,52 @@
+//! A guard for APIs and MCP servers: only requests with a good access token come in.
 //!
+//! ```
+//! use gatepass_resource::{Guard, Settings, TokenFacts, Unavailable, Verifier};
+//! use gatepass_oauth::{ResourceUri, Scope};
+//!
+//! /// What this API keeps of a verified token.
+//! #[derive(Clone)]
+//! struct Token { audience: ResourceUri, scope: Scope }
+//!
+//! impl TokenFacts for Token {
+//!     fn audience(&self) -> &ResourceUri { &self.audience }
+//!     fn scope(&self) -> &Scope { &self.scope }
+//! }
+//!
+//! #[derive(Clone)]
+//! struct MyVerifier;
+//!
+//! impl Verifier for MyVerifier {
+//!     type Token = Token;
+//!     async fn verify(&self, token: &str) -> Result<Option<Token>, Unavailable> {
+//!         # let _ = token;
+//!         Ok(None) // look the token up here; `None` is "not a live token"
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings::new("https://api.example.com".parse()?).with_scope("read".parse()?);
+//! let app: axum::Router = axum::Router::new()
+//!     .route("/", axum::routing::get(|| async { "hello" }))
+//!     .layer(Guard::new(MyVerifier, settings));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules of RFC 6750, RFC 8707 and RFC 9728, in the order in which they are applied:
+//!
+//! 1. No credential: `401` with a challenge that names no error, only where to look ([`bearer`]).
+//! 2. Not a bearer token: `401`; a malformed one: `400 invalid_request`. The token is taken from the
+//!    `Authorization` header only, never from the query or a cookie.
+//! 3. Not live, or for another audience: `401 invalid_token`.
+//! 4. Live, but without the scope: `403 insufficient_scope`, naming the scope.
+//! 5. The verifier cannot answer: `503`. Nobody comes in by accident.
+
+pub mod bearer;
+mod guard;
+mod metadata;
+mod refusal;
+
+pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
+pub use metadata::ResourceMetadata;
+pub use refusal::Refusal;

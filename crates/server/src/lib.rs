@@ -1,1 +1,28 @@
+//! `gatepass serve`: HTTP around the authorization server.
 //!
+//! A request comes in through [`serve`], meets the rules that hold for all of them in `web`, and is
+//! routed by `routes` to one file per endpoint:
+//!
+//! - `oauth/`: the protocol's endpoints, which answer JSON;
+//! - `pages/`: what a person sees, plain HTML that works without scripts;
+//! - `rpc/`: the guarded API;
+//! - `health`: for whoever runs it.
+//!
+//! An endpoint reads its parameters, calls one use case of `gatepass-authority`, and turns the answer
+//! into HTTP. What goes wrong is turned by one table (`web::failure`).
+
+mod app;
+pub mod config;
+mod health;
+mod oauth;
+mod pages;
+mod routes;
+mod rpc;
+pub mod secret_file;
+pub mod serve;
+pub mod telemetry;
+mod web;
+
+pub use config::{Config, ConfigError, Overrides};
+pub use gatepass_authority as authority;
+pub use serve::{ServeError, Server, open_authority};

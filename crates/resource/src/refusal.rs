@@ -1,0 +1,75 @@
+//! Why a request is not let in, and what is said to it: one table.
+
+use crate::Settings;
+use gatepass_oauth::{Challenge, Error, ErrorCode, Scope};
+use http::{HeaderValue, Response, StatusCode, header};
+
+/// Why a request is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It carries no bearer token.
+    Missing,
+    /// What it carries is not one bearer token.
+    Malformed,
+    /// The token is unknown, expired, revoked, or for another audience; which is not told.
+    InvalidToken,
+    /// The token lacks this scope.
+    InsufficientScope(Scope),
+    /// Nobody can tell now.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The answer, with its challenge.
+    #[must_use]
+    pub fn response<B: From<String>>(&self, settings: &Settings) -> Response<B> {
+        let (status, error) = match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, None),
+            Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                Some((ErrorCode::InvalidRequest, "the Authorization header is not one bearer token")),
+            ),
+            Self::InvalidToken => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::InvalidToken, "the access token is expired, revoked or not for this resource")),
+            ),
+            Self::InsufficientScope(_) => {
+                (StatusCode::FORBIDDEN, Some((ErrorCode::InsufficientScope, "the access token lacks a scope")))
+            }
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
+            ),
+        };
+        let body = error.map(|(code, text)| serde_json::to_string(&Error::new(code, text).body()).unwrap_or_default());
+        let mut response = Response::new(B::from(body.unwrap_or_default()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if error.is_some() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        } else {
+            let challenge = Challenge {
+                error: error.map(|(code, _)| code),
+                description: error.map(|(_, text)| text.to_owned()),
+                scope: self.scope(settings),
+                resource_metadata: settings.metadata_url.clone(),
+            };
+            if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
+                headers.insert(header::WWW_AUTHENTICATE, value);
+            }
+        }
+        response
+    }
+
+    /// The scope to ask for: the one that is missing, or all that this resource needs.
+    fn scope(&self, settings: &Settings) -> Option<Scope> {
+        match self {
+            Self::InsufficientScope(scope) => Some(scope.clone()),
+            _ => Some(settings.scope.clone()).filter(|scope| !scope.is_empty()),
+        }
+    }
+}

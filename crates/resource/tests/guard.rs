@@ -1,0 +1,100 @@
+//! The guard's rules, one request each.
+
+use axum::{Extension, Router, body::Body, routing::get};
+use gatepass_oauth::{ResourceUri, Scope};
+use gatepass_resource::{Guard, Missing, Settings, TokenFacts, Unavailable, Verifier};
+use http::{Request, StatusCode, header};
+use tower::ServiceExt;
+
+#[derive(Clone)]
+struct Token {
+    audience: ResourceUri,
+    scope: Scope,
+}
+
+impl TokenFacts for Token {
+    fn audience(&self) -> &ResourceUri {
+        &self.audience
+    }
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+/// Knows four tokens, by name.
+#[derive(Clone)]
+struct Names;
+
+impl Verifier for Names {
+    type Token = Token;
+
+    async fn verify(&self, token: &str) -> Result<Option<Token>, Unavailable> {
+        let (audience, scope) = match token {
+            "good" => ("https://api.example", "read write"),
+            "narrow" => ("https://api.example", "write"),
+            "elsewhere" => ("https://other.example", "read"),
+            "down" => return Err(Unavailable),
+            _ => return Ok(None),
+        };
+        Ok(Some(Token { audience: audience.parse().unwrap(), scope: scope.parse().unwrap() }))
+    }
+}
+
+async fn ask(missing: Missing, authorization: Option<&str>) -> (StatusCode, Option<String>) {
+    let settings = Settings::new("https://api.example".parse().unwrap())
+        .with_scope("read".parse().unwrap())
+        .with_metadata_url("https://api.example/.well-known/oauth-protected-resource".into())
+        .when_missing(missing);
+    let handler =
+        |token: Option<Extension<Token>>| async move { if token.is_some() { "with a token" } else { "without" } };
+    let app = Router::new().route("/", get(handler)).layer(Guard::new(Names, settings));
+    let mut request = Request::builder().uri("/?access_token=good");
+    if let Some(value) = authorization {
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE).map(|value| value.to_str().unwrap().to_owned());
+    (response.status(), challenge)
+}
+
+const METADATA: &str = "resource_metadata=\"https://api.example/.well-known/oauth-protected-resource\"";
+
+#[tokio::test]
+async fn a_good_token_comes_in() {
+    assert_eq!(ask(Missing::Challenge, Some("Bearer good")).await, (StatusCode::OK, None));
+}
+
+#[tokio::test]
+async fn without_a_credential_the_challenge_names_no_error_and_a_token_in_the_query_does_not_count() {
+    let (status, challenge) = ask(Missing::Challenge, None).await;
+    assert_eq!((status, challenge.unwrap()), (StatusCode::UNAUTHORIZED, format!("Bearer scope=\"read\", {METADATA}")));
+    assert_eq!(ask(Missing::Challenge, Some("Basic YTpi")).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_unknown_token_and_one_for_another_audience_get_the_same_answer() {
+    let unknown = ask(Missing::Challenge, Some("Bearer unknown")).await;
+    assert_eq!(unknown.0, StatusCode::UNAUTHORIZED);
+    assert!(unknown.1.as_deref().unwrap().starts_with("Bearer error=\"invalid_token\""));
+    assert_eq!(ask(Missing::Challenge, Some("Bearer elsewhere")).await, unknown);
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_is_told_which_scope() {
+    let (status, challenge) = ask(Missing::Challenge, Some("Bearer narrow")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let challenge = challenge.unwrap();
+    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"read\""), "{challenge}");
+}
+
+#[tokio::test]
+async fn when_nobody_can_tell_nobody_comes_in() {
+    assert_eq!(ask(Missing::Challenge, Some("Bearer down")).await, (StatusCode::SERVICE_UNAVAILABLE, None));
+}
+
+#[tokio::test]
+async fn passing_is_for_requests_without_a_credential_only() {
+    assert_eq!(ask(Missing::Pass, None).await.0, StatusCode::OK);
+    assert_eq!(ask(Missing::Pass, Some("Bearer unknown")).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(Missing::Pass, Some("Bearer")).await.0, StatusCode::BAD_REQUEST);
+}

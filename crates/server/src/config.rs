@@ -1,0 +1,270 @@
+//! What the operator sets: flag beats environment beats file beats default.
+//!
+//! Flags and environment arrive as [`Overrides`], texts as they were typed; the file is TOML. Every
+//! refusal is one sentence that names the setting and the remedy.
+
+use gatepass_authority::{DatabaseUrl, Lifetimes};
+use gatepass_oauth::Issuer;
+use ipnet::IpNet;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where the server listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8484";
+/// Where it keeps its data unless told otherwise.
+pub const DEFAULT_DATA_DIR: &str = "gatepass-data";
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of the database and the server's secret.
+    pub data_dir: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Under which URL people and programs reach it; `None`: the listen address, if it is loopback.
+    pub public_url: Option<Issuer>,
+    /// Where it remembers.
+    pub database_url: DatabaseUrl,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+/// What flags and environment say, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--data-dir`, `GATEPASS_DATA_DIR`.
+    pub data_dir: Option<PathBuf>,
+    /// `--listen`, `GATEPASS_LISTEN`.
+    pub listen: Option<String>,
+    /// `--public-url`, `GATEPASS_PUBLIC_URL`.
+    pub public_url: Option<String>,
+    /// `--database-url`, `GATEPASS_DATABASE_URL`.
+    pub database_url: Option<String>,
+    /// `--trusted-proxy`, `GATEPASS_TRUSTED_PROXY`; empty: as the file says.
+    pub trusted_proxies: Vec<String>,
+    /// `--config`, `GATEPASS_CONFIG`.
+    pub config: Option<PathBuf>,
+}
+
+/// The file. Every member may be left out, none may be misspelt.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data_dir: Option<PathBuf>,
+    listen: Option<String>,
+    public_url: Option<String>,
+    database_url: Option<String>,
+    trusted_proxies: Vec<String>,
+    lifetimes: FileLifetimes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileLifetimes {
+    authorization_code: Option<String>,
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    device_code: Option<String>,
+    session: Option<String>,
+}
+
+/// Why the settings will not do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there or may not be read.
+    #[error("the configuration file {path} cannot be read ({source}); check the path and its permissions")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The file is no TOML, or has a key that is not known.
+    #[error("the configuration file {path} is not right: {reason}; see docs/configuration.md for the keys")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what, on one line.
+        reason: String,
+    },
+    /// A value will not do.
+    #[error("{setting} is '{value}', but {expected}")]
+    Value {
+        /// Which setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The server does not know its own name.
+    #[error("the listen address {0} is not loopback, so the server needs its public name: add --public-url https://…")]
+    NoPublicUrl(SocketAddr),
+}
+
+impl Config {
+    /// Puts the settings together.
+    ///
+    /// # Errors
+    /// [`ConfigError`], one sentence.
+    pub fn resolve(overrides: Overrides) -> Result<Self, ConfigError> {
+        let file = overrides.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let data_dir = overrides.data_dir.or(file.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        let listen = overrides.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.into());
+        let database_url = match overrides.database_url.or(file.database_url) {
+            Some(text) => text
+                .parse()
+                .map_err(|error: gatepass_authority::StoreError| value("database-url", "(not shown)", error))?,
+            None => default_database(&data_dir)?,
+        };
+        let proxies =
+            if overrides.trusted_proxies.is_empty() { file.trusted_proxies } else { overrides.trusted_proxies };
+        Ok(Self {
+            listen: listen
+                .parse()
+                .map_err(|_| value("listen", &listen, "it is an address and a port, such as 127.0.0.1:8484"))?,
+            public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text)).transpose()?,
+            trusted_proxies: proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?,
+            lifetimes: lifetimes(file.lifetimes)?,
+            data_dir,
+            database_url,
+        })
+    }
+
+    /// The issuer, once it is known where the server really listens.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoPublicUrl`].
+    pub fn issuer(&self, bound: SocketAddr) -> Result<Issuer, ConfigError> {
+        match &self.public_url {
+            Some(url) => Ok(url.clone()),
+            None if bound.ip().is_loopback() => {
+                format!("http://{bound}").parse().map_err(|_| ConfigError::NoPublicUrl(bound))
+            }
+            None => Err(ConfigError::NoPublicUrl(bound)),
+        }
+    }
+}
+
+fn value(setting: &'static str, value: &str, expected: impl ToString) -> ConfigError {
+    ConfigError::Value { setting, value: value.to_owned(), expected: expected.to_string() }
+}
+
+fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        ConfigError::File { path: path.to_owned(), reason: format!("{place}{}", error.message().replace('\n', " ")) }
+    })
+}
+
+fn default_database(data_dir: &Path) -> Result<DatabaseUrl, ConfigError> {
+    let path = data_dir.join("gatepass.db");
+    let shown = path.display().to_string();
+    format!("sqlite://{shown}")
+        .parse()
+        .map_err(|error: gatepass_authority::StoreError| value("data-dir", &shown, error))
+}
+
+fn public_url(text: &str) -> Result<Issuer, ConfigError> {
+    let issuer: Issuer =
+        text.parse().map_err(|error: gatepass_oauth::issuer::InvalidIssuer| value("public-url", text, error))?;
+    if issuer.path().is_empty() {
+        Ok(issuer)
+    } else {
+        Err(value("public-url", text, "it has no path: give the server a host name of its own"))
+    }
+}
+
+fn proxy(text: &str) -> Result<IpNet, ConfigError> {
+    let one_address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| one_address())
+        .map_err(|_| value("trusted-proxy", text, "it is an address or a network such as 10.0.0.0/8"))
+}
+
+fn lifetimes(file: FileLifetimes) -> Result<Lifetimes, ConfigError> {
+    let standard = Lifetimes::default();
+    Ok(Lifetimes {
+        authorization_code: lifetime(
+            "lifetimes.authorization_code",
+            file.authorization_code,
+            standard.authorization_code,
+        )?,
+        access_token: lifetime("lifetimes.access_token", file.access_token, standard.access_token)?,
+        refresh_token: lifetime("lifetimes.refresh_token", file.refresh_token, standard.refresh_token)?,
+        device_code: lifetime("lifetimes.device_code", file.device_code, standard.device_code)?,
+        session: lifetime("lifetimes.session", file.session, standard.session)?,
+    })
+}
+
+fn lifetime(setting: &'static str, text: Option<String>, standard: Duration) -> Result<Duration, ConfigError> {
+    let Some(text) = text else { return Ok(standard) };
+    let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(10 * 366 * 24 * 60 * 60));
+    let expected = "it is a time between 1s and 10 years, such as \"60s\", \"1h\" or \"30d\"";
+    let span = humantime::parse_duration(&text).map_err(|_| value(setting, &text, expected))?;
+    if (shortest..=longest).contains(&span) { Ok(span) } else { Err(value(setting, &text, expected)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str, overrides: Overrides) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepass.toml");
+        fs::write(&path, text).unwrap();
+        Config::resolve(Overrides { config: Some(path), ..overrides })
+    }
+
+    fn refusal(text: &str) -> String {
+        let message = with_file(text, Overrides::default()).unwrap_err().to_string();
+        assert!(!message.contains('\n'), "one line: {message}");
+        message
+    }
+
+    #[test]
+    fn an_override_beats_the_file_and_the_file_beats_the_default() {
+        let file = "listen = \"127.0.0.1:1\"\n[lifetimes]\naccess_token = \"5s\"\nrefresh_token = \"30d\"\n";
+        let config = with_file(file, Overrides::default()).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.lifetimes.access_token, Duration::from_secs(5));
+        assert_eq!(config.lifetimes.session, Lifetimes::default().session);
+        let config = with_file(file, Overrides { listen: Some("127.0.0.1:2".into()), ..Overrides::default() }).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(Config::resolve(Overrides::default()).unwrap().listen.to_string(), DEFAULT_LISTEN);
+    }
+
+    #[test]
+    fn every_refusal_is_one_line_that_names_the_setting() {
+        assert!(refusal("\nlissten = \"x\"").contains("line 2: unknown field `lissten`"));
+        assert!(refusal("listen = 5").contains("line 1"));
+        assert!(refusal("listen = \"here\"").starts_with("listen is 'here', but"));
+        assert!(refusal("public_url = \"http://auth.example\"").contains("https"));
+        assert!(refusal("public_url = \"https://auth.example/path\"").contains("no path"));
+        assert!(refusal("database_url = \"mysql://u:secret@h/db\"").contains("sqlite:///"));
+        assert!(!refusal("database_url = \"mysql://u:secret@h/db\"").contains("secret"));
+        assert!(refusal("trusted_proxies = [\"ten\"]").contains("10.0.0.0/8"));
+        assert!(refusal("[lifetimes]\nsession = \"soon\"").starts_with("lifetimes.session is 'soon'"));
+        assert!(refusal("[lifetimes]\nsession = \"0s\"").contains("between 1s"));
+        let missing =
+            Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
+        assert!(missing.to_string().contains("/nowhere/x.toml"));
+    }
+
+    #[test]
+    fn a_server_on_the_network_must_be_told_its_name() {
+        let config = Config::resolve(Overrides { listen: Some("0.0.0.0:80".into()), ..Overrides::default() }).unwrap();
+        assert!(matches!(config.issuer(config.listen), Err(ConfigError::NoPublicUrl(_))));
+        let config = Config::resolve(Overrides::default()).unwrap();
+        assert_eq!(config.issuer("127.0.0.1:9".parse().unwrap()).unwrap().as_str(), "http://127.0.0.1:9");
+    }
+}

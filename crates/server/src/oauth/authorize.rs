@@ -1,0 +1,99 @@
+//! The authorization endpoint (RFC 6749 §3.1): a browser comes, and goes on with a code or an error,
+//! or meets a page on the way.
+
+use crate::{
+    app::App,
+    pages::{Page, PageFailure, consent, form_action, login::login_url},
+    web::{form::Form, origin, session},
+};
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use form_urlencoded::Serializer;
+use gatepass_authority::{
+    Failure,
+    authorize::{ConsentAnswer, Next},
+};
+use gatepass_oauth::{Error, Params};
+
+/// `GET`: the client sends the browser here.
+pub(crate) async fn ask(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response<Body>, PageFailure> {
+    let query = query.unwrap_or_default();
+    let params = Params::parse(query.as_bytes())?;
+    let session = session::read(&app, &headers).await?;
+    let next = app.authority.authorize(&params, session.as_ref(), ConsentAnswer::NotAsked).await?;
+    answer_browser(next, &query)
+}
+
+/// `POST`: the person answers the consent page, which carries the request along.
+pub(crate) async fn answer(
+    State(app): State<App>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response<Body>, PageFailure> {
+    if !origin::is_our_own(&headers, app.authority.issuer()) {
+        return Err(PageFailure::NotOurs);
+    }
+    let form = form.params()?;
+    let query = form.required("request")?;
+    let params = Params::parse(query.as_bytes())?;
+    let answer = match form.get("answer") {
+        Some("allow") => ConsentAnswer::Allowed,
+        Some("deny") => ConsentAnswer::Denied,
+        _ => return Err(Error::invalid_request("the answer is allow or deny").into()),
+    };
+    let session = session::read(&app, &headers).await?;
+    let next = app.authority.authorize(&params, session.as_ref(), answer).await?;
+    answer_browser(next, query)
+}
+
+fn answer_browser(next: Next, query: &str) -> Result<Response<Body>, PageFailure> {
+    match next {
+        Next::Redirect(location) => redirect(&location),
+        Next::SignIn { login_hint } => {
+            redirect(&login_url(&format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()))
+        }
+        Next::Consent(question) => Ok(Page(consent::page(&question, query))
+            .allowing(form_action(question.redirect_uri.as_str()))
+            .into_response()),
+    }
+}
+
+/// 303: whatever the method was, the browser goes on with GET (RFC 9700 §4.12).
+fn redirect(location: &str) -> Result<Response<Body>, PageFailure> {
+    let mut location =
+        HeaderValue::from_str(location).map_err(|_| Failure::internal("a redirect that is no header"))?;
+    location.set_sensitive(true);
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// The request as it is asked again after the person has signed in: what demanded the new sign-in is
+/// then fulfilled, and would demand it for ever.
+fn after_sign_in(query: &str) -> String {
+    let mut kept = Serializer::new(String::with_capacity(query.len()));
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let fulfilled = name == "max_age" || (name == "prompt" && value != "consent");
+        if !fulfilled {
+            kept.append_pair(&name, &value);
+        }
+    }
+    kept.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fulfilled_demand_for_a_new_sign_in_is_not_repeated() {
+        assert_eq!(after_sign_in("client_id=a&prompt=login&max_age=0&state=x+y"), "client_id=a&state=x+y");
+        assert_eq!(after_sign_in("prompt=consent"), "prompt=consent");
+    }
+}

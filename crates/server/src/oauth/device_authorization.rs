@@ -1,0 +1,45 @@
+//! The device authorization endpoint (RFC 8628 §3.1).
+
+use super::authenticated_client;
+use crate::{
+    app::App,
+    web::{
+        caller::{From as CallerFrom, tidy},
+        failure::JsonFailure,
+        form::Form,
+    },
+};
+use axum::{Json, extract::State, http::HeaderMap};
+use gatepass_authority::start_device::{DeviceRequest, NumberMatch};
+use gatepass_oauth::{
+    CodeChallenge, DeviceAuthorizationResponse, Error, ErrorCode, GrantType,
+    authorization::{read_resource, read_scope},
+};
+
+pub(crate) async fn start(
+    State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
+    let params = form.params()?;
+    let client = authenticated_client(&app, &headers, &form, &caller).await?;
+    if !client.may_use(GrantType::DeviceCode) {
+        return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());
+    }
+    let request = DeviceRequest {
+        scope: read_scope(&params)?,
+        resource: read_resource(&params)?,
+        code_challenge: params
+            .get("code_challenge")
+            .map(|text| CodeChallenge::parse(text, params.get("code_challenge_method")))
+            .transpose()?,
+        device_name: params.get("device_name").map(tidy).unwrap_or_default(),
+        number_match: if params.get("number_match") == Some("true") {
+            NumberMatch::Shown
+        } else {
+            NumberMatch::NotShown
+        },
+    };
+    Ok(Json(app.authority.start_device(&client, &request, &caller).await?))
+}

@@ -1,0 +1,21 @@
+//! The revocation endpoint (RFC 7009).
+
+use super::authenticated_client;
+use crate::{
+    app::App,
+    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+};
+use axum::{extract::State, http::HeaderMap};
+use gatepass_oauth::Secret;
+
+/// `200` whether or not there was such a token (§2.2).
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<(), JsonFailure> {
+    let client = authenticated_client(&app, &headers, &form, &caller).await?;
+    let token = Secret::from(form.params()?.required("token")?);
+    Ok(app.authority.revoke(&client, &token).await?)
+}

@@ -1,0 +1,76 @@
+//! The token endpoint (RFC 6749 §3.2).
+//!
+//! 1. Parse the form.
+//! 2. Know the client.
+//! 3. The grant type must be offered, and this client must be registered for it.
+//! 4. One table from grant type to use case.
+
+use super::authenticated_client;
+use crate::{
+    app::App,
+    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+};
+use axum::{Json, extract::State, http::HeaderMap};
+use gatepass_authority::{Client, CodeRequest, DevicePoll, Failure, RefreshRequest};
+use gatepass_oauth::{
+    CodeVerifier, Error, ErrorCode, GrantType, Params, TokenResponse,
+    authorization::{read_resource, read_scope},
+};
+
+pub(crate) async fn exchange(
+    State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Json<TokenResponse>, JsonFailure> {
+    let params = form.params()?;
+    let client = authenticated_client(&app, &headers, &form, &caller).await?;
+    let grant = params.required("grant_type")?.parse::<GrantType>();
+    let grant = grant.map_err(|error| Error::new(ErrorCode::UnsupportedGrantType, error.to_string()))?;
+    if !client.may_use(grant) {
+        return Err(
+            Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
+        );
+    }
+    Ok(Json(redeem(&app, grant, &client, &params).await?))
+}
+
+async fn redeem(app: &App, grant: GrantType, client: &Client, params: &Params<'_>) -> Result<TokenResponse, Failure> {
+    let authority = &app.authority;
+    match grant {
+        GrantType::AuthorizationCode => authority.redeem_code(client, &code_request(params)?).await,
+        GrantType::RefreshToken => authority.refresh(client, &refresh_request(params)?).await,
+        GrantType::ClientCredentials => {
+            authority.client_credentials(client, read_scope(params)?.as_ref(), read_resource(params)?.as_ref()).await
+        }
+        GrantType::DeviceCode => authority.redeem_device(client, &device_poll(params)?).await,
+    }
+}
+
+fn code_request(params: &Params<'_>) -> Result<CodeRequest, Error> {
+    Ok(CodeRequest {
+        code: params.required("code")?.into(),
+        redirect_uri: params
+            .get("redirect_uri")
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| Error::invalid_grant("redirect_uri is not the one of the authorization request"))?,
+        code_verifier: CodeVerifier::parse(params.required("code_verifier")?)?,
+        resource: read_resource(params)?,
+    })
+}
+
+fn refresh_request(params: &Params<'_>) -> Result<RefreshRequest, Error> {
+    Ok(RefreshRequest {
+        refresh_token: params.required("refresh_token")?.into(),
+        scope: read_scope(params)?,
+        resource: read_resource(params)?,
+    })
+}
+
+fn device_poll(params: &Params<'_>) -> Result<DevicePoll, Error> {
+    Ok(DevicePoll {
+        device_code: params.required("device_code")?.into(),
+        code_verifier: params.get("code_verifier").map(CodeVerifier::parse).transpose()?,
+    })
+}

@@ -1,0 +1,29 @@
+//! Asking whether a client may.
+
+use super::{ScopeLine, host_of, scope_lines};
+use askama::Template;
+use gatepass_authority::authorize::ConsentQuestion;
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct Consent {
+    client_name: String,
+    goes_to: String,
+    on_this_machine: bool,
+    resource: Option<String>,
+    scopes: Vec<ScopeLine>,
+    request: String,
+}
+
+/// The page; `request` is the authorization request's query, which the form carries along and which
+/// is checked again when it comes back.
+pub(crate) fn page(question: &ConsentQuestion, request: &str) -> Consent {
+    Consent {
+        client_name: question.client_name.clone(),
+        goes_to: question.redirect_uri.shown_host(),
+        on_this_machine: question.redirect_uri.is_loopback(),
+        resource: question.resource.as_deref().map(host_of),
+        scopes: scope_lines(&question.scope),
+        request: request.to_owned(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Signing in and out.
+
+use super::{Page, PageFailure, form_action};
+use crate::{
+    app::App,
+    web::{caller::From as CallerFrom, form::Form, origin, session},
+};
+use askama::Template;
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use form_urlencoded::Serializer;
+use gatepass_authority::{Failure, sign_in::SignedIn};
+use gatepass_keys::{PlainToken, token::SessionCookie};
+use gatepass_oauth::{Params, Secret};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    next: &'a str,
+    email: &'a str,
+    problem: Option<&'static str>,
+}
+
+const WRONG: &str = "Email address or password is wrong.";
+const NOT_VERIFIED: &str =
+    "This email address is not verified yet (EMAIL_NOT_VERIFIED). Ask the server's owner to verify it.";
+
+/// Where a person signs in and then goes on to `next`.
+pub(crate) fn login_url(next: &str, login_hint: Option<&str>) -> String {
+    let mut query = Serializer::new(String::from("/login?"));
+    query.append_pair("next", next);
+    if let Some(hint) = login_hint {
+        query.append_pair("login_hint", hint);
+    }
+    query.finish()
+}
+
+/// A path of this server; anything else leads to the start page. Browsers read `//host` and `/\host`
+/// as other hosts.
+fn safe_next(next: Option<&str>) -> &str {
+    match next {
+        Some(path) if path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && path.is_ascii() => {
+            path
+        }
+        _ => "/",
+    }
+}
+
+pub(crate) async fn show(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response<Body>, PageFailure> {
+    let query = query.unwrap_or_default();
+    let params = Params::parse(query.as_bytes())?;
+    let _ = &app;
+    Ok(page(safe_next(params.get("next")), params.get("login_hint").unwrap_or_default(), None))
+}
+
+fn page(next: &str, email: &str, problem: Option<&'static str>) -> Response<Body> {
+    Page(Login { next, email, problem }).allowing(client_redirect(next))
+}
+
+/// After the sign-in the browser may be led on to a client at once; the form must be allowed to.
+fn client_redirect(next: &str) -> Option<String> {
+    let query = next.strip_prefix("/authorize?")?;
+    let params = Params::parse(query.as_bytes()).ok()?;
+    params.get("redirect_uri").and_then(form_action)
+}
+
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response<Body>, PageFailure> {
+    if !origin::is_our_own(&headers, app.authority.issuer()) {
+        return Err(PageFailure::NotOurs);
+    }
+    let params = form.params()?;
+    let (next, email) = (safe_next(params.get("next")), params.get("email").unwrap_or_default());
+    let password = Secret::from(params.get("password").unwrap_or_default());
+    match app.authority.sign_in(email, password, &caller).await? {
+        SignedIn::Session(cookie) => signed_in(&app, &cookie, next),
+        SignedIn::Wrong => Ok((StatusCode::UNPROCESSABLE_ENTITY, page(next, email, Some(WRONG))).into_response()),
+        SignedIn::EmailNotVerified => {
+            Ok((StatusCode::FORBIDDEN, page(next, email, Some(NOT_VERIFIED))).into_response())
+        }
+    }
+}
+
+/// Hands the cookie over and goes on.
+pub(crate) fn signed_in(
+    app: &App,
+    cookie: &PlainToken<SessionCookie>,
+    next: &str,
+) -> Result<Response<Body>, PageFailure> {
+    let cookie = app.cookies.set(cookie).ok_or_else(|| Failure::internal("a cookie that is no header"))?;
+    let location = HeaderValue::from_str(next).map_err(|_| Failure::internal("a path that is no header"))?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::SET_COOKIE, cookie)]).into_response())
+}
+
+pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response<Body>, PageFailure> {
+    if !origin::is_our_own(&headers, app.authority.issuer()) {
+        return Err(PageFailure::NotOurs);
+    }
+    if let Some(cookie) = app.cookies.read(&headers) {
+        app.authority.sign_out(cookie).await?;
+    }
+    let removed = app.cookies.remove().ok_or_else(|| Failure::internal("a cookie that is no header"))?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("/")), (header::SET_COOKIE, removed)])
+        .into_response())
+}
+
+/// The session of a request, or where to get one.
+pub(crate) async fn required(
+    app: &App,
+    headers: &HeaderMap,
+    next: &str,
+) -> Result<Result<gatepass_authority::LiveSession, Response<Body>>, PageFailure> {
+    match session::read(app, headers).await? {
+        Some(session) => Ok(Ok(session)),
+        None => {
+            let location = HeaderValue::from_str(&login_url(next, None))
+                .map_err(|_| Failure::internal("a path that is no header"))?;
+            Ok(Err((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_sign_in_the_way_leads_nowhere_else() {
+        assert_eq!(safe_next(Some("/device/ABCD-EFGH")), "/device/ABCD-EFGH");
+        for outside in [
+            None,
+            Some(""),
+            Some("https://evil.example"),
+            Some("//evil.example"),
+            Some("/\\evil.example"),
+            Some("evil"),
+            Some("/ü"),
+        ] {
+            assert_eq!(safe_next(outside), "/", "{outside:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `POST /api/v1/user/rpc`: what a person or a program may do with its own account.
+//!
+//! The guard in front has verified a bearer token, or there was none. Then a cookie session will do,
+//! if our own page sent the request; a bearer token that was no good has been refused already and
+//! never falls back to the cookie.
+
+use super::{
+    Token,
+    envelope::{self, Answer, Call, Calls, Outcome, RpcError},
+    whoami::{self, WhoAmI},
+};
+use crate::{
+    app::App,
+    web::{failure::JsonFailure, form, origin, session},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use gatepass_authority::{LiveAccessToken, LiveSession};
+use gatepass_oauth::Scope;
+use gatepass_resource::Refusal;
+use std::sync::Arc;
+
+/// What a method needs of a token, by name. A cookie session is the person in full.
+const METHODS: &[(&str, &str)] = &[("whoami", "account")];
+
+/// Who calls, and with what.
+pub(super) enum Credential {
+    Token(Arc<LiveAccessToken>),
+    Session(Box<LiveSession>),
+}
+
+pub(crate) async fn call(State(app): State<App>, request: Request) -> Response<Body> {
+    answer(&app, request).await.unwrap_or_else(|refused| refused)
+}
+
+async fn answer(app: &App, mut request: Request) -> Result<Response<Body>, Response<Body>> {
+    let credential = match request.extensions_mut().remove::<Token>() {
+        Some(Token(token)) => Credential::Token(token),
+        None => cookie_credential(app, request.headers()).await?,
+    };
+    if !is_json(&request) {
+        let error = gatepass_oauth::Error::invalid_request("the content type is application/json");
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error.body())).into_response());
+    }
+    let body = form::read(request).await.map_err(IntoResponse::into_response)?;
+    let calls = match envelope::read(&body) {
+        Ok(calls) => calls,
+        Err(error) => return Ok(Json(envelope::unreadable(error)).into_response()),
+    };
+    check_scope(app, &credential, &calls)?;
+    Ok(match calls {
+        Calls::One(call) => one(&credential, &call),
+        Calls::Batch(calls) => batch(&credential, &calls),
+    })
+}
+
+async fn cookie_credential(app: &App, headers: &HeaderMap) -> Result<Credential, Response<Body>> {
+    let session =
+        session::read(app, headers).await.map_err(|failure| JsonFailure(failure).into_response())?;
+    let session = session.ok_or_else(|| app.user_api.refuse(&Refusal::Missing))?;
+    if !origin::is_our_own(headers, app.authority.issuer()) {
+        let error =
+            gatepass_oauth::Error::invalid_request("a request by cookie must come from this server's own pages");
+        return Err((StatusCode::FORBIDDEN, Json(error.body())).into_response());
+    }
+    Ok(Credential::Session(Box::new(session)))
+}
+
+fn is_json(request: &Request) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A token without a method's scope is refused before anything is done.
+fn check_scope(app: &App, credential: &Credential, calls: &Calls) -> Result<(), Response<Body>> {
+    let Credential::Token(token) = credential else { return Ok(()) };
+    let needed = |call: &Call| METHODS.iter().find(|(method, _)| *method == call.method).map(|(_, scope)| *scope);
+    let lacking = |call: &Call| needed(call).filter(|scope| !token.scope.contains(scope));
+    let lacking = match calls {
+        Calls::One(call) => lacking(call),
+        Calls::Batch(calls) => calls.iter().flatten().find_map(lacking),
+    };
+    match lacking {
+        None => Ok(()),
+        Some(scope) => Err(app.user_api.refuse(&Refusal::InsufficientScope(Scope::from_iter([scope])))),
+    }
+}
+
+fn one(credential: &Credential, call: &Call) -> Response<Body> {
+    let outcome = run(credential, call);
+    match &call.id {
+        Some(id) => Json(Answer::new(id, outcome)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+fn batch(credential: &Credential, calls: &[Result<Call, RpcError>]) -> Response<Body> {
+    let answers: Vec<serde_json::Value> = calls
+        .iter()
+        .filter_map(|call| match call {
+            Ok(call) => {
+                call.id.as_ref().and_then(|id| serde_json::to_value(Answer::new(id, run(credential, call))).ok())
+            }
+            Err(_) => Some(envelope::unreadable(RpcError::NOT_A_CALL)),
+        })
+        .collect();
+    if answers.is_empty() { StatusCode::NO_CONTENT.into_response() } else { Json(answers).into_response() }
+}
+
+fn run<'a>(credential: &'a Credential, call: &Call) -> Outcome<WhoAmI<'a>> {
+    let takes_nothing = call.params.as_ref().is_none_or(|params| matches!(params.get(), "{}" | "[]" | "null"));
+    match call.method.as_str() {
+        "whoami" if takes_nothing => Outcome::Result(whoami::whoami(credential)),
+        "whoami" => Outcome::Error(RpcError::PARAMS),
+        _ => Outcome::Error(RpcError::NO_METHOD),
+    }
+}

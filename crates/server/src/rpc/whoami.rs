@@ -1,0 +1,66 @@
+//! `whoami`: who this credential stands for.
+
+use super::user::Credential;
+use gatepass_authority::UserId;
+use serde::{Serialize, Serializer};
+
+/// The answer. What does not apply is left out.
+#[derive(Debug, Serialize)]
+pub(super) struct WhoAmI<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(serialize_with = "id_text")]
+    id: Id<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    credential: &'static str,
+}
+
+#[derive(Debug)]
+enum Id<'a> {
+    User(UserId),
+    Client(&'a str),
+}
+
+fn id_text<S: Serializer>(id: &Id<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Id::User(user) => serializer.collect_str(user),
+        Id::Client(client) => serializer.serialize_str(client),
+    }
+}
+
+pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
+    match credential {
+        Credential::Token(token) => {
+            let client = token.client_id.as_str();
+            let user = token.user.as_ref();
+            WhoAmI {
+                kind: if user.is_some() { "user" } else { "client" },
+                id: user.map_or(Id::Client(client), |user| Id::User(user.id)),
+                email: user.map(|user| user.email.as_str()),
+                email_verified: user.map(|user| user.email_verified_at.is_some()),
+                name: user.map(|user| user.name.as_str()).filter(|name| !name.is_empty()),
+                client_id: Some(client),
+                scopes: token.scope.iter().collect(),
+                credential: "access_token",
+            }
+        }
+        Credential::Session(session) => WhoAmI {
+            kind: "user",
+            id: Id::User(session.user_id),
+            email: Some(&session.email),
+            email_verified: Some(session.email_verified_at.is_some()),
+            name: Some(session.name.as_str()).filter(|name| !name.is_empty()),
+            client_id: None,
+            scopes: Vec::new(),
+            credential: "session",
+        },
+    }
+}

@@ -1,0 +1,186 @@
+//! Listening, answering, and ending well.
+//!
+//! Every connection is bounded: the time until its header is there, the size of the header, the time
+//! of a request, and how many there are. At the end the listener closes, requests under way are
+//! finished, and the database writes what is queued.
+
+use crate::{
+    app::App,
+    config::{Config, ConfigError},
+    routes,
+    secret_file::{self, SecretError},
+    web,
+};
+use axum::Router;
+use gatepass_authority::{Authority, Failure, Parts, Settings, Store, StoreError};
+use gatepass_keys::{Clock, Entropy};
+use gatepass_oauth::Issuer;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+/// How long a client may take to send a request's header.
+const HEADER_TIME: Duration = Duration::from_secs(15);
+/// The most bytes of a request's header.
+const HEADER_BYTES: usize = 32 * 1024;
+/// The most connections at once; more wait to be accepted.
+const CONNECTIONS: usize = 8192;
+/// How long requests under way may take after the server was told to end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why the server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The settings will not do.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Somebody listens there already.
+    #[error("the address {0} is in use; stop the other program or choose another with --listen")]
+    InUse(SocketAddr),
+    /// The system does not allow it.
+    #[error("cannot listen on {address} ({source}); choose another address with --listen")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The database cannot be used.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The authorization server cannot start.
+    #[error("the server cannot start: {0}")]
+    Authority(#[from] Failure),
+}
+
+/// What the server takes from outside besides its settings.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Its time.
+    pub clock: Clock,
+    /// Its randomness.
+    pub entropy: Entropy,
+    /// The secret, if it was given in the environment.
+    pub secret: Option<String>,
+}
+
+/// A server that listens and is ready to run.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: App,
+    router: Router,
+}
+
+/// Opens the authorization server of these settings, without listening: for administration.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> Result<Authority, ServeError> {
+    let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
+    let store = Store::open(&config.database_url).await?;
+    let settings = Settings { issuer, lifetimes: config.lifetimes };
+    let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings };
+    Ok(Authority::open(parts).await?)
+}
+
+impl Server {
+    /// Binds the address and opens everything; connections wait from here on.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn bind(config: &Config, world: &World) -> Result<Self, ServeError> {
+        let listener = TcpListener::bind(config.listen).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::InUse(config.listen),
+            _ => ServeError::Listen { address: config.listen, source },
+        })?;
+        let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+        let authority = open_authority(config, config.issuer(address)?, world).await?;
+        let app = App::new(authority, config.trusted_proxies.clone());
+        let router = routes::router(&app);
+        Ok(Self { listener, address, app, router })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it answers with.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.app.authority
+    }
+
+    /// The page that makes the first account; `None` when there is one.
+    ///
+    /// # Errors
+    /// [`ServeError::Authority`].
+    pub async fn set_up_url(&self) -> Result<Option<String>, ServeError> {
+        let token = self.authority().set_up_link().await?;
+        Ok(token.map(|token| self.authority().issuer().endpoint(&format!("/setup/{}", token.expose()))))
+    }
+
+    /// Serves until `end` comes, then finishes what is under way.
+    pub async fn run(self, end: impl Future<Output = ()>) {
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(end);
+        loop {
+            let Ok(permit) = connections.clone().acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut end => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let connection = graceful.watch(self.connection(stream, peer));
+                    tokio::spawn(async move {
+                        // A client that goes away in the middle is no news.
+                        let _ = connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for some to be given back.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        tracing::info!("the server ends; requests under way are finished");
+        if timeout(GRACE, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests took too long and were cut off");
+        }
+        self.app.authority.close().await;
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> impl hyper_util::server::graceful::GracefulConnection + Send + 'static {
+        // Without this, the last small piece of an answer waits for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let (app, router) = (self.app.clone(), self.router.clone());
+        let service = service_fn(move |request| web::handle(app.clone(), router.clone(), peer, request));
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+    }
+}

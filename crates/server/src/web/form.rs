@@ -1,0 +1,45 @@
+//! Form bodies: bounded in size, of one content type, read as bytes that [`Params`] then judges.
+
+use crate::web::failure::Refused;
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, Request},
+    http::{StatusCode, header::CONTENT_TYPE},
+};
+use gatepass_oauth::{Error, Params};
+
+/// The most bytes of a body.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// The bytes of a form.
+pub(crate) struct Form(Bytes);
+
+impl Form {
+    /// The parameters.
+    pub(crate) fn params(&self) -> Result<Params<'_>, Error> {
+        Params::parse(&self.0)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
+        let content_type =
+            request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let error = Error::invalid_request("the content type is application/x-www-form-urlencoded");
+            return Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error });
+        }
+        read(request).await.map(Self)
+    }
+}
+
+/// The bytes of a bounded body.
+pub(crate) async fn read(request: Request) -> Result<Bytes, Refused> {
+    to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| Refused {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        error: Error::invalid_request("the body is larger than 64 KiB or was cut off"),
+    })
+}
