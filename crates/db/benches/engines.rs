@@ -4,7 +4,14 @@
 //! core (`taskset -c 0`) to compare with a server on one core. Seconds per cell: `GATEPASS_BENCH_SECONDS`.
 
 #![allow(missing_docs, unused_crate_dependencies, reason = "a program of its own")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::as_conversions, reason = "it prints figures")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::as_conversions,
+    reason = "it prints figures"
+)]
 #![allow(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
 
 use std::{
@@ -106,7 +113,11 @@ where
     let at = |part: f64| times[((times.len() as f64 * part) as usize).min(times.len() - 1)].as_secs_f64() * 1e3;
     let (rate, after) = (times.len() as f64 / seconds, db.stats());
     let group = (after.jobs - before.jobs) as f64 / (after.groups - before.groups).max(1) as f64;
-    println!("{label:22} {tasks:3} tasks {rate:9.0}/s  p50 {:7.3} ms  p99 {:7.3} ms  {group:5.1} per group", at(0.5), at(0.99));
+    println!(
+        "{label:22} {tasks:3} tasks {rate:9.0}/s  p50 {:7.3} ms  p99 {:7.3} ms  {group:5.1} per group",
+        at(0.5),
+        at(0.99)
+    );
 }
 
 async fn engine(db: Db) {

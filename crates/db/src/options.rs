@@ -35,7 +35,7 @@ impl Default for Options {
             readers: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
             scanners: 2,
             cache_kib: 2048,
-            checkpoint_pages: 1000,
+            checkpoint_pages: 4000,
             pool: 16,
             wait: Duration::from_secs(5),
             statement: Duration::from_secs(10),

@@ -89,9 +89,9 @@ fn sqlite_cell<'a>(row: &'a rusqlite::Row<'a>, index: usize) -> Result<Cell<'a>,
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Int(number),
         ValueRef::Real(_) => return Err(Error::column(index, "a fraction", "a whole number")),
-        ValueRef::Text(text) => Cell::Text(
-            std::str::from_utf8(text).map_err(|_| Error::column(index, "broken UTF-8", "text"))?,
-        ),
+        ValueRef::Text(text) => {
+            Cell::Text(std::str::from_utf8(text).map_err(|_| Error::column(index, "broken UTF-8", "text"))?)
+        }
         ValueRef::Blob(bytes) => Cell::Blob(bytes),
     })
 }

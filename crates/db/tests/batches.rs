@@ -1,5 +1,11 @@
 //! What a batch promises, the same on both engines.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends when its surroundings fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its surroundings fail"
+)]
 
 mod support;
 

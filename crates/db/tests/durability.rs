@@ -1,5 +1,11 @@
 //! An answer that was sent survives the end of the process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends when its surroundings fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its surroundings fail"
+)]
 
 mod support;
 

@@ -1,5 +1,11 @@
 //! What the migrator promises, the same on both engines.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends when its surroundings fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its surroundings fail"
+)]
 
 mod support;
 
@@ -89,7 +95,8 @@ async fn a_step_on_sqlite_may_rebuild_a_table_but_not_orphan_rows() {
     let db = place.with_tables().await;
     db.execute(INSERT, params![id(1), "one", 1]).await.unwrap();
     db.execute("insert into note values ($1, $2, $3)", params![1, id(1), "kept"]).await.unwrap();
-    let rebuild = "create table item2 (id blob not null primary key, name text not null, size bigint not null) without rowid;
+    let rebuild =
+        "create table item2 (id blob not null primary key, name text not null, size bigint not null) without rowid;
         insert into item2 select id, name, size from item; drop table item; alter table item2 rename to item";
     let orphan = Migration { sql: "delete from item", ..THIRD };
     assert!(db.migrate(&[SCHEMA[0], SCHEMA[1], orphan]).await.is_err());

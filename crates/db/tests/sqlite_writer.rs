@@ -1,5 +1,11 @@
 //! What SQLite's writer promises beyond the facade.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends when its surroundings fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its surroundings fail"
+)]
 
 mod support;
 
@@ -214,7 +220,8 @@ async fn a_new_file_is_its_owners_alone() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_told() {
     let place = Place::sqlite();
-    std::fs::write(place.path(), "certainly not a database, but long enough to be looked at by SQLite".repeat(20)).unwrap();
+    std::fs::write(place.path(), "certainly not a database, but long enough to be looked at by SQLite".repeat(20))
+        .unwrap();
     let error = Db::open(&place.url(), &Options::default()).await.err().unwrap();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     let nowhere = gatepass_db::DatabaseUrl::sqlite("/nowhere/at/all.db");

@@ -1,5 +1,11 @@
 //! Which database URLs are understood, and how they are printed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends when its surroundings fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends when its surroundings fail"
+)]
 
 use std::path::Path;
 

@@ -160,7 +160,7 @@ fn value(setting: &'static str, value: &str, expected: impl ToString) -> ConfigE
 fn read(path: &Path) -> Result<File, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         ConfigError::File { path: path.to_owned(), reason: format!("{place}{}", error.message().replace('\n', " ")) }
     })

@@ -11,7 +11,7 @@ create table user_account (
     owner_since bigint,
     disabled_at bigint
 ) without rowid;
-create unique index user_account_email on user_account (email);
+create unique index user_account_by_email on user_account (email);
 
 create table session (
     id blob not null primary key,
@@ -24,7 +24,7 @@ create table session (
     address text not null,
     user_agent text not null
 ) without rowid;
-create index session_user on session (user_id);
+create index session_by_user on session (user_id);
 
 create table client (
     id text not null primary key,
@@ -89,7 +89,7 @@ create table token_grant (
     revoked_at bigint,
     revoked_because text
 ) without rowid;
-create index token_grant_user on token_grant (user_id);
+create index token_grant_by_user on token_grant (user_id);
 
 create table access_token (
     id blob not null primary key,
@@ -127,7 +127,7 @@ create table device_grant (
     redeemed_at bigint,
     grant_id blob not null
 ) without rowid;
-create unique index device_grant_user_code on device_grant (user_code_hash);
+create unique index device_grant_by_user_code on device_grant (user_code_hash);
 
 create table consent (
     user_id blob not null,

@@ -78,7 +78,7 @@ impl Postgres {
     }
 
     pub(crate) async fn batch(&self, statements: Vec<Stmt>) -> Result<Outcome, Error> {
-        let outcome = retry::run(Verb::Batch, || self.bounded(batch::attempt(self, &statements))).await?;
+        let outcome = retry::run(&self.pool, Verb::Batch, || self.bounded(batch::attempt(self, &statements))).await?;
         self.counters.group(1);
         Ok(outcome)
     }
@@ -128,7 +128,7 @@ impl Postgres {
 
     /// Runs one statement, which commits by itself.
     async fn single(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Answer, Error> {
-        let answer = retry::run(verb, || self.bounded(self.attempt(sql, params))).await?;
+        let answer = retry::run(&self.pool, verb, || self.bounded(self.attempt(sql, params))).await?;
         if verb == Verb::Write {
             self.counters.group(1);
         }
@@ -147,11 +147,10 @@ impl Postgres {
         Ok(Answer { rows, touched: stream.rows_affected() })
     }
 
-    /// The last bound, for a server that has fallen silent. Its connections are given up, one of them hangs.
+    /// The last bound, for a server that has fallen silent.
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-        timeout(self.options.wait + self.options.statement + GRACE, work).await.unwrap_or_else(|_| {
-            self.pool.retain(|_, _| false);
-            Err(Failed::sent(Error::unavailable("PostgreSQL does not answer")))
-        })
+        timeout(self.options.wait + self.options.statement + GRACE, work)
+            .await
+            .unwrap_or_else(|_| Err(Failed::sent(Error::unavailable("PostgreSQL does not answer"))))
     }
 }

@@ -27,5 +27,9 @@ impl ToSql for Value {
 }
 
 fn checked<T: ToSql>(value: &T, inferred: &Type, out: &mut BytesMut) -> Result<IsNull, Refused> {
-    if T::accepts(inferred) { value.to_sql(inferred, out) } else { Err(Box::new(WrongType::new::<T>(inferred.clone()))) }
+    if T::accepts(inferred) {
+        value.to_sql(inferred, out)
+    } else {
+        Err(Box::new(WrongType::new::<T>(inferred.clone())))
+    }
 }

@@ -62,7 +62,9 @@ fn configure(connection: &Connection, kind: Kind, options: &Options) -> rusqlite
             pragma("synchronous", &"full")?;
             pragma("foreign_keys", &true)?;
             pragma("wal_autocheckpoint", &i64::from(options.checkpoint_pages))?;
-            pragma("journal_size_limit", &LOG_LIMIT)
+            pragma("journal_size_limit", &LOG_LIMIT)?;
+            // Opens the log. A checkpoint that had to open it first would wait for its own read lock.
+            connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))
         }
     }
 }

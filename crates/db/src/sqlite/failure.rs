@@ -36,10 +36,9 @@ impl Failure {
 fn by_code(code: ffi::Error, message: Option<String>, sql: &'static str) -> Error {
     let message = message.unwrap_or_default();
     match (code.code, code.extended_code) {
-        (
-            _,
-            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID,
-        ) => Error::Unique { constraint: after_colon(&message).to_owned() },
+        (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID) => {
+            Error::Unique { constraint: after_colon(&message).to_owned() }
+        }
         (ErrorCode::ConstraintViolation, _) => Error::Integrity { rule: message },
         (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
             Error::Busy { why: "another process holds the write lock" }

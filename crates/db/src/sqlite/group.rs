@@ -40,7 +40,7 @@ impl From<rusqlite::Error> for Broken {
 
 /// Runs all jobs in one transaction. When this succeeds, each job knows its own answer.
 pub(super) fn run(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Error> {
-    let mut ended = transaction(connection, jobs, Care::Savepoints);
+    let mut ended = transaction(connection, jobs, Care::Hopeful);
     if let Err(Broken::Spoilt) = ended {
         ended = transaction(connection, jobs, Care::Savepoints);
     }

@@ -27,9 +27,8 @@ pub(super) fn run(path: &Path, options: &Options, migrations: &[Migration]) -> R
 
 /// Runs the first missing step; `false` when there is none.
 fn step(connection: &mut Connection, migrations: &[Migration]) -> Result<bool, Error> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(|error| explain(error, CREATE))?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| explain(error, CREATE))?;
     transaction.execute_batch(CREATE).map_err(|error| explain(error, CREATE))?;
     let applied = run::rows(&transaction, APPLIED, &[])?;
     let Some(migration) = pending(migrations, &applied, Engine::Sqlite)?.first() else {

@@ -41,9 +41,8 @@ impl Readers {
     pub(super) fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let open = || connection::open(path, Kind::Reader, options);
         let points = (0..options.readers.max(1)).map(|_| open().map(Mutex::new)).collect::<Result<_, _>>()?;
-        let scanners = (0..options.scanners.max(1))
-            .map(|_| open().map(Scanner::new))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let scanners =
+            (0..options.scanners.max(1)).map(|_| open().map(Scanner::new)).collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             points,
             turn: AtomicUsize::new(0),

@@ -1,6 +1,9 @@
 //! Running statements on a connection.
 
-use rusqlite::{CachedStatement, Connection, Statement, ToSql, types::{ToSqlOutput, ValueRef}};
+use rusqlite::{
+    CachedStatement, Connection, Statement, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use super::{failure::Failure, job::Attempt};
 use crate::{Error, FromRow, Outcome, Row, Stmt, Value};

@@ -60,8 +60,7 @@ async fn answer(app: &App, mut request: Request) -> Result<Response<Body>, Respo
 }
 
 async fn cookie_credential(app: &App, headers: &HeaderMap) -> Result<Credential, Response<Body>> {
-    let session =
-        session::read(app, headers).await.map_err(|failure| JsonFailure(failure).into_response())?;
+    let session = session::read(app, headers).await.map_err(|failure| JsonFailure(failure).into_response())?;
     let session = session.ok_or_else(|| app.user_api.refuse(&Refusal::Missing))?;
     if !origin::is_our_own(headers, app.authority.issuer()) {
         let error =

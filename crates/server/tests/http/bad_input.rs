@@ -1,0 +1,93 @@
+//! Bad input at every endpoint: the standards' error, never a 5xx, never a hang.
+
+use gatepass_testkit::{Answer, TestServer, on_both_engines, tokio};
+use reqwest::Method;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke"];
+
+async fn post(server: &TestServer, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    Answer::of(server.http().post(server.path(path)).header("content-type", content_type).body(body)).await
+}
+
+on_both_engines! {
+    async fn forms_are_bounded_utf8_and_without_repetition(server: TestServer) {
+        let form = "application/x-www-form-urlencoded";
+        for path in FORMS {
+            let table: [(&str, Vec<u8>, u16, &str); 9] = [
+                (form, b"".to_vec(), 401, "invalid_client"),
+                (form, b"client_id=gatepass-cli&client_id=gatepass-cli".to_vec(), 400, "invalid_request"),
+                (form, b"client_id=%ff".to_vec(), 400, "invalid_request"),
+                (form, b"client_id=\xff".to_vec(), 400, "invalid_request"),
+                (form, b"client_id=a%00b".to_vec(), 400, "invalid_request"),
+                (form, format!("client_id={}", "x".repeat(20_000)).into_bytes(), 400, "invalid_request"),
+                (form, format!("client_id={}", "x".repeat(1000)).into_bytes(), 401, "invalid_client"),
+                (form, vec![b'x'; 64 * 1024 + 1], 413, "invalid_request"),
+                ("application/json", b"{}".to_vec(), 415, "invalid_request"),
+            ];
+            for (content_type, body, status, error) in table {
+                let answer = post(&server, path, content_type, body.clone()).await;
+                assert_eq!((answer.status.as_u16(), answer.error().as_str()), (status, error), "{path} {}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+                assert_eq!(answer.headers["cache-control"], "no-store");
+            }
+        }
+    }
+
+    async fn each_grant_names_what_is_missing_or_wrong(server: TestServer) {
+        let device = "urn:ietf:params:oauth:grant-type:device_code";
+        let table: [(&[(&str, &str)], &str); 12] = [
+            (&[], "invalid_request"),
+            (&[("grant_type", "")], "invalid_request"),
+            (&[("grant_type", "password")], "unsupported_grant_type"),
+            (&[("grant_type", "authorization_code")], "invalid_request"),
+            (&[("grant_type", "authorization_code"), ("code", "x")], "invalid_request"),
+            (&[("grant_type", "authorization_code"), ("code", "x"), ("code_verifier", "short")], "invalid_request"),
+            (&[("grant_type", "authorization_code"), ("code", "x"), ("code_verifier", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")], "invalid_grant"),
+            (&[("grant_type", "refresh_token")], "invalid_request"),
+            (&[("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+            (&[("grant_type", "refresh_token"), ("refresh_token", "x"), ("scope", "\"")], "invalid_scope"),
+            (&[("grant_type", device)], "invalid_request"),
+            (&[("grant_type", device), ("device_code", "x")], "invalid_grant"),
+        ];
+        for (form, error) in table {
+            let answer = server.post_public("/token", form).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{form:?}");
+        }
+        let table: [(&[(&str, &str)], &str); 4] = [
+            (&[("scope", "admin")], "invalid_scope"),
+            (&[("resource", "nonsense")], "invalid_target"),
+            (&[("resource", "https://other.example")], "invalid_target"),
+            (&[("code_challenge", "x"), ("code_challenge_method", "plain")], "invalid_request"),
+        ];
+        for (form, error) in table {
+            assert_eq!(server.post_public("/device_authorization", form).await.error(), error, "{form:?}");
+        }
+    }
+
+    async fn a_wrong_method_is_told_so_in_json(server: TestServer) {
+        for path in ["/token", "/device_authorization", "/revoke", "/api/v1/user/rpc"] {
+            let answer = Answer::of(server.http().request(Method::GET, server.path(path))).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (405, "invalid_request"), "{path}");
+        }
+        let answer = Answer::of(server.http().delete(server.path("/jwks"))).await;
+        assert_eq!(answer.status, 405);
+        assert_eq!(Answer::of(server.http().get(server.path("/nothing"))).await.status, 404);
+    }
+
+    async fn a_header_that_never_ends_and_nonsense_are_cut_off(server: TestServer) {
+        let address = server.url.strip_prefix("http://").unwrap();
+        for (bytes, begins) in [(b"GET / HTTP/1.1\r\nx: ".iter().copied().chain(std::iter::repeat_n(b'a', 200_000)).collect::<Vec<u8>>(), "HTTP/1.1 431"), (b"\x16\x03\x01nonsense\r\n\r\n".to_vec(), "HTTP/1.1 400")] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // The server may close before all is written.
+            let _ = stream.write_all(&bytes).await;
+            let mut answer = Vec::new();
+            let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.expect("a hang");
+            assert!(answer.is_empty() || String::from_utf8_lossy(&answer).starts_with(begins), "{}", String::from_utf8_lossy(&answer));
+        }
+        assert_eq!(Answer::of(server.http().get(server.path("/healthz"))).await.status, 200);
+    }
+}

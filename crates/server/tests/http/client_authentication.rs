@@ -1,0 +1,97 @@
+//! How clients prove themselves at the token endpoint.
+
+use gatepass_testkit::{
+    Answer, RegisteredClient, TestServer,
+    keys::{Entropy, JwkSet, SealingKey, SigningKey},
+    on_both_engines,
+};
+use serde_json::{Value, json};
+
+fn key() -> SigningKey {
+    let entropy = Entropy::system();
+    SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap().0
+}
+
+async fn assert_with(server: &TestServer, claims: &Value, key: &SigningKey) -> Answer {
+    let assertion = key.sign("JWT", claims).unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.as_str()),
+    ];
+    Answer::of(server.http().post(server.path("/token")).form(&form)).await
+}
+
+fn claims(server: &TestServer, client: &RegisteredClient, jti: &str) -> Value {
+    let now = server.authority().now().seconds();
+    json!({ "iss": client.id, "sub": client.id, "aud": server.url, "exp": now + 60, "iat": now, "jti": jti })
+}
+
+on_both_engines! {
+    async fn a_secret_works_only_where_it_is_registered_to_stand(server: TestServer) {
+        let basic = server.client().await;
+        let post = server.client_with(|new| new.auth_method = gatepass_oauth::ClientAuthMethod::ClientSecretPost).await;
+        let in_body = |client: &RegisteredClient| {
+            let form = [("grant_type", "client_credentials"), ("client_id", client.id.as_str()), ("client_secret", client.secret.as_str())];
+            Answer::of(server.http().post(server.path("/token")).form(&form))
+        };
+        let grant = [("grant_type", "client_credentials")];
+        assert_eq!(server.post("/token", &basic, &grant).await.status, 200);
+        assert_eq!(in_body(&post).await.status, 200);
+        assert_eq!(in_body(&basic).await.error(), "invalid_client");
+        let refused = server.post("/token", &post, &grant).await;
+        assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"));
+        assert!(refused.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));
+        let wrong = RegisteredClient { secret: "wrong".into(), ..basic.clone() };
+        assert_eq!(server.post("/token", &wrong, &grant).await.error(), "invalid_client");
+        let unknown = RegisteredClient { id: "unknown".into(), ..basic };
+        assert_eq!(server.post("/token", &unknown, &grant).await.error(), "invalid_client");
+    }
+
+    async fn guessing_a_secret_is_bounded(server: TestServer) {
+        let client = server.client().await;
+        let wrong = RegisteredClient { secret: "wrong".into(), ..client.clone() };
+        let grant = [("grant_type", "client_credentials")];
+        for _ in 0..30 {
+            assert_eq!(server.post("/token", &wrong, &grant).await.status, 401);
+        }
+        let bounded = server.post("/token", &wrong, &grant).await;
+        assert_eq!(bounded.status, 429);
+        assert!(bounded.headers.contains_key("retry-after"));
+        assert_eq!(server.post("/token", &client, &grant).await.status, 200, "who knows the secret is not kept out");
+    }
+
+    async fn a_signed_assertion_is_good_once(server: TestServer) {
+        let key = key();
+        let jwks = JwkSet { keys: vec![key.public().clone()] };
+        let client = server.client_with(|new| {
+            new.auth_method = gatepass_oauth::ClientAuthMethod::PrivateKeyJwt;
+            new.jwks = Some(jwks);
+        }).await;
+        let good = claims(&server, &client, "once");
+        assert_eq!(assert_with(&server, &good, &key).await.status, 200);
+        assert_eq!(assert_with(&server, &good, &key).await.error(), "invalid_client", "a jti comes once");
+        let mut to_token_endpoint = claims(&server, &client, "two");
+        to_token_endpoint["aud"] = json!([server.path("/token"), "https://other.example"]);
+        assert_eq!(assert_with(&server, &to_token_endpoint, &key).await.status, 200);
+
+        let now = server.authority().now().seconds();
+        let table: [(&str, Value); 8] = [
+            ("iss", json!("other")),
+            ("aud", json!("https://other.example")),
+            ("exp", json!(now - 61)),
+            ("exp", json!(now + 3600)),
+            ("nbf", json!(now + 120)),
+            ("iat", json!(now + 120)),
+            ("jti", json!("")),
+            ("jti", Value::Null),
+        ];
+        for (index, (name, value)) in table.into_iter().enumerate() {
+            let mut bad = claims(&server, &client, &format!("bad-{index}"));
+            bad[name] = value;
+            assert_eq!(assert_with(&server, &bad, &key).await.error(), "invalid_client", "{bad}");
+        }
+        let forged = claims(&server, &client, "forged");
+        assert_eq!(assert_with(&server, &forged, &self::key()).await.error(), "invalid_client");
+    }
+}

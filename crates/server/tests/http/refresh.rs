@@ -1,0 +1,121 @@
+//! `POST /token` with `grant_type=refresh_token`: rotation, repeats, reuse.
+
+use gatepass_testkit::{TestServer, on_both_engines, tokio};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+on_both_engines! {
+    async fn a_refresh_gives_new_tokens_and_the_old_access_token_lives_on(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await;
+        let second = server.refresh(&client, &first.text("refresh_token")).await;
+        assert_ne!(first.text("refresh_token"), second.text("refresh_token"));
+        assert_eq!(second.json["scope"], "account");
+        for tokens in [&first, &second] {
+            assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 200);
+        }
+    }
+
+    async fn a_dropped_answer_is_given_again(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        let lost = server.refresh(&client, &first).await;
+        server.advance(Duration::from_secs(1000));
+        let repeated = server.refresh(&client, &first).await;
+        assert_eq!(repeated.text("refresh_token"), lost.text("refresh_token"));
+        assert_eq!(repeated.text("access_token"), lost.text("access_token"));
+        assert_eq!(repeated.json["expires_in"], 2600, "what is left of its life");
+        assert_eq!(server.refresh(&client, &lost.text("refresh_token")).await.status, 200);
+    }
+
+    async fn within_thirty_seconds_a_repeat_is_innocent_even_when_the_successor_is_used(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        let second = server.refresh(&client, &first).await;
+        assert_eq!(server.whoami(&second.text("access_token")).await.status, 200);
+        server.advance(Duration::from_secs(29));
+        assert_eq!(server.refresh(&client, &first).await.text("refresh_token"), second.text("refresh_token"));
+    }
+
+    async fn later_a_repeat_of_a_settled_rotation_ends_the_family(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await;
+        let second = server.refresh(&client, &first.text("refresh_token")).await;
+        assert_eq!(server.whoami(&second.text("access_token")).await.status, 200);
+        server.advance(Duration::from_secs(31));
+        assert_eq!(server.refresh(&client, &first.text("refresh_token")).await.error(), "invalid_grant");
+        for tokens in [&first, &second] {
+            assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 401, "all access tokens end at once");
+            assert_eq!(server.refresh(&client, &tokens.text("refresh_token")).await.error(), "invalid_grant");
+        }
+    }
+
+    async fn an_older_token_of_the_family_ends_it_at_once(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        let second = server.refresh(&client, &first).await.text("refresh_token");
+        let third = server.refresh(&client, &second).await;
+        assert_eq!(server.refresh(&client, &first).await.error(), "invalid_grant");
+        assert_eq!(server.refresh(&client, &third.text("refresh_token")).await.error(), "invalid_grant");
+        assert_eq!(server.whoami(&third.text("access_token")).await.status, 401);
+    }
+
+    async fn a_hundred_refreshers_at_once_all_get_the_same_answer(server: TestServer) {
+        let client = server.client().await;
+        let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        let server = Arc::new(server);
+        let refreshers: Vec<_> = (0..100)
+            .map(|_| {
+                let (server, client, first) = (server.clone(), client.clone(), first.clone());
+                tokio::spawn(async move { server.refresh(&client, &first).await.text("refresh_token") })
+            })
+            .collect();
+        let mut answers = BTreeSet::new();
+        for refresher in refreshers {
+            answers.insert(refresher.await.unwrap());
+        }
+        assert_eq!(answers.len(), 1);
+        let next = answers.pop_first().unwrap();
+        assert_eq!(server.refresh(&client, &next).await.status, 200);
+    }
+
+    async fn a_refresh_may_narrow_the_scope_but_not_widen_it_and_keeps_the_resource(server: TestServer) {
+        let client = server.client().await;
+        let tokens = server.tokens(&client, &[("scope", "account email"), ("resource", "https://api.example")]).await;
+        let form = |token: &str, name: &str, value: &str| {
+            [("grant_type", "refresh_token"), ("refresh_token", token), (name, value)].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        };
+        let send = |form: Vec<(String, String)>| {
+            let (server, client) = (&server, &client);
+            async move { server.post("/token", client, &form.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>()).await }
+        };
+        let token = tokens.text("refresh_token");
+        assert_eq!(send(form(&token, "scope", "account openid")).await.error(), "invalid_scope");
+        assert_eq!(send(form(&token, "resource", "https://other.example")).await.error(), "invalid_target");
+        let narrow = send(form(&token, "scope", "email")).await;
+        assert_eq!(narrow.json["scope"], "email");
+        let wide = send(form(&narrow.text("refresh_token"), "resource", "https://api.example/")).await;
+        assert_eq!(wide.json["scope"], "account email", "the grant keeps its scope");
+    }
+
+    async fn a_refresh_token_is_bound_to_its_client_and_its_time(server: TestServer) {
+        let (client, other) = (server.client().await, server.client().await);
+        let token = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        assert_eq!(server.refresh(&other, &token).await.error(), "invalid_grant");
+        server.advance(Duration::from_secs(29 * 24 * 3600));
+        let next = server.refresh(&client, &token).await;
+        assert_eq!(next.status, 200, "another client's try has not ended the family");
+        server.advance(Duration::from_secs(29 * 24 * 3600));
+        let next = server.refresh(&client, &next.text("refresh_token")).await;
+        assert_eq!(next.status, 200, "each use begins anew");
+        server.advance(Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(server.refresh(&client, &next.text("refresh_token")).await.error(), "invalid_grant");
+    }
+
+    async fn an_access_token_ends_with_its_time(server: TestServer) {
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "account")]).await.text("access_token");
+        assert_eq!(server.whoami(&token).await.status, 200);
+        server.advance(Duration::from_secs(3600));
+        assert_eq!(server.whoami(&token).await.status, 401);
+    }
+}

@@ -1,0 +1,73 @@
+//! Every statement means the same on both engines, and the schema is what it was.
+
+use gatepass_store::{MIGRATIONS, STATEMENTS, Store};
+use gatepass_testkit::{Engine, TestDatabase, tokio};
+
+async fn every_statement_prepares(engine: Engine) {
+    let database = TestDatabase::new(engine).await;
+    let store = Store::open(&database.database_url()).await.unwrap();
+    let mut prepared = 0;
+    for (table, statements) in STATEMENTS {
+        for sql in *statements {
+            store.db().prepare(sql).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+            prepared += 1;
+        }
+    }
+    assert!(prepared > 35, "{prepared} statements");
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn every_statement_prepares_on_sqlite() {
+    every_statement_prepares(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn every_statement_prepares_on_postgres() {
+    every_statement_prepares(Engine::Postgres).await;
+}
+
+/// What a released database looks like is never edited: this snapshot changes only by a new migration.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn the_schema_is_frozen_on_sqlite() {
+    const COLUMNS: &str = "select m.name || '.' || p.name || ' ' || lower(p.type) || case p.\"notnull\" when 1 then ' not null' else '' end
+        || case when p.pk > 0 then ' key ' || p.pk else '' end
+        from sqlite_master m join pragma_table_info(m.name) p where m.type = 'table' and m.name not like 'sqlite%' order by m.name, p.cid";
+    insta::assert_snapshot!("columns_sqlite", columns(Engine::Sqlite, COLUMNS).await);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn the_schema_is_frozen_on_postgres() {
+    const COLUMNS: &str = "select table_name || '.' || column_name || ' ' || data_type || case is_nullable when 'NO' then ' not null' else '' end
+        from information_schema.columns where table_schema = 'public' order by table_name, ordinal_position";
+    insta::assert_snapshot!("columns_postgres", columns(Engine::Postgres, COLUMNS).await);
+}
+
+async fn columns(engine: Engine, sql: &'static str) -> String {
+    let database = TestDatabase::new(engine).await;
+    let store = Store::open(&database.database_url()).await.unwrap();
+    store.db().query::<String>(sql, vec![]).await.unwrap().join("\n")
+}
+
+/// Of a statement that a request runs, no step may walk a whole table.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn every_hot_statement_stays_on_an_index() {
+    // These list for a person, or look at a table that holds a handful of rows.
+    const MAY_SCAN: &[&str] = &[
+        "signing_key where retired_at is null",
+        "select id from user_account limit 1",
+        "not exists (select 1 from user_account)",
+    ];
+    let database = TestDatabase::new(Engine::Sqlite).await;
+    let store = Store::open(&database.database_url()).await.unwrap();
+    for (table, statements) in STATEMENTS {
+        for sql in statements.iter().filter(|sql| !MAY_SCAN.iter().any(|part| sql.replace('\n', "").contains(part))) {
+            let plan = store.db().explain(sql).await.unwrap();
+            assert!(plan.iter().all(|step| !step.contains("SCAN")), "{table}: {sql}\n{plan:?}");
+        }
+    }
+}
+
+#[test]
+fn migrations_are_numbered_without_a_gap() {
+    assert!(MIGRATIONS.iter().zip(1..).all(|(migration, number)| migration.number == number));
+}

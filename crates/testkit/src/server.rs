@@ -1,0 +1,105 @@
+//! The real server, in this process, on a port of its own.
+
+use crate::{Engine, TestDatabase};
+use gatepass_authority::{
+    Authority, Lifetimes, UserAccount,
+    add_user::{EmailState, NewUser},
+};
+use gatepass_keys::{Clock, Entropy};
+use gatepass_oauth::UtcMillis;
+use gatepass_server::{Config, Overrides, Server, serve::World};
+use std::time::Duration;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// The person that a test signs in.
+pub const USER: &str = "ada@example.com";
+/// Their password.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// What a test may choose.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub lifetimes: Lifetimes,
+    pub trusted_proxies: Vec<String>,
+    pub public_url: Option<String>,
+    /// `true` leaves the server without any account.
+    pub empty: bool,
+}
+
+/// A running server.
+pub struct TestServer {
+    pub url: String,
+    pub clock: Clock,
+    pub database: TestDatabase,
+    authority: Authority,
+    end: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    pub async fn start(engine: Engine) -> Self {
+        Self::with(engine, Options::default()).await
+    }
+
+    pub async fn with(engine: Engine, options: Options) -> Self {
+        Self::on(TestDatabase::new(engine).await, Clock::settable(UtcMillis(1_790_000_000_000)), options).await
+    }
+
+    /// A server on a database that is there already.
+    pub async fn on(database: TestDatabase, clock: Clock, options: Options) -> Self {
+        let mut config = Config::resolve(Overrides {
+            data_dir: Some(database.folder.path().to_owned()),
+            listen: Some("127.0.0.1:0".into()),
+            public_url: options.public_url.clone(),
+            database_url: Some(database.url.clone()),
+            trusted_proxies: options.trusted_proxies.clone(),
+            config: None,
+        })
+        .unwrap();
+        config.lifetimes = options.lifetimes;
+        let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
+        let server = Server::bind(&config, &world).await.unwrap();
+        let authority = server.authority().clone();
+        let url = format!("http://{}", server.address());
+        let (end, ended) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async move {
+            let _ = ended.await;
+        }));
+        let started = Self { url, clock, database, authority, end: Some(end), running: Some(running) };
+        if !options.empty {
+            started.add_user(USER).await;
+        }
+        started
+    }
+
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Moves the server's clock.
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    /// Adds a person, once.
+    pub async fn add_user(&self, email: &str) -> UserAccount {
+        let new = NewUser {
+            email: email.into(),
+            name: "Ada".into(),
+            password: PASSWORD.into(),
+            email_state: EmailState::Verified,
+        };
+        self.authority.add_user(new).await.unwrap()
+    }
+
+    /// Ends the server and gives its database back.
+    pub async fn stop(mut self) -> (TestDatabase, Clock) {
+        self.end.take().unwrap().send(()).unwrap();
+        self.running.take().unwrap().await.unwrap();
+        (self.database, self.clock)
+    }
+}
