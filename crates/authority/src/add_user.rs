@@ -70,6 +70,12 @@ pub(crate) fn tidy_name(text: &str) -> Option<String> {
     (text.chars().count() <= 100 && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
+pub(crate) fn check_password(password: &Secret) -> Result<(), UserRefused> {
+    let text = password.expose();
+    let good = text.chars().count() >= SHORTEST && text.len() <= LONGEST;
+    if good { Ok(()) } else { Err(UserRefused::Password) }
+}
+
 impl Authority {
     /// Adds a person.
     ///
@@ -94,10 +100,7 @@ impl Authority {
     pub(crate) async fn prepare_user(&self, new: NewUser) -> Result<UserAccount, UserRefused> {
         let email = normalised_email(&new.email).ok_or(UserRefused::Email(new.email))?;
         let name = tidy_name(&new.name).ok_or(UserRefused::Name)?;
-        let password = new.password.expose();
-        if password.chars().count() < SHORTEST || password.len() > LONGEST {
-            return Err(UserRefused::Password);
-        }
+        check_password(&new.password)?;
         let password_hash = self.0.passwords.hash(new.password).await?;
         let now: UtcMillis = self.0.clock.now();
         let id = TokenId::new(now, &self.0.entropy).map_err(Failure::from)?;

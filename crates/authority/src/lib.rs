@@ -17,7 +17,7 @@
 //! | verify an access token | [`verify`] | RFC 6750 §2, RFC 8707 |
 //! | say who signed in | `userinfo` | OpenID Connect Core §5.3 |
 //! | sign in and out | [`sign_in`], [`session`] | |
-//! | set up, add a user, add a client | [`set_up`], [`add_user`], [`add_client`] | |
+//! | set up, add a user, set a password, add a client | [`set_up`], [`add_user`], [`set_password`], [`add_client`] | |
 
 pub mod add_client;
 pub mod add_user;
@@ -34,6 +34,7 @@ mod redeem_device;
 mod refresh;
 mod revoke;
 pub mod session;
+pub mod set_password;
 pub mod set_up;
 pub mod settings;
 pub mod show_device;

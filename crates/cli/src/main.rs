@@ -1,2 +1,31 @@
+//! `gatepass`: the server, and the command line that signs in anywhere.
 //!
-fn main() {}
+//! One command is one file under [`commands`]. They share [`cli`] (what may be typed), [`env`] (what may
+//! be set), [`context`] (which server and account are meant), [`ui`] (how to talk) and [`error`] (how to
+//! fail). No asynchronous runtime is started before a command needs the network.
+
+mod browser;
+mod cli;
+mod commands;
+mod context;
+mod env;
+mod error;
+mod qr;
+mod rpc;
+mod screen;
+mod ui;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let ui = ui::Ui::new(cli.globals.look());
+    match commands::run(cli, &ui) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}

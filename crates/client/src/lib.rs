@@ -1,1 +1,71 @@
+//! Sign-in for command lines: the flows, the vault, the refresh. No terminal in it.
 //!
+//! A whole small program with `login`, `logout` and an authorized request
+//! (`examples/small_cli.rs`):
+//!
+//! ```no_run
+#![doc = include_str!("../examples/small_cli.rs")]
+//! ```
+//!
+//! | idea | where |
+//! |---|---|
+//! | the sign-ins of this machine | [`SignIns`] |
+//! | finding a server | [`discovery`] |
+//! | which ways can work here, and why | [`environment`], [`mod@choose`] |
+//! | the ways: browser redirect, pasted answer, device code | [`loopback`], [`paste`], [`device`] |
+//! | running them side by side | [`sign_in`] |
+//! | one encrypted file, and who keeps its key | [`vault`] |
+//! | a token to use now, a request that carries it | [`bearer`] |
+//! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
+//! | signing out | [`sign_out`] |
+//! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
+//!
+//! What decides is pure and tested by calling it: [`device::poller`], [`choose::choose`],
+//! [`tokens::Tokens::freshness`], [`paste::read`], [`loopback::request`], [`sign_in::attempt`]. Clock and
+//! randomness are passed in. Nothing here prints, and no error or `Debug` text holds a secret.
+
+pub mod account;
+pub mod bearer;
+pub mod calendar;
+pub mod choose;
+pub mod config;
+pub mod device;
+pub mod discovery;
+pub mod environment;
+pub mod failure;
+pub mod home;
+pub mod id_token;
+pub mod lock;
+pub mod loopback;
+pub mod paste;
+pub mod refresh;
+pub mod sign_in;
+pub mod sign_ins;
+pub mod sign_out;
+pub mod text;
+pub mod token_endpoint;
+pub mod tokens;
+pub mod transport;
+pub mod vault;
+pub mod web_url;
+
+pub use account::{Account, AccountId, NotSelected, Selection};
+pub use bearer::{Bearer, BearerError, CallError};
+pub use choose::{Choice, Ways};
+pub use config::Config;
+pub use discovery::{DiscoveryError, Server, discover};
+pub use environment::Environment;
+pub use failure::{Failure, Refusal, Unreachable};
+pub use home::Home;
+pub use refresh::{Reason, Renewal, Transient};
+pub use sign_in::{Event, SignInError, SignInRequest};
+pub use sign_ins::{Person, SignIns};
+pub use sign_out::{SignOutError, SignedOut};
+pub use tokens::{Freshness, Tokens};
+pub use transport::{Call, Reply, Transport};
+pub use vault::{Vault, VaultError, contents::Contents, contents::SignIn, custody::Custody, custody::KeySources};
+pub use web_url::WebUrl;
+
+// What a program needs of the crates below, so that it can depend on this one alone.
+pub use gatepass_keys::{Clock, Entropy, Secret};
+pub use gatepass_oauth as oauth;

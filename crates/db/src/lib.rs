@@ -10,8 +10,8 @@
 //! - **An answer is a promise.** A write that was answered survives the end of the process and of the power.
 //! - **Everything is bounded**: queues, pools and waits (see [`Options`]).
 //!
-//! SQLite lives in [`sqlite`](self) with one writer thread that lets concurrent writes share a transaction; PostgreSQL
-//! is a pool of connections on which a batch takes two round trips.
+//! SQLite has one writer thread, which lets concurrent writes share a transaction and its flush to the disk. PostgreSQL
+//! is a pool of connections, on which a batch takes two round trips.
 
 mod ddl;
 mod error;
@@ -55,6 +55,12 @@ pub struct Db(Backend);
 enum Backend {
     Sqlite(Sqlite),
     Postgres(Postgres),
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Db({:?})", self.engine())
+    }
 }
 
 /// Calls the same method of whichever engine it is.

@@ -1,7 +1,7 @@
 //! Web sessions: who holds this cookie.
 
 use crate::{Change, Error, Store, UserId, columns::Columns};
-use gatepass_db::{FromRow, Row, params};
+use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::UtcMillis;
 
@@ -45,7 +45,7 @@ pub struct LiveSession {
     pub seen_at: UtcMillis,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE, REVOKE_ALL];
 
 const INSERT: &str =
     "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent)
@@ -56,6 +56,11 @@ const LIVE: &str = "select s.id, s.hash, s.user_id, u.email, u.name, u.email_ver
 const PROLONG: &str =
     "update session set seen_at = $2, expires_at = $3 where id = $1 and revoked_at is null and seen_at < $2";
 const REVOKE: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";
+const REVOKE_ALL: &str = "update session set revoked_at = $2 where user_id = $1 and revoked_at is null";
+
+pub(crate) fn revoke_all_statement(user: UserId, now: UtcMillis) -> Stmt {
+    Stmt::new(REVOKE_ALL, params![user.0, now.0])
+}
 
 impl FromRow for LiveSession {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {

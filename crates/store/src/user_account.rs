@@ -27,7 +27,7 @@ pub struct UserAccount {
     pub owner_since: Option<UtcMillis>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY, SET_PASSWORD];
 
 const INSERT: &str =
     "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since)
@@ -42,6 +42,8 @@ const BY_EMAIL: &str = "select id, email, name, password_hash, created_at, email
 const LIST: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
  from user_account where id > $1 and disabled_at is null order by id limit $2";
 const ANY: &str = "select id from user_account limit 1";
+
+const SET_PASSWORD: &str = "update user_account set password_hash = $2 where id = $1 and disabled_at is null";
 
 impl FromRow for UserAccount {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -119,6 +121,15 @@ impl Store {
     /// [`Error`].
     pub async fn users(&self, after: Option<UserId>, limit: i64) -> Result<Vec<UserAccount>, Error> {
         self.db.query(LIST, params![after.map_or([0; 16], |id| id.0), limit]).await
+    }
+
+    /// Gives a person another password and ends their web sessions; too late when they are gone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_password(&self, id: UserId, password_hash: String, now: UtcMillis) -> Result<Change, Error> {
+        let set = Stmt::new(SET_PASSWORD, params![id.0, password_hash]).touching(1);
+        self.db.batch(vec![set, crate::session::revoke_all_statement(id, now)]).await.map(Change::from)
     }
 
     /// Whether there is anybody.

@@ -71,13 +71,14 @@ fn configure(connection: &Connection, kind: Kind, options: &Options) -> rusqlite
 
 /// Turns on the write-ahead log. Unlike all else, this does not wait when another process is doing the same.
 fn turn_on_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let attempt = || connection.pragma_update(None, "journal_mode", "wal");
     for pause in [5, 20, 80, 320] {
-        match connection.pragma_update(None, "journal_mode", "wal") {
+        match attempt() {
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
                 std::thread::sleep(std::time::Duration::from_millis(pause));
             }
             other => return other,
         }
     }
-    connection.pragma_update(None, "journal_mode", "wal")
+    attempt()
 }

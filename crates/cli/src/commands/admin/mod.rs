@@ -1,0 +1,58 @@
+//! `gatepass admin`: administration of a server's database, also while the server runs.
+
+mod client;
+mod user;
+
+use super::serve::{Storage, runtime, world};
+use crate::{context::Context, error::Error};
+use clap::{Args, Subcommand};
+use gatepass_server::{Config, authority::Authority, config::DEFAULT_LISTEN, open_authority};
+
+/// Administer a server's database, also while it runs
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    #[command(flatten)]
+    storage: Storage,
+    #[command(subcommand)]
+    object: Object,
+}
+
+#[derive(Debug, Subcommand)]
+enum Object {
+    /// People with a local account
+    User {
+        #[command(subcommand)]
+        verb: user::User,
+    },
+    /// Programs that ask for tokens
+    Client {
+        #[command(subcommand)]
+        verb: client::Client,
+    },
+}
+
+impl Admin {
+    pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
+        let config = Config::resolve(self.storage.overrides())?;
+        runtime()?.block_on(async {
+            let authority = open(&config).await?;
+            let outcome = match self.object {
+                Object::User { verb } => verb.run(context, &authority).await,
+                Object::Client { verb } => verb.run(context, &authority).await,
+            };
+            authority.close().await;
+            outcome
+        })
+    }
+}
+
+/// Administration issues no token, so any name will do where the server's own is not known here.
+async fn open(config: &Config) -> Result<Authority, Error> {
+    let nameless = || format!("http://{DEFAULT_LISTEN}").parse().ok();
+    let issuer = config
+        .public_url
+        .clone()
+        .or_else(nameless)
+        .ok_or_else(|| Error::new(crate::error::Kind::Failed, "the server has no name"))?;
+    Ok(open_authority(config, issuer, &world()).await?)
+}

@@ -1,0 +1,32 @@
+//! The commands, one file each.
+
+pub(crate) mod admin;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod quickstart;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod whoami;
+
+use crate::{
+    cli::{Cli, Command},
+    context::Context,
+    error::Error,
+    ui::Ui,
+};
+
+/// Runs what was typed.
+pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
+    let context = Context::new(cli.globals, ui);
+    match cli.command {
+        Command::Login(login) => login.run(&context),
+        Command::Logout(logout) => logout.run(&context),
+        Command::Whoami(whoami) => whoami.run(&context),
+        Command::Token(token) => token.run(&context),
+        Command::Status(status) => status.run(&context),
+        Command::Serve(serve) => serve.run(&context),
+        Command::Quickstart(quickstart) => quickstart.run(&context),
+        Command::Admin(admin) => admin.run(&context),
+    }
+}

@@ -1,0 +1,71 @@
+//! Every environment variable that the command line reads, with what it means. The pages that list them
+//! are made from here.
+
+macro_rules! variables {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $text:literal, )*) => {
+        $( $(#[doc = $doc])+ pub(crate) const $name: &str = $text; )*
+
+        /// Every variable of our own with its meaning, in the order in which they are shown.
+        pub(crate) const ALL: &[(&str, &str)] = &[ $( ($text, concat!($($doc, " "),+)), )* ];
+    };
+}
+
+variables! {
+    /// The server's URL, as `--server`.
+    SERVER = "GATEPASS_SERVER",
+    /// The account, as `--account`.
+    ACCOUNT = "GATEPASS_ACCOUNT",
+    /// A bearer token to use as it is, never refreshed and never stored. It is sent to the server that
+    /// `--server` or `GATEPASS_SERVER` names.
+    TOKEN = "GATEPASS_TOKEN",
+    /// The folder of settings and vault; without it, `gatepass` in `XDG_CONFIG_HOME` or `~/.config`.
+    HOME = "GATEPASS_HOME",
+    /// `auto` uses the operating system's keyring where there is one, `off` leaves it alone.
+    KEYRING = "GATEPASS_KEYRING",
+    /// A command whose output is the vault's key (64 hexadecimal digits) or passphrase. It is run without
+    /// a shell.
+    VAULT_KEY_COMMAND = "GATEPASS_VAULT_KEY_COMMAND",
+    /// The vault's passphrase.
+    VAULT_PASSPHRASE = "GATEPASS_VAULT_PASSPHRASE",
+    /// The server's settings file, as `--config`.
+    CONFIG = "GATEPASS_CONFIG",
+    /// The folder of the server's database and secret, as `--data-dir`.
+    DATA_DIR = "GATEPASS_DATA_DIR",
+    /// Where the server remembers, as `--database-url`.
+    DATABASE_URL = "GATEPASS_DATABASE_URL",
+    /// Where the server listens, as `--listen`.
+    LISTEN = "GATEPASS_LISTEN",
+    /// Under which URL the server is reached, as `--public-url`.
+    PUBLIC_URL = "GATEPASS_PUBLIC_URL",
+    /// Whose forwarded headers the server believes, as `--trusted-proxy`; several with commas.
+    TRUSTED_PROXY = "GATEPASS_TRUSTED_PROXY",
+    /// The server's secret, 64 hexadecimal digits, instead of the file `secret` in the data folder.
+    SECRET = "GATEPASS_SECRET",
+    /// What the server logs: a level, or a filter such as `gatepass_server=debug,info`.
+    LOG = "GATEPASS_LOG",
+}
+
+/// Turns colour off when it is set to anything (<https://no-color.org>).
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// The value of a variable; one that is empty or not UTF-8 counts as not set.
+pub(crate) fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether a variable's value may be shown.
+pub(crate) fn is_secret(name: &str) -> bool {
+    matches!(name, TOKEN | VAULT_PASSPHRASE | SECRET | DATABASE_URL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_ours_and_explained() {
+        for (name, meaning) in ALL {
+            assert!(name.starts_with("GATEPASS_") && meaning.trim().ends_with('.'), "{name}: {meaning}");
+        }
+    }
+}

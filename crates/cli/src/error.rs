@@ -1,0 +1,242 @@
+//! How a command fails: the kinds with their exit codes, and the one place where the client library's
+//! errors become a kind, a sentence and a next step.
+
+use gatepass_client::{
+    BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient, VaultError,
+    config::ConfigError, device::DeviceError, lock::LockError, sign_in::attempt::BadAnswer,
+};
+use std::fmt::Display;
+
+macro_rules! kinds {
+    ($( $(#[$doc:meta])* $kind:ident = $code:literal $name:literal, )*) => {
+        /// What kind of failure it is, for scripts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind { $( $(#[$doc])* $kind, )* }
+
+        impl Kind {
+            /// The process's exit code.
+            pub(crate) fn exit_code(self) -> u8 {
+                match self { $( Self::$kind => $code, )* }
+            }
+
+            /// The name in JSON.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $( Self::$kind => $name, )* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Something here did not work: a file, a keyring, a lie of a server.
+    Failed = 1 "failed",
+    /// What was typed or set makes no sense.
+    Usage = 2 "usage",
+    /// Nobody is signed in, or the sign-in has ended.
+    SignInNeeded = 3 "sign_in_needed",
+    /// No network, or the server does not answer.
+    Unreachable = 4 "unreachable",
+    /// The server or the person said no.
+    Refused = 5 "refused",
+    /// Ctrl-C, as shells count it: 128 and the signal's number.
+    Interrupted = 130 "interrupted",
+}
+
+/// Why a command failed: one sentence, and what to do next.
+#[derive(Debug)]
+pub(crate) struct Error {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) hint: Option<Hint>,
+}
+
+/// The next step.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    /// What to do.
+    pub(crate) text: String,
+    /// The command that does it; shown alone on its line.
+    pub(crate) command: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, message: impl Display) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Adds what to do.
+    pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(Hint { text: text.into(), command: None });
+        self
+    }
+
+    /// Adds what to do and the command that does it.
+    pub(crate) fn hint_command(mut self, text: impl Into<String>, command: impl Into<String>) -> Self {
+        self.hint = Some(Hint { text: text.into(), command: Some(command.into()) });
+        self
+    }
+
+    /// A new sign-in is needed at `server`, or at any.
+    pub(crate) fn sign_in_needed(message: impl Display, server: Option<&str>) -> Self {
+        let command =
+            server.map_or_else(|| "gatepass login".into(), |server| format!("gatepass login --server {server}"));
+        Self::new(Kind::SignInNeeded, message).hint_command("sign in with", command)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match &failure {
+            Failure::Refused(_) => Kind::Refused,
+            Failure::Nonsense { .. } => Kind::Failed,
+            Failure::Unreachable { .. } => Kind::Unreachable,
+        };
+        let error = Self::new(kind, &failure);
+        match failure {
+            Failure::Refused(_) => error,
+            Failure::Nonsense { .. } => {
+                error.hint("check the server's address, and whether this network wants a sign-in of its own")
+            }
+            Failure::Unreachable { .. } => error.hint("check the network and the server's address, then try again"),
+        }
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        let failed = Self::new(Kind::Failed, &error);
+        match error {
+            VaultError::Io { .. } => failed.hint("nothing was lost; check free space and permissions, then try again"),
+            VaultError::KeyAway { .. } => {
+                failed.hint("make the key available as before, or move the vault away to begin a new one")
+            }
+            VaultError::WrongKey(_) => {
+                failed.hint("use the passphrase, command or key file that the vault was made with")
+            }
+            VaultError::Damaged(_) => failed.hint_command("sign in anew with", "gatepass login"),
+            VaultError::Newer { .. } => failed.hint("use the newer gatepass that wrote it"),
+            VaultError::Lock(LockError::Busy(_)) => failed.hint("end the other gatepass process, then try again"),
+            VaultError::Lock(LockError::Io { .. }) => failed.hint("check that the folder can be written to"),
+            VaultError::NoEntropy(_) | VaultError::Seal(_) => failed,
+        }
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+    }
+}
+
+impl From<NotSelected> for Error {
+    fn from(error: NotSelected) -> Self {
+        match &error {
+            NotSelected::Nobody(server) => Self::sign_in_needed(&error, server.as_ref().map(|server| server.as_str())),
+            NotSelected::Unknown(_) => {
+                Self::new(Kind::Usage, &error).hint_command("see the accounts with", "gatepass status")
+            }
+            NotSelected::Several(_) => Self::new(Kind::Usage, &error)
+                .hint_command("name one with --account; see their ids with", "gatepass status"),
+        }
+    }
+}
+
+impl From<BearerError> for Error {
+    fn from(error: BearerError) -> Self {
+        match error {
+            BearerError::SignedOut | BearerError::Rejected(_) => Self::sign_in_needed(&error, None),
+            BearerError::Transient(Transient::Server(ref failure)) => {
+                let inner = Self::from(failure.clone());
+                // The server's other errors say nothing about the sign-in; they are failures here.
+                let kind = if inner.kind == Kind::Refused { Kind::Failed } else { inner.kind };
+                Self { kind, message: error.to_string(), hint: inner.hint }
+            }
+            BearerError::Transient(Transient::Busy) => Self::new(Kind::Failed, &error).hint("try again"),
+            BearerError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Bearer(error) => error.into(),
+            CallError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<SignOutError> for Error {
+    fn from(error: SignOutError) -> Self {
+        match error {
+            SignOutError::NotTold(failure) => {
+                let kind = Self::from(failure.clone()).kind;
+                Self::new(kind, format!("still signed in, since the server could not be told: {failure}")).hint_command(
+                    "try again later, or forget the tokens here without revoking them with",
+                    "gatepass logout --force",
+                )
+            }
+            SignOutError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<DiscoveryError> for Error {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Failed(failure) => failure.into(),
+            other => Self::new(Kind::Failed, other).hint("check the server's address"),
+        }
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Discovery(error) => error.into(),
+            SignInError::NoTokens(failure) | SignInError::Device(DeviceError::NotStarted(failure)) => failure.into(),
+            SignInError::Vault(error) => error.into(),
+            SignInError::Device(DeviceError::Ended(end)) => {
+                Self::new(Kind::Refused, end).hint("start again to get a new code")
+            }
+            SignInError::BadAnswer(answer @ (BadAnswer::Denied | BadAnswer::Refused(_))) => {
+                Self::new(Kind::Refused, answer)
+            }
+            SignInError::TimedOut => Self::new(Kind::Failed, error).hint("start again"),
+            SignInError::InputEnded => {
+                Self::new(Kind::Usage, error).hint("run it on a terminal, or pipe the address in")
+            }
+            SignInError::NoWay(_) => {
+                Self::new(Kind::Failed, error).hint("leave the choice to gatepass: no --device, --loopback or --paste")
+            }
+            SignInError::BadAnswer(_)
+            | SignInError::BadIdentity(_)
+            | SignInError::NoPort(_)
+            | SignInError::NoEntropy(_) => Self::new(Kind::Failed, error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepass_client::{Refusal, Unreachable};
+
+    #[test]
+    fn a_script_can_tell_offline_from_signed_out_from_refused() {
+        let refusal = || Refusal { code: "invalid_grant".into(), description: None };
+        let away = || Failure::Unreachable { host: "a.example".into(), why: Unreachable::Timeout };
+        let table: [(Error, u8); 7] = [
+            (BearerError::SignedOut.into(), 3),
+            (BearerError::Rejected(refusal()).into(), 3),
+            (BearerError::Transient(Transient::Server(away())).into(), 4),
+            (BearerError::Transient(Transient::Server(Failure::Refused(refusal()))).into(), 1),
+            (CallError::Failure(away()).into(), 4),
+            (SignInError::BadAnswer(BadAnswer::Denied).into(), 5),
+            (NotSelected::Nobody(None).into(), 3),
+        ];
+        for (error, code) in table {
+            assert_eq!(error.kind.exit_code(), code, "{}", error.message);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `config.toml`: what a person sets for good. Environment variables of the same meaning win.
+
+use crate::Home;
+use serde::Deserialize;
+use std::{fs, io, path::PathBuf};
+
+/// The settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The server that commands talk to, when nothing else names one.
+    pub server: Option<String>,
+    /// The command whose output is the vault's key or passphrase: a KMS, `pass`, `systemd-creds`.
+    pub vault_key_command: Option<CommandLine>,
+}
+
+/// A program and its arguments, run without a shell.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct CommandLine(Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Words(Vec<String>),
+    Line(String),
+}
+
+/// The text is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a command is a program and its arguments; a quote is left open, or nothing is there")]
+pub struct InvalidCommand;
+
+/// The settings cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("{path} cannot be read: {source}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file says something that is not understood.
+    #[error("{path}: {message}", path = .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the settings; none are fine.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(home: &Home) -> Result<Self, ConfigError> {
+        let path = home.config();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(ConfigError::Io { path, source }),
+        };
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::Invalid { path, message: error.to_string().trim().replace('\n', "\n  ") })
+    }
+}
+
+impl CommandLine {
+    /// Splits a line into words: spaces part them, single and double quotes hold them together, and a
+    /// backslash takes the next character as it is. Nothing is expanded.
+    ///
+    /// # Errors
+    /// [`InvalidCommand`].
+    pub fn parse(line: &str) -> Result<Self, InvalidCommand> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        let mut rest = line.chars();
+        while let Some(c) = rest.next() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None | Some('"'), '\\') => word.get_or_insert_default().push(rest.next().ok_or(InvalidCommand)?),
+                (None, c) if c.is_whitespace() => words.extend(word.take()),
+                (_, c) => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        if quote.is_some() { Err(InvalidCommand) } else { Written::Words(words).try_into() }
+    }
+
+    /// The program and its arguments.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &[String]) {
+        self.0.split_first().map_or(("", &[]), |(program, arguments)| (program, arguments))
+    }
+}
+
+impl TryFrom<Written> for CommandLine {
+    type Error = InvalidCommand;
+
+    fn try_from(written: Written) -> Result<Self, InvalidCommand> {
+        match written {
+            Written::Line(line) => Self::parse(&line),
+            Written::Words(words) if words.first().is_some_and(|program| !program.is_empty()) => Ok(Self(words)),
+            Written::Words(_) => Err(InvalidCommand),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_as_people_write_it() {
+        let parts = |line: &str| CommandLine::parse(line).map(|command| command.0);
+        assert_eq!(parts("pass show gatepass"), Ok(vec!["pass".into(), "show".into(), "gatepass".into()]));
+        assert_eq!(parts(r#"a 'b c' "d \"e" f\ g ''"#), Ok(["a", "b c", "d \"e", "f g", ""].map(String::from).into()));
+        assert_eq!(parts("echo $HOME; rm"), Ok(vec!["echo".into(), "$HOME;".into(), "rm".into()]));
+        for bad in ["", "  ", "a 'b", "a \\", "''"] {
+            assert_eq!(parts(bad), Err(InvalidCommand), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_or_the_mistake_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        assert_eq!(Config::read(&home).unwrap(), Config::default());
+        fs::write(home.config(), "server = 'https://a.example'\nvault_key_command = ['pass', 'show', 'x y']\n")
+            .unwrap();
+        let config = Config::read(&home).unwrap();
+        assert_eq!(config.vault_key_command.unwrap().parts().1, ["show", "x y"]);
+        fs::write(home.config(), "sever = 'https://a.example'").unwrap();
+        assert!(Config::read(&home).unwrap_err().to_string().contains("sever"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_splitting_panic(line in "\\PC{0,80}") {
+            let _ = CommandLine::parse(&line);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One authorization request and the check of its answer (RFC 6749 §4.1, RFC 7636, RFC 9207). Pure.
+
+use crate::{Server, SignInRequest, text::tidy};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatepass_keys::{Entropy, entropy::NoEntropy};
+use gatepass_oauth::{CodeVerifier, Secret, authorization::AuthorizationAnswer, pkce};
+
+/// What was sent, and what only we know of it.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Where the person goes.
+    pub url: String,
+    /// Where the answer comes back.
+    pub redirect_uri: String,
+    /// Proves at the token endpoint that we asked.
+    pub verifier: CodeVerifier,
+    /// Binds the ID token to this attempt.
+    pub nonce: String,
+    state: String,
+    issuer: String,
+    iss_required: bool,
+}
+
+/// Why an answer is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// It answers another request: somebody else's, or an old one.
+    #[error("this answer belongs to another sign-in")]
+    NotOurs,
+    /// It comes from another server (RFC 9207 §2.4).
+    #[error("the answer does not come from the server that was asked")]
+    WrongIssuer,
+    /// It has neither a code nor an error.
+    #[error("the answer holds no code")]
+    NoCode,
+    /// The person said no.
+    #[error("the sign-in was denied in the browser")]
+    Denied,
+    /// The server refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Attempt {
+    /// Builds the authorization URL; `None` when the server has no authorization endpoint.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn new(
+        server: &Server,
+        request: &SignInRequest,
+        redirect_uri: String,
+        entropy: &Entropy,
+    ) -> Result<Option<Self>, NoEntropy> {
+        let Some(endpoint) = &server.authorization_endpoint else { return Ok(None) };
+        let verifier = CodeVerifier::from_random(entropy.bytes()?);
+        let state = URL_SAFE_NO_PAD.encode(entropy.bytes::<16>()?);
+        let nonce = URL_SAFE_NO_PAD.encode(entropy.bytes::<16>()?);
+        let mut url = endpoint.url().clone();
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("response_type", "code");
+            query.append_pair("client_id", request.client_id.as_str());
+            query.append_pair("redirect_uri", &redirect_uri);
+            if !request.scope.is_empty() {
+                query.append_pair("scope", &request.scope.to_string());
+            }
+            if let Some(resource) = &request.resource {
+                query.append_pair("resource", resource.as_str());
+            }
+            query.append_pair("state", &state);
+            if request.scope.contains("openid") {
+                query.append_pair("nonce", &nonce);
+            }
+            query.append_pair("code_challenge", verifier.challenge().as_str());
+            query.append_pair("code_challenge_method", pkce::METHOD_S256);
+        }
+        Ok(Some(Self {
+            url: url.into(),
+            redirect_uri,
+            verifier,
+            nonce,
+            state,
+            issuer: server.issuer.as_str().to_owned(),
+            iss_required: server.answers_with_iss,
+        }))
+    }
+
+    /// Checks an answer that a browser brought: `state` must be ours before anything else counts.
+    ///
+    /// # Errors
+    /// [`BadAnswer`].
+    pub fn accept_redirect(&self, answer: AuthorizationAnswer) -> Result<Secret, BadAnswer> {
+        if answer.state.as_deref() != Some(self.state.as_str()) {
+            return Err(BadAnswer::NotOurs);
+        }
+        self.accept_iss(answer.iss.as_deref(), self.iss_required)?;
+        read_code(answer)
+    }
+
+    /// Checks an answer that a person pasted. A bare code has no `state`; then PKCE alone ties it to
+    /// this attempt, since the code of another would not fit our verifier.
+    ///
+    /// # Errors
+    /// [`BadAnswer`].
+    pub fn accept_paste(&self, answer: AuthorizationAnswer) -> Result<Secret, BadAnswer> {
+        if answer.state.as_deref().is_some_and(|state| state != self.state) {
+            return Err(BadAnswer::NotOurs);
+        }
+        self.accept_iss(answer.iss.as_deref(), false)?;
+        read_code(answer)
+    }
+
+    fn accept_iss(&self, iss: Option<&str>, required: bool) -> Result<(), BadAnswer> {
+        match iss {
+            Some(iss) if iss.strip_suffix('/').unwrap_or(iss) == self.issuer => Ok(()),
+            None if !required => Ok(()),
+            _ => Err(BadAnswer::WrongIssuer),
+        }
+    }
+}
+
+fn read_code(answer: AuthorizationAnswer) -> Result<Secret, BadAnswer> {
+    if let Some(error) = answer.error {
+        if error == "access_denied" {
+            return Err(BadAnswer::Denied);
+        }
+        let text = answer.error_description.unwrap_or_else(|| "the server refused".into());
+        return Err(BadAnswer::Refused(format!("{} ({})", tidy(&text, 300), tidy(&error, 80))));
+    }
+    answer.code.filter(|code| !code.is_empty()).ok_or(BadAnswer::NoCode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepass_oauth::{AuthorizationRequest, Params};
+
+    fn attempt() -> Attempt {
+        let server = Server {
+            issuer: "https://a.example".parse().unwrap(),
+            token_endpoint: "https://a.example/token".parse().unwrap(),
+            authorization_endpoint: Some("https://a.example/authorize?tenant=1".parse().unwrap()),
+            device_authorization_endpoint: None,
+            revocation_endpoint: None,
+            userinfo_endpoint: None,
+            answers_with_iss: true,
+        };
+        let mut request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
+        request.scope = "openid read".parse().unwrap();
+        request.resource = Some("https://api.example".parse().unwrap());
+        let redirect = "http://127.0.0.1:4711/callback".to_owned();
+        Attempt::new(&server, &request, redirect, &Entropy::system()).unwrap().unwrap()
+    }
+
+    fn answer(query: &str) -> AuthorizationAnswer {
+        AuthorizationAnswer::read(query).unwrap()
+    }
+
+    #[test]
+    fn the_request_reads_back_by_the_rules_of_a_server() {
+        let attempt = attempt();
+        let query = attempt.url.split_once('?').unwrap().1;
+        let params = Params::parse(query.as_bytes()).unwrap();
+        assert_eq!(params.get("tenant"), Some("1"));
+        assert_eq!(params.get("redirect_uri"), Some("http://127.0.0.1:4711/callback"));
+        let request = AuthorizationRequest::read(&params).unwrap();
+        assert!(request.code_challenge.is_answered_by(&attempt.verifier));
+        assert_eq!(request.nonce, Some(attempt.nonce.clone()));
+        assert_eq!(request.resource.unwrap().as_str(), "https://api.example");
+        assert!(!attempt.url.contains(attempt.verifier.expose()));
+    }
+
+    #[test]
+    fn state_and_issuer_must_be_ours() {
+        let attempt = attempt();
+        let state = &attempt.state;
+        let good = format!("code=abcdef&state={state}&iss=https%3A%2F%2Fa.example");
+        assert_eq!(attempt.accept_redirect(answer(&good)).unwrap().expose(), "abcdef");
+        let table = [
+            ("code=abcdef&iss=https%3A%2F%2Fa.example".to_owned(), BadAnswer::NotOurs),
+            ("code=abcdef&state=x&iss=https%3A%2F%2Fa.example".to_owned(), BadAnswer::NotOurs),
+            ("error=access_denied&state=x".to_owned(), BadAnswer::NotOurs),
+            (format!("code=abcdef&state={state}"), BadAnswer::WrongIssuer),
+            (format!("code=abcdef&state={state}&iss=https%3A%2F%2Fb.example"), BadAnswer::WrongIssuer),
+            (format!("error=access_denied&state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::Denied),
+            (format!("state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::NoCode),
+        ];
+        for (query, expected) in table {
+            assert_eq!(attempt.accept_redirect(answer(&query)).unwrap_err(), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_code_needs_no_state_but_must_not_have_another() {
+        let attempt = attempt();
+        assert!(attempt.accept_paste(answer("code=abcdef")).is_ok());
+        assert_eq!(attempt.accept_paste(answer("code=abcdef&state=x")).unwrap_err(), BadAnswer::NotOurs);
+        assert_eq!(
+            attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fb")).unwrap_err(),
+            BadAnswer::WrongIssuer
+        );
+    }
+}

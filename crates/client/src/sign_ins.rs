@@ -1,0 +1,153 @@
+//! The sign-ins of this machine: the one value that a program holds.
+
+use crate::{
+    Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
+    choose::choose,
+    discovery::discover,
+    lock::{FileLock, LockError},
+    sign_in::{identity::identify, race::Race},
+    tokens::Tokens,
+    vault::{Vault, VaultError, contents::SignIn},
+};
+use gatepass_keys::{Clock, Entropy};
+use std::{io, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// The sign-ins of this machine. Cheap to clone; made without I/O.
+#[derive(Clone, Debug)]
+pub struct SignIns {
+    vault: Arc<Vault>,
+    transport: Transport,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+/// The person who signs in, as the program meets them.
+pub struct Person<'a> {
+    /// Where they are.
+    pub environment: Environment,
+    /// The ways to try; `None` lets the surroundings choose.
+    pub ways: Option<Ways>,
+    /// Lines that they paste.
+    pub pasted: Option<mpsc::Receiver<String>>,
+    /// Shows them what happens.
+    pub tell: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+impl<'a> Person<'a> {
+    /// Somebody who can read what `tell` shows, and cannot paste.
+    #[must_use]
+    pub fn new(environment: Environment, tell: &'a (dyn Fn(Event) + Send + Sync)) -> Self {
+        Self { environment, ways: None, pasted: None, tell }
+    }
+}
+
+impl SignIns {
+    /// The sign-ins in `vault`.
+    #[must_use]
+    pub fn new(vault: Vault, transport: Transport, clock: Clock, entropy: Entropy) -> Self {
+        Self { vault: Arc::new(vault), transport, clock, entropy }
+    }
+
+    /// The sign-ins of a program called `name`, in the usual place, with the system's clock, the OS keyring
+    /// or else a key file. `variable` reads one environment variable.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`] when the environment names no folder for settings.
+    pub fn usual(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, VaultError> {
+        let home = Home::usual(name, variable).ok_or_else(|| VaultError::Io {
+            what: "find the folder for",
+            path: name.into(),
+            source: io::Error::other("neither XDG_CONFIG_HOME nor HOME is set"),
+        })?;
+        let (clock, entropy) = (Clock::System, Entropy::system());
+        let vault = Vault::new(home, KeySources::default(), clock.clone(), entropy.clone());
+        Ok(Self::new(vault, Transport::new(), clock, entropy))
+    }
+
+    /// The vault.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The HTTP client.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Signs a person in, keeps the sign-in, and makes its account the default.
+    ///
+    /// # Errors
+    /// [`SignInError`]. Whatever was kept before is kept still.
+    pub async fn sign_in(&self, request: &SignInRequest, person: Person<'_>) -> Result<Account, SignInError> {
+        // A sign-in that could not be kept is not begun.
+        self.with_vault(|vault| vault.read().and_then(|_| vault.rehearse())).await?;
+        let server = discover(&self.transport, &request.issuer).await?;
+        let ways = match person.ways {
+            Some(ways) => ways,
+            None => {
+                let choice = choose(&person.environment, &server)?;
+                (person.tell)(Event::Chosen(choice));
+                choice.ways
+            }
+        };
+        let race = Race {
+            transport: &self.transport,
+            clock: &self.clock,
+            entropy: &self.entropy,
+            server: &server,
+            request,
+            tell: person.tell,
+        };
+        let won = race.run(ways, person.pasted).await?;
+        let now = self.clock.now();
+        let account = identify(&self.transport, &server, request, &won.tokens, won.nonce.as_deref()).await?;
+        let sign_in = SignIn {
+            account: account.clone(),
+            scope: request.scope.clone(),
+            resource: request.resource.clone(),
+            tokens: Some(Tokens::from_response(won.tokens, &request.scope, None, now)),
+            token_endpoint: server.token_endpoint,
+            revocation_endpoint: server.revocation_endpoint,
+            generation: 0,
+        };
+        // A refresh of the older sign-in of this account comes to its end first.
+        let _lock = self.settle(&account.id()).await?;
+        self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
+        Ok(account)
+    }
+
+    /// Runs something with the vault in a thread that may wait for a disk, a keyring or a lock.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn with_vault<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let vault = Arc::clone(&self.vault);
+        let done = tokio::task::spawn_blocking(move || work(&vault)).await;
+        done.unwrap_or_else(|error| {
+            Err(VaultError::Io { what: "use", path: self.vault.home().vault(), source: io::Error::other(error) })
+        })
+    }
+
+    /// The account's refresh lock, so that no refresh is under way while its sign-in is replaced or ended.
+    pub(crate) async fn settle(&self, account: &AccountId) -> Result<FileLock, VaultError> {
+        let id = account.clone();
+        self.with_vault(move |vault| {
+            let home = vault.home();
+            home.create().map_err(|source| VaultError::Io { what: "make", path: home.path().to_owned(), source })?;
+            FileLock::take(&home.account_lock(&id), Duration::from_secs(45)).map_err(|error: LockError| error.into())
+        })
+        .await
+    }
+}

@@ -1,0 +1,70 @@
+//! Signing out: the server first (RFC 7009), then here.
+//!
+//! A token that is only forgotten here goes on working for whoever has a copy of it. So a server that
+//! cannot be told keeps the sign-in in the vault, to be revoked later; [`SignIns::forget`] is for those
+//! who will not wait.
+
+use crate::{AccountId, Failure, Refusal, SignIns, token_endpoint::revoke, vault::VaultError};
+
+/// How a sign-in was ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignedOut {
+    /// The server revoked the tokens.
+    Revoked,
+    /// There was nothing to revoke: the sign-in had ended before.
+    Already,
+    /// The server offers no revocation: the tokens live on until they expire.
+    NotOffered,
+    /// The server refused to revoke.
+    Refused(Refusal),
+}
+
+/// Why a sign-in was not ended. It is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SignOutError {
+    /// The server was not told.
+    #[error("the server could not be told: {0}")]
+    NotTold(#[from] Failure),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl SignIns {
+    /// Signs an account out: tells the server (RFC 7009), then forgets.
+    ///
+    /// # Errors
+    /// [`SignOutError`]; then the sign-in is kept, so that it can be revoked later.
+    pub async fn sign_out(&self, account: &AccountId) -> Result<SignedOut, SignOutError> {
+        let _lock = self.settle(account).await?;
+        let id = account.clone();
+        let stored = self.with_vault(move |vault| Ok(vault.read()?.get(&id).cloned())).await?;
+        let Some(stored) = stored else { return Ok(SignedOut::Already) };
+        let outcome = match (&stored.tokens, &stored.revocation_endpoint) {
+            (None, _) => SignedOut::Already,
+            (_, None) => SignedOut::NotOffered,
+            (Some(tokens), Some(endpoint)) => {
+                let token = match &tokens.refresh_token {
+                    Some(token) => ("refresh_token", token),
+                    None => ("access_token", &tokens.access_token),
+                };
+                match revoke(self.transport(), endpoint, &stored.account.client_id, token).await {
+                    Ok(()) => SignedOut::Revoked,
+                    Err(Failure::Refused(refusal)) => SignedOut::Refused(refusal),
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+        };
+        self.forget(account).await?;
+        Ok(outcome)
+    }
+
+    /// Forgets an account without telling the server.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub async fn forget(&self, account: &AccountId) -> Result<(), VaultError> {
+        let id = account.clone();
+        self.with_vault(move |vault| vault.update(|contents| contents.remove(&id))).await
+    }
+}

@@ -1,0 +1,179 @@
+//! The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009), as a public client.
+
+use crate::{Call, Failure, Reply, Server, Transport, WebUrl};
+use gatepass_oauth::{ClientId, CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The longest token that is taken, in bytes; an ID token with many groups is the longest met.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// A token endpoint as one client uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenEndpoint<'a> {
+    /// How to reach it.
+    pub transport: &'a Transport,
+    /// Where it is.
+    pub url: &'a WebUrl,
+    /// Who asks.
+    pub client_id: &'a ClientId,
+    /// Which API the token is for (RFC 8707).
+    pub resource: Option<&'a ResourceUri>,
+}
+
+impl<'a> TokenEndpoint<'a> {
+    /// The endpoint of a server that was found.
+    #[must_use]
+    pub fn of(
+        server: &'a Server,
+        transport: &'a Transport,
+        client_id: &'a ClientId,
+        resource: Option<&'a ResourceUri>,
+    ) -> Self {
+        Self { transport, url: &server.token_endpoint, client_id, resource }
+    }
+
+    /// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn redeem_code(
+        &self,
+        code: &Secret,
+        redirect_uri: &str,
+        verifier: &CodeVerifier,
+    ) -> Result<TokenResponse, Failure> {
+        let fields = [("code", code.expose()), ("redirect_uri", redirect_uri), ("code_verifier", verifier.expose())];
+        self.ask(GrantType::AuthorizationCode, &fields).await
+    }
+
+    /// Asks once whether the person has decided on the device (RFC 8628 §3.4).
+    ///
+    /// # Errors
+    /// [`Failure`]; `authorization_pending` and `slow_down` among them.
+    pub async fn poll_device(&self, device_code: &Secret, verifier: &CodeVerifier) -> Result<TokenResponse, Failure> {
+        let fields = [("device_code", device_code.expose()), ("code_verifier", verifier.expose())];
+        self.ask(GrantType::DeviceCode, &fields).await
+    }
+
+    /// Fetches the next access token (RFC 6749 §6).
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<TokenResponse, Failure> {
+        self.ask(GrantType::RefreshToken, &[("refresh_token", refresh_token.expose())]).await
+    }
+
+    async fn ask(&self, grant: GrantType, fields: &[(&str, &str)]) -> Result<TokenResponse, Failure> {
+        let mut form = vec![("grant_type", grant.as_str()), ("client_id", self.client_id.as_str())];
+        form.extend_from_slice(fields);
+        if let Some(resource) = self.resource {
+            form.push(("resource", resource.as_str()));
+        }
+        read(&self.transport.send(Call::form(self.url.clone(), &form)).await?)
+    }
+}
+
+/// Revokes a refresh or access token (RFC 7009 §2.1).
+///
+/// # Errors
+/// [`Failure`].
+pub async fn revoke(
+    transport: &Transport,
+    endpoint: &WebUrl,
+    client_id: &ClientId,
+    token: (&str, &Secret),
+) -> Result<(), Failure> {
+    let (hint, token) = token;
+    let form = [("token", token.expose()), ("token_type_hint", hint), ("client_id", client_id.as_str())];
+    transport.send(Call::form(endpoint.clone(), &form)).await?.read_empty()
+}
+
+/// The answer as servers truly send it: numbers as text, scopes that are no scopes.
+#[derive(Deserialize)]
+struct Loose {
+    access_token: Secret,
+    token_type: String,
+    #[serde(default)]
+    expires_in: Value,
+    #[serde(default)]
+    refresh_token: Option<Secret>,
+    #[serde(default)]
+    scope: Value,
+    #[serde(default)]
+    id_token: Option<Secret>,
+}
+
+/// Reads a token answer, and believes no token that could not stand in a header.
+fn read(reply: &Reply) -> Result<TokenResponse, Failure> {
+    let loose: Loose = reply.read()?;
+    if !loose.token_type.eq_ignore_ascii_case("bearer") {
+        return Err(reply.nonsense("a token of a type that was not asked for"));
+    }
+    let tokens = [Some(&loose.access_token), loose.refresh_token.as_ref(), loose.id_token.as_ref()];
+    if !tokens.into_iter().flatten().all(is_token) {
+        return Err(reply.nonsense("a token that is empty, too long, or holds characters that no token has"));
+    }
+    Ok(TokenResponse {
+        access_token: loose.access_token,
+        token_type: TokenType::Bearer,
+        expires_in: seconds(&loose.expires_in),
+        refresh_token: loose.refresh_token,
+        scope: loose.scope.as_str().and_then(|text| text.parse::<Scope>().ok()),
+        id_token: loose.id_token,
+    })
+}
+
+fn is_token(token: &Secret) -> bool {
+    let text = token.expose();
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// `expires_in`: a number, or a number as text; what is neither counts as not said.
+fn seconds(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => {
+            number.as_u64().or_else(|| number.as_f64().map(|n| if n < 1.0 { 0 } else { whole(n) }))
+        }
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The whole seconds of a number with a fraction, within reason.
+fn whole(number: f64) -> u64 {
+    format!("{:.0}", number.min(1e15).floor()).parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_life_is_read_in_every_shape_that_servers_send() {
+        let table = [
+            (json!(3600), Some(3600)),
+            (json!("3600"), Some(3600)),
+            (json!(3599.9), Some(3599)),
+            (json!(-5), Some(0)),
+            (json!(1e300), Some(1_000_000_000_000_000)),
+            (json!(u64::MAX), Some(u64::MAX)),
+            (json!("soon"), None),
+            (json!(null), None),
+            (json!([1]), None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(seconds(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_token_holds_only_what_a_header_can_carry() {
+        assert!(is_token(&"abc.DEF-_~+/=".into()));
+        for bad in ["", "a b", "a\r\nX: y", "\u{1b}[2J", "tökén"] {
+            assert!(!is_token(&bad.into()), "{bad:?}");
+        }
+        assert!(!is_token(&"x".repeat(MAX_TOKEN + 1).into()));
+    }
+}

@@ -1,0 +1,306 @@
+//! One HTTP client, and one reading of what comes back.
+//!
+//! Every request has a bound: ten seconds to connect, thirty for all, one mebibyte of answer, no
+//! redirect (a token endpoint that redirects would have us hand our secrets to a stranger). A server
+//! that lies, stalls or shouts costs at most that. Requests to this machine pass no proxy.
+
+use crate::{Failure, Refusal, Unreachable, WebUrl, text::tidy};
+use gatepass_oauth::{ErrorBody, ErrorCode, Secret};
+use reqwest::{Client, Method, header, redirect};
+use serde::de::DeserializeOwned;
+use std::{
+    error::Error as _,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use url::form_urlencoded::Serializer;
+
+/// The longest answer that is read, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// What requests say they come from.
+pub const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the whole request, the last byte of the answer included.
+    pub whole: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), whole: Duration::from_secs(30) }
+    }
+}
+
+/// The HTTP client. Made without I/O; TLS is set up at the first request that needs it.
+#[derive(Clone)]
+pub struct Transport(Arc<Inner>);
+
+struct Inner {
+    timeouts: Timeouts,
+    outside: OnceLock<Client>,
+    loopback: OnceLock<Client>,
+}
+
+/// A request as data.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: Method,
+    url: WebUrl,
+    bearer: Option<Secret>,
+    body: Option<(&'static str, Secret)>,
+}
+
+impl Call {
+    /// A GET request.
+    #[must_use]
+    pub fn get(url: WebUrl) -> Self {
+        Self { method: Method::GET, url, bearer: None, body: None }
+    }
+
+    /// A POST request with form fields.
+    #[must_use]
+    pub fn form(url: WebUrl, fields: &[(&str, &str)]) -> Self {
+        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self { body: Some(("application/x-www-form-urlencoded", body.into())), ..Self::post(url) }
+    }
+
+    /// A POST request with a JSON document.
+    #[must_use]
+    pub fn json(url: WebUrl, document: &serde_json::Value) -> Self {
+        Self { body: Some(("application/json", document.to_string().into())), ..Self::post(url) }
+    }
+
+    /// Adds `Authorization: Bearer`.
+    #[must_use]
+    pub fn with_bearer(mut self, token: &Secret) -> Self {
+        self.bearer = Some(token.clone());
+        self
+    }
+
+    fn post(url: WebUrl) -> Self {
+        Self { method: Method::POST, url, bearer: None, body: None }
+    }
+}
+
+/// An answer, whole and bounded.
+#[derive(Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    host: String,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({} from {}, {} bytes)", self.status, self.host, self.body.len())
+    }
+}
+
+impl Transport {
+    /// A transport with the usual bounds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_timeouts(Timeouts::default())
+    }
+
+    /// A transport with other bounds.
+    #[must_use]
+    pub fn with_timeouts(timeouts: Timeouts) -> Self {
+        Self(Arc::new(Inner { timeouts, outside: OnceLock::new(), loopback: OnceLock::new() }))
+    }
+
+    /// Sends a request and reads the answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`] when no whole answer came, [`Failure::Nonsense`] for one over [`MAX_BODY`].
+    pub async fn send(&self, call: Call) -> Result<Reply, Failure> {
+        let host = call.url.host();
+        let mut request = self.client(&call.url)?.request(call.method, call.url.url().clone());
+        request = request.header(header::ACCEPT, "application/json");
+        if let Some(token) = &call.bearer {
+            request = request.bearer_auth(token.expose());
+        }
+        if let Some((kind, body)) = &call.body {
+            request = request.header(header::CONTENT_TYPE, *kind).body(body.expose().to_owned());
+        }
+        let mut response = request.send().await.map_err(|error| unreachable(&host, &error))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&host, &error))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Failure::Nonsense { host, status, what: "it is longer than 1 MiB".into() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, body, host })
+    }
+
+    fn client(&self, url: &WebUrl) -> Result<&Client, Failure> {
+        let (place, builder) = if url.is_loopback() {
+            (&self.0.loopback, Client::builder().no_proxy())
+        } else {
+            (&self.0.outside, Client::builder())
+        };
+        if let Some(client) = place.get() {
+            return Ok(client);
+        }
+        let built = builder
+            .user_agent(USER_AGENT)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(self.0.timeouts.connect)
+            .timeout(self.0.timeouts.whole)
+            .build()
+            .map_err(|error| unreachable(&url.host(), &error))?;
+        Ok(place.get_or_init(|| built))
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transport({:?})", self.0.timeouts)
+    }
+}
+
+impl Reply {
+    /// Whether the status is 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Reads the answer of an OAuth endpoint.
+    ///
+    /// An error document counts as a refusal even under status 200, since some servers send it so.
+    ///
+    /// # Errors
+    /// One of the three kinds of [`Failure`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let refusal = self.refusal();
+        match (self.status, refusal) {
+            // Some servers slow a device down with 429; that is an answer, not a fault.
+            (429, Some(r)) if r.is(ErrorCode::SlowDown) || r.is(ErrorCode::AuthorizationPending) => {
+                Err(Failure::Refused(r))
+            }
+            (429 | 500.., _) => Err(self.unreachable(Unreachable::Busy(self.status))),
+            (200..=299 | 400..=499, Some(refusal)) => Err(Failure::Refused(refusal)),
+            (200..=299, None) => serde_json::from_slice(&self.body)
+                .map_err(|_| self.nonsense("it is not the JSON document that was asked for")),
+            (300..=399, _) => Err(self.nonsense("a redirect, which is not followed")),
+            (status, _) => Err(self.nonsense(format!("status {status} without an OAuth error"))),
+        }
+    }
+
+    /// Reads the answer of an endpoint whose good answer has no content that matters (RFC 7009 §2.2).
+    ///
+    /// # Errors
+    /// One of the three kinds of [`Failure`].
+    pub fn read_empty(&self) -> Result<(), Failure> {
+        if self.is_success() && self.refusal().is_none() {
+            return Ok(());
+        }
+        self.read::<serde::de::IgnoredAny>().map(drop)
+    }
+
+    /// An answer that does not fit what was asked.
+    #[must_use]
+    pub fn nonsense(&self, what: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+        Failure::Nonsense { host: self.host.clone(), status: self.status, what: what.into() }
+    }
+
+    fn unreachable(&self, why: Unreachable) -> Failure {
+        Failure::Unreachable { host: self.host.clone(), why }
+    }
+
+    fn refusal(&self) -> Option<Refusal> {
+        let body: ErrorBody = serde_json::from_slice(&self.body).ok()?;
+        let code = tidy(&body.error, 80);
+        let description = body.error_description.map(|text| tidy(&text, 300)).filter(|text| !text.is_empty());
+        (!code.is_empty()).then_some(Refusal { code, description })
+    }
+}
+
+/// Sorts what `reqwest` reports. The URL is left out of every text: its query may hold a code.
+fn unreachable(host: &str, error: &reqwest::Error) -> Failure {
+    let why = if error.is_timeout() {
+        Unreachable::Timeout
+    } else if error.is_connect() || error.is_builder() {
+        let mut deepest: &dyn std::error::Error = error;
+        while let Some(source) = deepest.source() {
+            deepest = source;
+        }
+        let text = if error.source().is_some() { deepest.to_string() } else { "no connection".into() };
+        Unreachable::NoConnection(tidy(&text, 200))
+    } else {
+        Unreachable::BrokenOff
+    };
+    Failure::Unreachable { host: host.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into() }
+    }
+
+    fn kind(status: u16, body: &str) -> &'static str {
+        match reply(status, body).read::<serde_json::Value>() {
+            Ok(_) => "good",
+            Err(Failure::Refused(_)) => "refused",
+            Err(Failure::Nonsense { .. }) => "nonsense",
+            Err(Failure::Unreachable { .. }) => "unreachable",
+        }
+    }
+
+    #[test]
+    fn every_answer_falls_into_one_of_the_kinds() {
+        let table = [
+            (200, r#"{"a":1}"#, "good"),
+            (200, r#"{"error":"authorization_pending"}"#, "refused"),
+            (400, r#"{"error":"invalid_grant"}"#, "refused"),
+            (401, r#"{"error":"invalid_client"}"#, "refused"),
+            (429, r#"{"error":"slow_down"}"#, "refused"),
+            (429, r#"{"error":"invalid_grant"}"#, "unreachable"),
+            (503, r#"{"error":"invalid_grant"}"#, "unreachable"),
+            (500, "<html>", "unreachable"),
+            (200, "<html>", "nonsense"),
+            (200, "", "nonsense"),
+            (400, "<html>", "nonsense"),
+            (404, "{}", "nonsense"),
+            (400, r#"{"error":""}"#, "nonsense"),
+            (302, "", "nonsense"),
+            (999, "", "unreachable"),
+        ];
+        for (status, body, expected) in table {
+            assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_cannot_write_to_the_terminal() {
+        let text = reply(400, r#"{"error":"x\u001b[2J","error_description":"\u001b]0;hi\u0007 you"}"#);
+        let failure = text.read::<serde_json::Value>().unwrap_err().to_string();
+        assert_eq!(failure, "]0;hi you (x[2J)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_reading_panic(status in 100u16..1000, body: Vec<u8>) {
+            let _ = Reply { status, body, host: String::new() }.read::<serde_json::Value>();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the vault holds, once it is open.
+
+use crate::{Account, AccountId, NotSelected, Selection, Tokens, WebUrl};
+use gatepass_oauth::{ResourceUri, Scope};
+use serde::{Deserialize, Serialize};
+
+/// Every sign-in of this home.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Contents {
+    /// The account that is meant when several could be.
+    #[serde(default)]
+    pub default: Option<AccountId>,
+    /// The sign-ins, at most one for an account.
+    #[serde(default)]
+    pub sign_ins: Vec<SignIn>,
+}
+
+/// One sign-in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Whose.
+    pub account: Account,
+    /// What was asked for; a refresh asks for no more.
+    pub scope: Scope,
+    /// Which API the tokens are for.
+    pub resource: Option<ResourceUri>,
+    /// Where tokens are fetched.
+    pub token_endpoint: WebUrl,
+    /// Where they are revoked.
+    pub revocation_endpoint: Option<WebUrl>,
+    /// Grows with every change of the tokens.
+    pub generation: u64,
+    /// The tokens; `None` when the server ended the sign-in.
+    pub tokens: Option<Tokens>,
+}
+
+impl Contents {
+    /// The sign-in of an account.
+    #[must_use]
+    pub fn get(&self, account: &AccountId) -> Option<&SignIn> {
+        self.sign_ins.iter().find(|sign_in| sign_in.account.id() == *account)
+    }
+
+    /// The sign-in of an account, to be changed.
+    pub fn get_mut(&mut self, account: &AccountId) -> Option<&mut SignIn> {
+        self.sign_ins.iter_mut().find(|sign_in| sign_in.account.id() == *account)
+    }
+
+    /// Adds a sign-in in place of an older one of the same account, and makes it the default.
+    pub fn put(&mut self, mut sign_in: SignIn) {
+        let id = sign_in.account.id();
+        sign_in.generation = self.get(&id).map_or(1, |old| old.generation.saturating_add(1));
+        self.sign_ins.retain(|known| known.account.id() != id);
+        self.sign_ins.push(sign_in);
+        self.default = Some(id);
+    }
+
+    /// Forgets a sign-in. The default moves to the one that came last.
+    pub fn remove(&mut self, account: &AccountId) {
+        self.sign_ins.retain(|known| known.account.id() != *account);
+        if self.default.as_ref() == Some(account) {
+            self.default = self.sign_ins.last().map(|sign_in| sign_in.account.id());
+        }
+    }
+
+    /// The one sign-in that is meant.
+    ///
+    /// # Errors
+    /// [`NotSelected`].
+    pub fn select(&self, selection: &Selection) -> Result<&SignIn, NotSelected> {
+        let accounts = self.sign_ins.iter().map(|sign_in| &sign_in.account);
+        let id = selection.pick(accounts, self.default.as_ref())?.id();
+        self.get(&id).ok_or(NotSelected::Nobody(None))
+    }
+}
