@@ -92,7 +92,7 @@ impl Authority {
                 Presented::Reused => return self.end_family(&grant, now).await,
                 Presented::Repeat(rotation) => {
                     tracing::info!(client = %client.id, grant = ?grant.id, "a refresh was repeated and answered as before");
-                    return Ok(open_answer(&presented, rotation, now)?);
+                    return open_answer(&presented, rotation, now);
                 }
                 Presented::Current if grant.refresh_expires_at <= now => {
                     return Err(unknown().with_detail("the refresh token is expired").into());

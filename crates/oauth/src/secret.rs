@@ -65,6 +65,6 @@ mod tests {
     fn a_secret_never_prints_its_text() {
         let secret = Secret::from("hunter2");
         assert_eq!(format!("{secret:?}"), "<secret>");
-        assert_eq!(format!("{:#?}", Some(&secret)).contains("hunter2"), false);
+        assert!(!format!("{:#?}", Some(&secret)).contains("hunter2"));
     }
 }

@@ -1,5 +1,7 @@
 //! The guard's rules, one request each.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use axum::{Extension, Router, body::Body, routing::get};
 use gatepass_oauth::{ResourceUri, Scope};
 use gatepass_resource::{Guard, Missing, Settings, TokenFacts, Unavailable, Verifier};

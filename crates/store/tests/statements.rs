@@ -1,5 +1,7 @@
 //! Every statement means the same on both engines, and the schema is what it was.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use gatepass_store::{MIGRATIONS, STATEMENTS, Store};
 use gatepass_testkit::{Engine, TestDatabase, tokio};
 

@@ -52,7 +52,7 @@ async fn answer(app: &App, mut request: Request) -> Result<Response<Body>, Respo
         Ok(calls) => calls,
         Err(error) => return Ok(Json(envelope::unreadable(error)).into_response()),
     };
-    check_scope(app, &credential, &calls)?;
+    check_scope(&credential, &calls).map_err(|refusal| app.user_api.refuse::<Body>(&refusal))?;
     Ok(match calls {
         Calls::One(call) => one(&credential, &call),
         Calls::Batch(calls) => batch(&credential, &calls),
@@ -76,7 +76,7 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// A token without a method's scope is refused before anything is done.
-fn check_scope(app: &App, credential: &Credential, calls: &Calls) -> Result<(), Response<Body>> {
+fn check_scope(credential: &Credential, calls: &Calls) -> Result<(), Refusal> {
     let Credential::Token(token) = credential else { return Ok(()) };
     let needed = |call: &Call| METHODS.iter().find(|(method, _)| *method == call.method).map(|(_, scope)| *scope);
     let lacking = |call: &Call| needed(call).filter(|scope| !token.scope.contains(scope));
@@ -86,7 +86,7 @@ fn check_scope(app: &App, credential: &Credential, calls: &Calls) -> Result<(), 
     };
     match lacking {
         None => Ok(()),
-        Some(scope) => Err(app.user_api.refuse(&Refusal::InsufficientScope(Scope::from_iter([scope])))),
+        Some(scope) => Err(Refusal::InsufficientScope(Scope::from_iter([scope]))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /token` with `grant_type=refresh_token`: rotation, repeats, reuse.
 
-use gatepass_testkit::{TestServer, on_both_engines, tokio};
+use gatepass_testkit::{on_both_engines, tokio};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 on_both_engines! {

@@ -1,6 +1,6 @@
 //! `POST /revoke`.
 
-use gatepass_testkit::{TestServer, on_both_engines};
+use gatepass_testkit::on_both_engines;
 
 on_both_engines! {
     async fn a_refresh_token_ends_its_whole_grant(server: TestServer) {

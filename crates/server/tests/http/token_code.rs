@@ -1,6 +1,6 @@
 //! `POST /token` with `grant_type=authorization_code`, and with `client_credentials`.
 
-use gatepass_testkit::{Browser, Pkce, TestServer, USER, on_both_engines};
+use gatepass_testkit::{Browser, Pkce, USER, on_both_engines};
 use std::{sync::Arc, time::Duration};
 
 on_both_engines! {

@@ -1,6 +1,6 @@
 //! `GET /userinfo`, `POST /userinfo`.
 
-use gatepass_testkit::{Answer, TestServer, on_both_engines};
+use gatepass_testkit::{Answer, on_both_engines};
 
 on_both_engines! {
     async fn the_scope_decides_what_is_told(server: TestServer) {

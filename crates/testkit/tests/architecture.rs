@@ -1,0 +1,77 @@
+//! The house stands as it is drawn: an arrow between crates only ever points down the list.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use serde_json::Value;
+use std::{fs, path::Path, process::Command};
+
+/// Ground floor first; what each may use.
+const CRATES: &[(&str, &[&str])] = &[
+    ("gatepass-oauth", &[]),
+    ("gatepass-keys", &["gatepass-oauth"]),
+    ("gatepass-db", &[]),
+    ("gatepass-store", &["gatepass-db", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-authority", &["gatepass-store", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-resource", &["gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-server", &["gatepass-authority", "gatepass-resource", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-client", &["gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-cli", &["gatepass-server", "gatepass-client", "gatepass-keys", "gatepass-oauth"]),
+];
+
+fn packages() -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_arrow_only_points_down() {
+    let packages = packages();
+    for (name, may_use) in CRATES {
+        let package = packages.iter().find(|package| package["name"] == *name).unwrap_or_else(|| panic!("no {name}"));
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let used = dependency["name"].as_str().unwrap();
+            // Tests may stand on the test kit, which stands on everything.
+            if used.starts_with("gatepass-") && dependency["kind"] != "dev" {
+                assert!(may_use.contains(&used), "{name} uses {used}, and may use {may_use:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_drawn_and_says_what_it_is() {
+    for package in packages() {
+        let name = package["name"].as_str().unwrap();
+        assert!(CRATES.iter().any(|(drawn, _)| *drawn == name) || name == "gatepass-testkit", "{name} is not drawn");
+        assert!(package["description"].is_string(), "{name} has no description");
+        assert_eq!(package["license"], "MIT OR Apache-2.0");
+    }
+}
+
+/// A file is one idea and can be read at once.
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    fn walk(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let lines = fs::read_to_string(&path).unwrap().lines().count();
+                if lines > 600 {
+                    found.push(format!("{} has {lines}", path.display()));
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
