@@ -34,6 +34,8 @@ pub enum Next {
 pub struct ConsentQuestion {
     /// The program that asks.
     pub client_name: String,
+    /// Whom it asks.
+    pub email: String,
     /// Where the answer goes.
     pub redirect_uri: RedirectUri,
     /// For what.
@@ -153,6 +155,7 @@ impl Authority {
         }
         Ok(Some(ConsentQuestion {
             client_name: client.name.clone(),
+            email: session.email.clone(),
             redirect_uri: redirect_uri.clone(),
             scope: scope.clone(),
             resource: (resource != self.own_resource()).then(|| resource.to_string()),

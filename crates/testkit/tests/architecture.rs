@@ -55,6 +55,28 @@ fn every_crate_is_drawn_and_says_what_it_is() {
     }
 }
 
+/// TLS is rustls everywhere.
+#[test]
+fn openssl_is_not_in_the_house() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).unwrap();
+    for banned in ["openssl", "openssl-sys", "native-tls"] {
+        assert!(!lock.contains(&format!("name = \"{banned}\"")), "{banned} came in");
+    }
+}
+
+/// Every direct dependency has its reason.
+#[test]
+fn every_dependency_has_its_reason() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dependencies.md")).unwrap();
+    for package in packages() {
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let name = dependency["name"].as_str().unwrap();
+            let told = name.starts_with("gatepass-") || page.contains(&format!("`{name}`"));
+            assert!(told, "{} uses {name}: say why in docs/dependencies.md", package["name"]);
+        }
+    }
+}
+
 /// A file is one idea and can be read at once.
 #[test]
 fn no_file_is_longer_than_600_lines() {

@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    pages::{Page, PageFailure, consent, form_action, login::login_url},
+    pages::{Page, PageFailure, consent, form_action, login},
     web::{form::Form, origin, session},
 };
 use axum::{
@@ -32,17 +32,22 @@ pub(crate) async fn ask(
     answer_browser(next, &query)
 }
 
-/// `POST`: the person answers the consent page, which carries the request along.
+/// `POST`: the person answers the consent page, which carries the request along; or a client sends the
+/// browser here with a form instead of a link (OpenID Connect Core §3.1.2.1).
 pub(crate) async fn answer(
     State(app): State<App>,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, PageFailure> {
+    if form.params()?.get("answer").is_none() {
+        // Asked again as a link: the browser adds the cookie only to that.
+        return redirect(&format!("/authorize?{}", form.as_query()?));
+    }
     if !origin::is_our_own(&headers, app.authority.issuer()) {
         return Err(PageFailure::NotOurs);
     }
     let form = form.params()?;
-    let query = form.required("request")?;
+    let query = form.required("authorization_request")?;
     let params = Params::parse(query.as_bytes())?;
     let answer = match form.get("answer") {
         Some("allow") => ConsentAnswer::Allowed,
@@ -58,7 +63,7 @@ fn answer_browser(next: Next, query: &str) -> Result<Response<Body>, PageFailure
     match next {
         Next::Redirect(location) => redirect(&location),
         Next::SignIn { login_hint } => {
-            redirect(&login_url(&format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()))
+            Ok(login::instead_of(&format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()))
         }
         Next::Consent(question) => Ok(Page(consent::page(&question, query))
             .allowing(form_action(question.redirect_uri.as_str()))

@@ -8,6 +8,7 @@ use gatepass_authority::authorize::ConsentQuestion;
 #[template(path = "consent.html")]
 pub(crate) struct Consent {
     client_name: String,
+    email: String,
     goes_to: String,
     on_this_machine: bool,
     resource: Option<String>,
@@ -20,6 +21,7 @@ pub(crate) struct Consent {
 pub(crate) fn page(question: &ConsentQuestion, request: &str) -> Consent {
     Consent {
         client_name: question.client_name.clone(),
+        email: question.email.clone(),
         goes_to: question.redirect_uri.shown_host(),
         on_this_machine: question.redirect_uri.is_loopback(),
         resource: question.resource.as_deref().map(host_of),

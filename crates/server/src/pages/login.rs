@@ -12,8 +12,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
-use form_urlencoded::Serializer;
-use gatepass_authority::{Failure, sign_in::SignedIn};
+use gatepass_authority::{Failure, LiveSession, sign_in::SignedIn};
 use gatepass_keys::{PlainToken, token::SessionCookie};
 use gatepass_oauth::{Params, Secret};
 
@@ -29,16 +28,6 @@ const WRONG: &str = "Email address or password is wrong.";
 const NOT_VERIFIED: &str =
     "This email address is not verified yet (EMAIL_NOT_VERIFIED). Ask the server's owner to verify it.";
 
-/// Where a person signs in and then goes on to `next`.
-pub(crate) fn login_url(next: &str, login_hint: Option<&str>) -> String {
-    let mut query = Serializer::new(String::from("/login?"));
-    query.append_pair("next", next);
-    if let Some(hint) = login_hint {
-        query.append_pair("login_hint", hint);
-    }
-    query.finish()
-}
-
 /// A path of this server; anything else leads to the start page. Browsers read `//host` and `/\host`
 /// as other hosts.
 fn safe_next(next: Option<&str>) -> &str {
@@ -50,11 +39,16 @@ fn safe_next(next: Option<&str>) -> &str {
     }
 }
 
-pub(crate) async fn show(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response<Body>, PageFailure> {
+pub(crate) async fn show(RawQuery(query): RawQuery) -> Result<Response<Body>, PageFailure> {
     let query = query.unwrap_or_default();
     let params = Params::parse(query.as_bytes())?;
-    let _ = &app;
     Ok(page(safe_next(params.get("next")), params.get("login_hint").unwrap_or_default(), None))
+}
+
+/// The page in the place of another: after signing in the person goes on to `next`, which stands in the
+/// form and so in no address.
+pub(crate) fn instead_of(next: &str, login_hint: Option<&str>) -> Response<Body> {
+    page(safe_next(Some(next)), login_hint.unwrap_or_default(), None)
 }
 
 fn page(next: &str, email: &str, problem: Option<&'static str>) -> Response<Body> {
@@ -112,20 +106,13 @@ pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resu
         .into_response())
 }
 
-/// The session of a request, or where to get one.
+/// The session of a request, or the page to get one.
 pub(crate) async fn required(
     app: &App,
     headers: &HeaderMap,
     next: &str,
-) -> Result<Result<gatepass_authority::LiveSession, Response<Body>>, PageFailure> {
-    match session::read(app, headers).await? {
-        Some(session) => Ok(Ok(session)),
-        None => {
-            let location = HeaderValue::from_str(&login_url(next, None))
-                .map_err(|_| Failure::internal("a path that is no header"))?;
-            Ok(Err((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()))
-        }
-    }
+) -> Result<Result<LiveSession, Response<Body>>, PageFailure> {
+    Ok(session::read(app, headers).await?.ok_or_else(|| instead_of(next, None)))
 }
 
 #[cfg(test)]

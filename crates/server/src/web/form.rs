@@ -11,6 +11,9 @@ use gatepass_oauth::{Error, Params};
 /// The most bytes of a body.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
+/// The most bytes of a query.
+const MAX_QUERY: usize = 8 * 1024;
+
 /// The bytes of a form.
 pub(crate) struct Form(Bytes);
 
@@ -18,6 +21,14 @@ impl Form {
     /// The parameters.
     pub(crate) fn params(&self) -> Result<Params<'_>, Error> {
         Params::parse(&self.0)
+    }
+
+    /// The same as the query of a URL, if it is short enough for one.
+    pub(crate) fn as_query(&self) -> Result<&str, Error> {
+        let text = std::str::from_utf8(&self.0)
+            .ok()
+            .filter(|text| text.len() <= MAX_QUERY && text.bytes().all(|b| b.is_ascii_graphic()));
+        text.ok_or_else(|| Error::invalid_request("the form is too long or not encoded"))
     }
 }
 

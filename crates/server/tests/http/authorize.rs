@@ -156,4 +156,21 @@ on_both_engines! {
         let shown = browser.open(&server.authorize_path(&client, &pkce, &[("prompt", "login")])).await;
         assert!(shown.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self' https://app.example;"));
     }
+
+    async fn a_client_may_send_the_request_as_a_form(server: TestServer) {
+        let (client, pkce, browser) = (server.client().await, Pkce::new(), signed_in(&server).await);
+        let path = server.authorize_path(&client, &pkce, &[]);
+        let body = path.split_once('?').unwrap().1.to_owned();
+        let request = server.http().post(server.path("/authorize")).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.header("origin", "https://app.example").body(body).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (303, path.as_str()));
+        assert_eq!(browser.open(&path).await.heading(), "Allow Test app?");
+    }
+
+    async fn no_code_of_a_person_stands_in_a_query(server: TestServer) {
+        let device = server.post_public("/device_authorization", &[]).await;
+        let login = Browser::at(&server).open(&device.text("verification_uri_complete")).await;
+        assert_eq!(login.heading(), "Sign in");
+        assert!(!login.path.contains('?'), "{}", login.path);
+    }
 }
