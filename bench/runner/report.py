@@ -6,6 +6,9 @@ import statistics
 from .build import GATEPASS
 from .workloads import FLOOR
 
+# Percent of one CPU that other programs may use while a cell counts as undisturbed.
+QUIET = 20
+
 
 class Cells:
     """Every cell, in the order in which it was measured."""
@@ -50,6 +53,10 @@ def markdown(cells, floors):
             f"| {engine} | {workload} | {cell['c']} | {cell['rps']:,.0f} | {cell['p50_ms']:.2f} | {cell['p99_ms']:.2f}"
             f" | {cell['errors']} | {memory:.0f} | {share} |"
         )
+    disturbed = sum(cell["foreign_cpu_pct"] > QUIET for _, _, cell in cells.server)
+    if disturbed:
+        total = len(cells.server)
+        lines += ["", f"Other programs used more than {QUIET} % of a CPU during {disturbed} of {total} cells: repeat those."]
     lines += ["", f"The program is {GATEPASS.stat().st_size / 2**20:.1f} MiB.", ""]
     for engine, cell in cells.colds.items():
         start, idle = statistics.median(cell["ms"]), statistics.median(cell["rss_mib"])

@@ -8,7 +8,8 @@ FLOOR = {
     "refresh": "group",
     "code": "group",
     "client-credentials": "group",
-    "device-poll": "select",
+    # Each poll writes down when the next one may come.
+    "device-poll": "group",
 }
 
 

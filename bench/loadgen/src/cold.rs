@@ -1,6 +1,9 @@
 //! A cold start: from the command to the first right answer, and the memory when nothing happens afterwards.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -24,11 +27,7 @@ pub async fn run(arguments: ColdArguments) -> Result<()> {
     let (mut millis, mut idle, mut peak, mut cpu) = (vec![], vec![], vec![], vec![]);
     for _ in 0..arguments.runs {
         let began = Instant::now();
-        let mut child = Command::new(program)
-            .args(rest)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{program}: {error}"))?;
+        let mut child = command(program, rest).spawn().map_err(|error| format!("{program}: {error}"))?;
         let pid = child.id().ok_or("the server ended at once")?;
         let watch = Watch { name: "server".to_owned(), pid, tree: false };
         first_answer(&url, began).await?;
@@ -45,6 +44,13 @@ pub async fn run(arguments: ColdArguments) -> Result<()> {
     });
     println!("{result}");
     append(arguments.out.as_deref(), &result)
+}
+
+/// The server, with its log thrown away.
+fn command(program: &str, arguments: &[String]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).kill_on_drop(true).stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 async fn first_answer(url: &Url, began: Instant) -> Result<()> {
