@@ -63,6 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_variable_is_on_the_page() {
+        let page = include_str!("../../../docs/configuration.md");
+        for (name, _) in ALL {
+            assert!(page.contains(&format!("`{name}`")), "docs/configuration.md lacks {name}");
+        }
+    }
+
+    #[test]
     fn every_variable_is_ours_and_explained() {
         for (name, meaning) in ALL {
             assert!(name.starts_with("GATEPASS_") && meaning.trim().ends_with('.'), "{name}: {meaning}");

@@ -11,7 +11,7 @@
 //! - **Everything is bounded**: queues, pools and waits (see [`Options`]).
 //!
 //! SQLite has one writer thread, which lets concurrent writes share a transaction and its flush to the disk. PostgreSQL
-//! is a pool of connections, on which a batch takes two round trips.
+//! is a pool of connections, on which a batch takes one round trip.
 
 mod ddl;
 mod error;

@@ -161,7 +161,7 @@ impl NewGrant {
             self.refresh_hash.map(|hash| hash.0),
             self.refresh_expires_at.0
         ];
-        Stmt::new(INSERT, params).touching(1)
+        Stmt::new(INSERT, params)
     }
 }
 

@@ -1,7 +1,7 @@
 //! PostgreSQL: a bounded pool of connections.
 //!
 //! - A single statement commits by itself, in one round trip.
-//! - A [`batch`] sends `begin` and all its statements without waiting for the answers in between, then `commit`: two
+//! - A [`batch`] sends `begin`, its statements and `commit` without waiting for the answers in between: one round
 //!   round trips, however many statements there are.
 //! - What is tried again, and what never is, stands in [`retry`].
 //!

@@ -3,7 +3,7 @@
 //! | what happened | read | batch | single write |
 //! |---|---|---|---|
 //! | the connection was found dead before anything was sent | once | once | once |
-//! | the connection died before `commit` was sent | once | once | – |
+//! | the connection died before `commit` was sent (only batches of more than thirty statements wait that long) | once | once | – |
 //! | the answer to the commit was lost | – | never: `Uncertain` | never: `Uncertain` |
 //! | a deadlock or serialization failure: the server has undone it | 4 times | 4 times | 4 times |
 
