@@ -32,10 +32,10 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The settings.
+    /// The settings; where no folder for them is known, there are none.
     pub(crate) fn config(&self) -> Result<&Config, Error> {
         if self.config.get().is_none() {
-            let config = Config::read(&self.home()?)?;
+            let config = self.home().map_or_else(|_| Ok(Config::default()), |home| Config::read(&home))?;
             return Ok(self.config.get_or_init(|| config));
         }
         Ok(self.config.get_or_init(Config::default))

@@ -1,7 +1,7 @@
 //! Access tokens: what opens an API.
 
 use crate::{Change, Error, Store, UserId, columns::Columns};
-use gatepass_db::{FromRow, Outcome, Row, Stmt, params};
+use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, ResourceUri, Scope, UtcMillis};
 
@@ -123,9 +123,8 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn add_access_token(&self, token: &NewAccessToken) -> Result<(), Error> {
-        // A single insertion either touches its row or fails.
-        let Outcome::Done | Outcome::Stale { .. } = self.db.batch(vec![token.insert()]).await?;
-        Ok(())
+        // An insertion touches its row or fails: there is no third outcome.
+        self.db.batch(vec![token.insert()]).await.map(drop)
     }
 
     /// The token if it lives at `now`, and its grant and its person do. The caller compares the hash.
