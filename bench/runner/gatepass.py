@@ -111,7 +111,7 @@ class Running:
         })  # fmt: skip
         status, _ = self.request("GET", f"/authorize?{query}")
         if status == 200:
-            status, _ = self.request("POST", "/authorize", {"request": query, "answer": "allow"})
+            status, _ = self.request("POST", "/authorize", {"authorization_request": query, "answer": "allow"})
         if status != 303:
             raise SystemExit(f"the consent to {scope} was answered with {status}")
 

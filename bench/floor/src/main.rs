@@ -63,6 +63,8 @@ fn open(file: &str) -> Connection {
     let connection = Connection::open(file).expect("the database file");
     connection.pragma_update(None, "journal_mode", "wal").expect("WAL");
     connection.pragma_update(None, "synchronous", "full").expect("synchronous");
+    // Without this, each new value of a parameter in an inequality has the statement planned anew.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("stable plans");
     connection.busy_timeout(std::time::Duration::from_secs(5)).expect("the timeout");
     connection
 }

@@ -1,9 +1,10 @@
-//! The real binary against the real server, with a browser in between.
+//! The real binary against a server in this process, whose clock the test holds. With the server's own
+//! binary, and so with the machine's clock, see `real`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it fails")]
 
 mod support;
 
-use gatepass_testkit::{Browser, Engine, Options, TestDatabase, TestServer, USER, keys::Clock, tokio};
+use gatepass_testkit::{Browser, Engine, TestServer, USER, tokio};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Lines, Read, Write},
@@ -21,9 +22,9 @@ struct Login {
 }
 
 impl Login {
-    fn start(home: &Path, server: &TestServer, way: &str) -> Self {
+    fn start(home: &Path, server: &TestServer) -> Self {
         let mut child = gatepass(home)
-            .args(["login", "--json", "--no-browser", way, "--server", &server.url])
+            .args(["login", "--json", "--no-browser", "--loopback", "--server", &server.url])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -55,7 +56,7 @@ fn follow(url: &str) -> String {
 }
 
 async fn sign_in_by_browser(home: &Path, server: &TestServer) {
-    let mut login = Login::start(home, server, "--loopback");
+    let mut login = Login::start(home, server);
     let url = login.event("url")["url"].as_str().unwrap().to_owned();
     let browser = Browser::at(server);
     browser.sign_in(USER).await;
@@ -64,43 +65,6 @@ async fn sign_in_by_browser(home: &Path, server: &TestServer) {
     assert!(follow(&left_for).contains("You can close this window"));
     assert_eq!(login.event("done")["email"], USER);
     assert!(login.child.wait().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
-async fn a_browser_signs_in_and_logout_ends_it_at_the_server() {
-    let (home, server) = (tempfile::tempdir().unwrap(), TestServer::start(Engine::Sqlite).await);
-    sign_in_by_browser(home.path(), &server).await;
-    let whoami = run(gatepass(home.path()).arg("whoami"));
-    assert_eq!(whoami.code, Some(0), "{}", whoami.err);
-    assert!(whoami.out.contains(USER) && whoami.out.contains("gatepass-cli"), "{}", whoami.out);
-    assert_eq!(run(gatepass(home.path()).args(["status", "--online"])).code, Some(0));
-
-    let token = run(gatepass(home.path()).arg("token")).out;
-    let with_token = |token: &str| {
-        run(gatepass(home.path()).args(["whoami", "--server", &server.url]).env("GATEPASS_TOKEN", token.trim()))
-    };
-    assert_eq!(with_token(&token).code, Some(0));
-    let logout = run(gatepass(home.path()).arg("logout"));
-    assert_eq!(logout.code, Some(0), "{}", logout.err);
-    assert_eq!(with_token(&token).code, Some(3), "the access token ended with the sign-in");
-    assert_eq!(run(gatepass(home.path()).arg("token")).code, Some(3));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
-async fn a_code_and_its_number_sign_a_device_in() {
-    let database = TestDatabase::new(Engine::Sqlite).await;
-    let server = TestServer::on(database, Clock::System, Options::default()).await;
-    let home = tempfile::tempdir().unwrap();
-    let mut login = Login::start(home.path(), &server, "--device");
-    let code = login.event("code");
-    let browser = Browser::at(&server);
-    browser.sign_in(USER).await;
-    let page = browser.open(code["verification_uri_complete"].as_str().unwrap()).await;
-    let number = code["number_match"].as_str().unwrap_or_default();
-    let done = browser.submit(&page.form(), &[("answer", "approve"), ("number", number)]).await;
-    assert_eq!(done.heading(), "The device is signed in");
-    assert_eq!(login.event("done")["email"], USER);
-    assert!(run(gatepass(home.path()).arg("whoami")).out.contains(USER));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]

@@ -1,0 +1,114 @@
+//! `gatepass admin` while the server runs.
+
+use crate::support::{Person, Place, Server};
+use gatepass_testkit::{
+    Answer, PASSWORD, Pkce, RegisteredClient, USER,
+    keys::{Clock, Entropy, SealingKey, SigningKey},
+    tokio,
+};
+use serde_json::{Value, json};
+use std::fs;
+
+on_both_engines!(people_are_added_and_listed, clients_are_added_and_work_at_once);
+
+async fn people_are_added_and_listed(place: Place) {
+    let server = place.serve();
+    let ada = place.add_user(USER);
+    assert_eq!((ada["email"].as_str(), ada["email_verified"].as_bool()), (Some(USER), Some(true)));
+    Person::signed_in(&server).await;
+    place.admin_with(&["user", "add", "bob@example.com", "--unverified", "--password-stdin"], PASSWORD).done();
+    let bob = Person::at(&server).sign_in("bob@example.com").await;
+    assert!(bob.html.contains("EMAIL_NOT_VERIFIED"), "{}", bob.html);
+
+    let listed = place.admin(&["user", "list", "--json"]).done();
+    let emails: Vec<Value> =
+        listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["email"].clone()).collect();
+    assert_eq!(emails, [USER, "bob@example.com"]);
+    assert!(place.admin(&["user", "list"]).done().contains("bob@example.com  unverified"));
+
+    let person = Person::signed_in(&server).await;
+    place.admin_with(&["user", "set-password", USER, "--password-stdin"], "another long password\n").done();
+    assert_eq!(person.open("/").await.heading(), "Sign in to gatepass", "its web sessions are over");
+    assert_ne!(Person::at(&server).sign_in(USER).await.heading(), "You are signed in");
+
+    let add = |email: &str, password: &str| place.admin_with(&["user", "add", email, "--password-stdin"], password);
+    assert!(add(USER, PASSWORD).failed(5).contains(USER));
+    add("nobody", PASSWORD).failed(2);
+    add("c@example.com", "short").failed(2);
+    assert!(place.admin(&["user", "add", "c@example.com"]).failed(2).contains("--password-stdin"));
+    place.admin_with(&["user", "set-password", "nobody@example.com", "--password-stdin"], PASSWORD).failed(5);
+    assert_eq!(place.admin(&["user", "list"]).done().lines().count(), 2, "a refusal adds nobody");
+}
+
+async fn clients_are_added_and_work_at_once(place: Place) {
+    let server = place.serve_with_user();
+    let web = place.add_client(&["--confidential", "--name", "Web", "--redirect-uri", gatepass_testkit::REDIRECT_URI]);
+    let pkce = Pkce::new();
+    let code = Person::signed_in(&server).await.allow(&web, &pkce, "openid").await;
+    assert_eq!(server.redeem(&web, &code, &pkce).await.status, 200);
+
+    let service = place.add_client(&["--confidential", "--name", "Service", "--scope", "api:read"]);
+    let grant = [("grant_type", "client_credentials")];
+    assert!(server.post("/token", &service, &grant).await.text("access_token").starts_with("gpa_"));
+    let wrong = RegisteredClient { secret: web.secret.clone(), ..service.clone() };
+    assert_eq!(server.post("/token", &wrong, &grant).await.error(), "invalid_client");
+
+    let device = place.add_client(&["--public", "--name", "Device"]);
+    assert_eq!(device.secret, "", "a public client has no secret");
+    let started = server.post("/device_authorization", &device, &[("scope", "openid")]).await;
+    assert!(started.text("device_code").starts_with("gpd_"));
+
+    let listed = place.admin(&["client", "list"]).done();
+    for (client, method) in [(&web, "client_secret_basic"), (&service, "client_secret_basic"), (&device, "none")] {
+        assert!(listed.lines().any(|line| line.starts_with(&format!("{}  {method}  ", client.id))), "{listed}");
+    }
+    for client in [&web, &service] {
+        assert!(!listed.contains(&client.secret), "a secret is shown once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_client_with_a_key_file_proves_itself_by_signature() {
+    let place = Place::sqlite().await;
+    let server = place.serve();
+    let entropy = Entropy::system();
+    let (key, _) = SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap();
+    let file = place.folder().join("keys.json");
+    fs::write(&file, json!({ "keys": [key.public()] }).to_string()).unwrap();
+    let path = file.to_str().unwrap();
+    let client = place.add_client(&["--confidential", "--name", "Signs", "--scope", "api:read", "--jwks-file", path]);
+    assert_eq!(client.secret, "");
+
+    let now = Clock::System.now().seconds();
+    let claims =
+        json!({"iss": client.id, "sub": client.id, "aud": server.url, "exp": now + 60, "iat": now, "jti": "one"});
+    let assertion = key.sign("JWT", &claims).unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.as_str()),
+    ];
+    let ask = || Answer::of(Server::http().post(server.path("/token")).form(&form));
+    assert_eq!(ask().await.status, 200);
+    assert_eq!(ask().await.error(), "invalid_client", "an assertion is good once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_client_that_makes_no_sense_is_refused() {
+    let place = Place::sqlite().await;
+    let file = place.folder().join("keys.json");
+    let path = file.to_str().unwrap();
+    let add = |arguments: &[&str]| place.admin(&[&["client", "add", "--name", "X"], arguments].concat()).failed(2);
+    add(&[]);
+    add(&["--public", "--confidential"]);
+    add(&["--public", "--grant", "client_credentials"]);
+    add(&["--public", "--grant", "authorization_code"]);
+    add(&["--public", "--auth-method", "client_secret_basic"]);
+    add(&["--confidential", "--grant", "password"]);
+    add(&["--confidential", "--redirect-uri", "http://app.example/cb"]);
+    add(&["--confidential", "--auth-method", "private_key_jwt"]);
+    assert!(add(&["--confidential", "--jwks-file", path]).contains(path), "no such file");
+    fs::write(&file, r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#).unwrap();
+    assert!(add(&["--confidential", "--jwks-file", path]).contains("private key"));
+    assert_eq!(place.admin(&["client", "list"]).done(), "", "a refusal adds nothing");
+}

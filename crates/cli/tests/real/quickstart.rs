@@ -1,0 +1,39 @@
+//! `gatepass quickstart --unattended`.
+
+use crate::support::{Said, files, gatepass, run};
+use std::{net::TcpListener, path::Path};
+
+fn quickstart(folder: &Path) -> Said {
+    run(gatepass().args(["quickstart", "--unattended"]).current_dir(folder))
+}
+
+/// Each step was told; where the server ran.
+#[track_caller]
+fn toured(said: Said) -> String {
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for step in ["1. A server runs at ", "2. It has a local account", "3. This terminal signs in", "4. The server says"]
+    {
+        assert!(said.err.lines().any(|line| line.starts_with(step)), "{step} in {}", said.err);
+    }
+    assert!(said.out.contains("you@localhost") && said.out.contains("gatepass-cli"), "{}", said.out);
+    let first = said.err.lines().find_map(|line| line.strip_prefix("1. A server runs at ")).unwrap();
+    first.split(',').next().unwrap().to_owned()
+}
+
+/// Somebody holds the usual port the first time: this test, or whoever was there before it.
+#[test]
+fn it_goes_well_twice_and_takes_another_port_when_the_usual_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:8484");
+    let first = toured(quickstart(folder.path()));
+    if taken.is_ok() {
+        assert!(first.starts_with("http://127.0.0.1:") && !first.ends_with(":8484"), "{first}");
+    }
+    drop(taken);
+    toured(quickstart(folder.path()));
+
+    let mut status = gatepass();
+    status.arg("status").current_dir(folder.path()).env("GATEPASS_HOME", "./gatepass-data/home");
+    assert!(run(&mut status).done().contains("you@localhost"), "the tour's sign-in can be used");
+    assert!(files(folder.path()).iter().all(|(path, _)| path.starts_with(folder.path().join("gatepass-data"))));
+}
