@@ -56,19 +56,19 @@ impl Authority {
     /// # Errors
     /// [`Failure::Internal`] when the store does not answer: nobody is let in by accident.
     pub async fn verify_access_token(&self, text: &str) -> Result<Option<Arc<LiveAccessToken>>, Failure> {
-        let Some(presented) = PlainToken::<AccessToken>::parse(text) else { return Ok(None) };
-        let (now, hash) = (self.0.clock.now(), presented.hash());
-        if let Some(token) = self.0.verified.fresh(presented.id(), now) {
+        let Some((id, hash)) = PlainToken::<AccessToken>::recognise(text) else { return Ok(None) };
+        let now = self.0.clock.now();
+        if let Some(token) = self.0.verified.fresh(id, now) {
             return Ok(Some(token).filter(|token| token.hash == hash));
         }
         let epoch = self.0.verified.epoch.load(Ordering::Acquire);
-        let Some(token) = self.0.store.live_access_token(presented.id(), now).await?.map(Arc::new) else {
+        let Some(token) = self.0.store.live_access_token(id, now).await?.map(Arc::new) else {
             return Ok(None);
         };
         if token.hash != hash {
             return Ok(None);
         }
-        self.0.verified.tokens.insert(presented.id(), Arc::new(Entry { token: token.clone(), read_at: now, epoch }));
+        self.0.verified.tokens.insert(id, Arc::new(Entry { token: token.clone(), read_at: now, epoch }));
         self.settle_rotation(&token, now).await;
         Ok(Some(token))
     }

@@ -121,6 +121,16 @@ impl<K: Kind> PlainToken<K> {
     /// Reads a presented token; `None` when the kind, the length or the checksum is wrong.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::read_id(text).map(|id| Self { id, text: text.into(), kind: PhantomData })
+    }
+
+    /// What a look-up needs of a presented token, without keeping its text.
+    #[must_use]
+    pub fn recognise(text: &str) -> Option<(TokenId, HashedToken)> {
+        Self::read_id(text).map(|id| (id, HashedToken::of(text)))
+    }
+
+    fn read_id(text: &str) -> Option<TokenId> {
         let body = text.strip_prefix(K::PREFIX)?;
         if body.len() != ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH {
             return None;
@@ -129,8 +139,7 @@ impl<K: Kind> PlainToken<K> {
         if u128::from(crc32fast::hash(checked.as_bytes())) != read_base62(checksum)? {
             return None;
         }
-        let id = read_base62(body.get(..ID_LENGTH)?)?.to_be_bytes();
-        Some(Self { id: TokenId(id), text: text.into(), kind: PhantomData })
+        read_base62(body.get(..ID_LENGTH)?).map(|id| TokenId(id.to_be_bytes()))
     }
 
     /// The key of the token's row.
@@ -227,6 +236,7 @@ mod tests {
         let read = PlainToken::<AccessToken>::parse(token.expose()).unwrap();
         assert_eq!(read.id(), token.id());
         assert_eq!(read.hash(), token.hash());
+        assert_eq!(PlainToken::<AccessToken>::recognise(token.expose()), Some((token.id(), token.hash())));
         assert!(PlainToken::<RefreshToken>::parse(token.expose()).is_none());
     }
 

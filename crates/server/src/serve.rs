@@ -180,6 +180,8 @@ impl Server {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME)
+            // Answers are small: one buffer and one plain write is quicker than a list of buffers.
+            .writev(false)
             .max_buf_size(HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service)
     }

@@ -133,9 +133,9 @@ create table consent (
     user_id blob not null,
     client_id text not null,
     resource text not null,
-    scope_name text not null,
+    scope text not null,
     granted_at bigint not null,
-    primary key (user_id, client_id, resource, scope_name)
+    primary key (user_id, client_id, resource)
 ) without rowid;
 
 create table one_time_link (

@@ -11,13 +11,16 @@ pub struct UserId(pub [u8; 16]);
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+        let mut text = String::with_capacity(36);
         for (index, byte) in self.0.iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
+                text.push('-');
             }
-            write!(f, "{byte:02x}")?;
+            text.push(digit(byte >> 4));
+            text.push(digit(byte & 0xf));
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 
@@ -109,6 +112,6 @@ mod tests {
 
     #[test]
     fn a_user_id_shows_as_a_uuid() {
-        assert_eq!(UserId([0x01; 16]).to_string(), "01010101-0101-0101-0101-010101010101");
+        assert_eq!(UserId([0xa1; 16]).to_string(), "a1a1a1a1-a1a1-a1a1-a1a1-a1a1a1a1a1a1");
     }
 }

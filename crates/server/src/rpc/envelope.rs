@@ -1,22 +1,25 @@
 //! The envelope of JSON-RPC 2.0: one call or a batch of them, and their answers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
+use std::borrow::Cow;
 
 /// The most calls of one batch.
 const MAX_BATCH: usize = 50;
 
 /// One call.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Call {
-    jsonrpc: String,
+pub(crate) struct Call<'a> {
+    #[serde(borrow)]
+    jsonrpc: Cow<'a, str>,
     /// `None` for a notification, which gets no answer (§4.1).
     #[serde(default, deserialize_with = "present")]
     pub(crate) id: Option<Id>,
-    pub(crate) method: String,
+    #[serde(borrow)]
+    pub(crate) method: Cow<'a, str>,
     /// Read by the method that it is for.
-    #[serde(default)]
-    pub(crate) params: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    pub(crate) params: Option<&'a RawValue>,
 }
 
 /// What a caller names its call with: a text, a number, or null.
@@ -38,15 +41,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<I
 pub(crate) struct Answer<'a, T> {
     jsonrpc: &'static str,
     id: &'a Id,
-    #[serde(flatten)]
-    outcome: Outcome<T>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Outcome<T> {
-    Result(T),
-    Error(RpcError),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<RpcError>,
 }
 
 /// An error of JSON-RPC (§5.1).
@@ -65,43 +63,45 @@ impl RpcError {
 }
 
 impl<'a, T> Answer<'a, T> {
-    pub(crate) fn new(id: &'a Id, outcome: Outcome<T>) -> Self {
-        Self { jsonrpc: "2.0", id, outcome }
+    pub(crate) fn new(id: &'a Id, outcome: Result<T, RpcError>) -> Self {
+        let (result, error) = match outcome {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { jsonrpc: "2.0", id, result, error }
     }
 }
 
 /// The answer to what could not be read as a call.
 pub(crate) fn unreadable(error: RpcError) -> Value {
-    serde_json::to_value(Answer::<()>::new(&Id::Null, Outcome::Error(error))).unwrap_or_default()
+    serde_json::to_value(Answer::<()>::new(&Id::Null, Err(error))).unwrap_or_default()
 }
 
 /// What a body holds.
-pub(crate) enum Calls {
-    One(Call),
-    Batch(Vec<Result<Call, RpcError>>),
+pub(crate) enum Calls<'a> {
+    One(Call<'a>),
+    Batch(Vec<Result<Call<'a>, RpcError>>),
 }
 
 /// Reads a body.
-pub(crate) fn read(body: &[u8]) -> Result<Calls, RpcError> {
-    if let Ok(call) = serde_json::from_slice::<Call>(body) {
+pub(crate) fn read(body: &[u8]) -> Result<Calls<'_>, RpcError> {
+    if let Ok(call) = serde_json::from_slice::<Call<'_>>(body) {
         return checked(call).map(Calls::One);
     }
-    match serde_json::from_slice::<Value>(body) {
-        Err(_) => Err(RpcError::NOT_JSON),
-        Ok(Value::Array(items)) if (1..=MAX_BATCH).contains(&items.len()) => {
+    match serde_json::from_slice::<Vec<&RawValue>>(body) {
+        Ok(items) if (1..=MAX_BATCH).contains(&items.len()) => {
             Ok(Calls::Batch(items.into_iter().map(read_item).collect()))
         }
-        Ok(Value::Array(_)) => Err(RpcError::BATCH),
-        Ok(_) => Err(RpcError::NOT_A_CALL),
+        Ok(_) => Err(RpcError::BATCH),
+        Err(_) if serde_json::from_slice::<IgnoredAny>(body).is_ok() => Err(RpcError::NOT_A_CALL),
+        Err(_) => Err(RpcError::NOT_JSON),
     }
 }
 
-fn read_item(item: Value) -> Result<Call, RpcError> {
-    // A raw value is read from text only.
-    let text = item.to_string();
-    serde_json::from_str(&text).map_err(|_| RpcError::NOT_A_CALL).and_then(checked)
+fn read_item(item: &RawValue) -> Result<Call<'_>, RpcError> {
+    serde_json::from_str(item.get()).map_err(|_| RpcError::NOT_A_CALL).and_then(checked)
 }
 
-fn checked(call: Call) -> Result<Call, RpcError> {
+fn checked(call: Call<'_>) -> Result<Call<'_>, RpcError> {
     if call.jsonrpc == "2.0" { Ok(call) } else { Err(RpcError::NOT_A_CALL) }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     Token,
-    envelope::{self, Answer, Call, Calls, Outcome, RpcError},
+    envelope::{self, Answer, Call, Calls, RpcError},
     whoami::{self, WhoAmI},
 };
 use crate::{
@@ -76,10 +76,10 @@ fn is_json(request: &Request) -> bool {
 }
 
 /// A token without a method's scope is refused before anything is done.
-fn check_scope(credential: &Credential, calls: &Calls) -> Result<(), Refusal> {
+fn check_scope(credential: &Credential, calls: &Calls<'_>) -> Result<(), Refusal> {
     let Credential::Token(token) = credential else { return Ok(()) };
-    let needed = |call: &Call| METHODS.iter().find(|(method, _)| *method == call.method).map(|(_, scope)| *scope);
-    let lacking = |call: &Call| needed(call).filter(|scope| !token.scope.contains(scope));
+    let needed = |call: &Call<'_>| METHODS.iter().find(|(method, _)| *method == call.method).map(|(_, scope)| *scope);
+    let lacking = |call: &Call<'_>| needed(call).filter(|scope| !token.scope.contains(scope));
     let lacking = match calls {
         Calls::One(call) => lacking(call),
         Calls::Batch(calls) => calls.iter().flatten().find_map(lacking),
@@ -90,7 +90,7 @@ fn check_scope(credential: &Credential, calls: &Calls) -> Result<(), Refusal> {
     }
 }
 
-fn one(credential: &Credential, call: &Call) -> Response<Body> {
+fn one(credential: &Credential, call: &Call<'_>) -> Response<Body> {
     let outcome = run(credential, call);
     match &call.id {
         Some(id) => Json(Answer::new(id, outcome)).into_response(),
@@ -98,7 +98,7 @@ fn one(credential: &Credential, call: &Call) -> Response<Body> {
     }
 }
 
-fn batch(credential: &Credential, calls: &[Result<Call, RpcError>]) -> Response<Body> {
+fn batch(credential: &Credential, calls: &[Result<Call<'_>, RpcError>]) -> Response<Body> {
     let answers: Vec<serde_json::Value> = calls
         .iter()
         .filter_map(|call| match call {
@@ -111,11 +111,11 @@ fn batch(credential: &Credential, calls: &[Result<Call, RpcError>]) -> Response<
     if answers.is_empty() { StatusCode::NO_CONTENT.into_response() } else { Json(answers).into_response() }
 }
 
-fn run<'a>(credential: &'a Credential, call: &Call) -> Outcome<WhoAmI<'a>> {
-    let takes_nothing = call.params.as_ref().is_none_or(|params| matches!(params.get(), "{}" | "[]" | "null"));
-    match call.method.as_str() {
-        "whoami" if takes_nothing => Outcome::Result(whoami::whoami(credential)),
-        "whoami" => Outcome::Error(RpcError::PARAMS),
-        _ => Outcome::Error(RpcError::NO_METHOD),
+fn run<'a>(credential: &'a Credential, call: &Call<'_>) -> Result<WhoAmI<'a>, RpcError> {
+    let takes_nothing = call.params.is_none_or(|params| matches!(params.get(), "{}" | "[]" | "null"));
+    match call.method.as_ref() {
+        "whoami" if takes_nothing => Ok(whoami::whoami(credential)),
+        "whoami" => Err(RpcError::PARAMS),
+        _ => Err(RpcError::NO_METHOD),
     }
 }

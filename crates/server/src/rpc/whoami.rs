@@ -2,6 +2,7 @@
 
 use super::user::Credential;
 use gatepass_authority::UserId;
+use gatepass_oauth::Scope;
 use serde::{Serialize, Serializer};
 
 /// The answer. What does not apply is left out.
@@ -19,7 +20,8 @@ pub(super) struct WhoAmI<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
-    scopes: Vec<&'a str>,
+    #[serde(serialize_with = "scope_names")]
+    scopes: Option<&'a Scope>,
     credential: &'static str,
 }
 
@@ -36,6 +38,11 @@ fn id_text<S: Serializer>(id: &Id<'_>, serializer: S) -> Result<S::Ok, S::Error>
     }
 }
 
+/// A list of names; empty for a session, which is the person in full.
+fn scope_names<S: Serializer>(scope: &Option<&Scope>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(scope.iter().flat_map(|scope| scope.iter()))
+}
+
 pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
     match credential {
         Credential::Token(token) => {
@@ -48,7 +55,7 @@ pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
                 email_verified: user.map(|user| user.email_verified_at.is_some()),
                 name: user.map(|user| user.name.as_str()).filter(|name| !name.is_empty()),
                 client_id: Some(client),
-                scopes: token.scope.iter().collect(),
+                scopes: Some(&token.scope),
                 credential: "access_token",
             }
         }
@@ -59,7 +66,7 @@ pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
             email_verified: Some(session.email_verified_at.is_some()),
             name: Some(session.name.as_str()).filter(|name| !name.is_empty()),
             client_id: None,
-            scopes: Vec::new(),
+            scopes: None,
             credential: "session",
         },
     }
