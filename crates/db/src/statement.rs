@@ -4,6 +4,9 @@ use crate::Value;
 
 /// One statement of a batch.
 ///
+/// The statements of a batch are independent: none may touch or read a row that another one changes, for the engines
+/// differ in whether it sees the change.
+///
 /// ```
 /// use gatepass_db::{Stmt, params};
 /// # let (now, code) = (0_i64, [0_u8; 32]);
@@ -44,8 +47,5 @@ pub enum Outcome {
     /// Every statement touched what it had to; all are stored.
     Done,
     /// A statement touched another number of rows than it must; nothing is stored.
-    Stale {
-        /// Which one, counted from 0.
-        statement: usize,
-    },
+    Stale,
 }

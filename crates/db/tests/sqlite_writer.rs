@@ -59,7 +59,7 @@ async fn jobs_of_one_group_do_not_touch_one_another() {
         match number % 5 {
             0 => assert!(matches!(outcome, Err(Error::Unique { .. }))),
             1 => assert!(matches!(outcome, Err(Error::Statement { .. }))),
-            2 => assert_eq!(outcome.unwrap(), Outcome::Stale { statement: 1 }),
+            2 => assert_eq!(outcome.unwrap(), Outcome::Stale),
             _ => assert_eq!(outcome.unwrap(), Outcome::Done),
         }
     }

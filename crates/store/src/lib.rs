@@ -92,7 +92,7 @@ impl From<Outcome> for Change {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::Made,
-            Outcome::Stale { .. } => Self::TooLate,
+            Outcome::Stale => Self::TooLate,
         }
     }
 }

@@ -1,110 +1,76 @@
-//! A batch in one round trip.
+//! A batch as one statement.
 //!
-//! `begin`, the statements and `commit` leave together, and their answers are read afterwards. So the server itself must
-//! keep a batch from being committed whose statement touched another number of rows than it must: such a statement is
-//! sent inside a [`guarded`] text that divides by zero then, which spoils the transaction, and the `commit` that is
-//! already on its way becomes a rollback.
+//! PostgreSQL runs statements that change rows inside a `with`, and what stands there is all stored or none of it. So a
+//! batch becomes one text, which takes one round trip and one commit instead of a `begin`, its statements and a
+//! `commit`:
+//!
+//! ```sql
+//! with s0 as (update code set used_at = $1 where id = $2 and used_at is null
+//!  returning 1), s1 as (insert into grant values ($3)
+//!  returning 1)
+//! select 1 / case when (select count(*) from s0) = 1 then 1 else 0 end
+//! ```
+//!
+//! A statement that must touch a number of rows is counted, and another number divides by zero: the server itself undoes
+//! the batch then. The statements run on the same snapshot, in no order, which is why a batch's statements must not look
+//! at one another's rows (see [`Stmt`]).
 
-use deadpool_postgres::Client;
-use futures_util::{
-    FutureExt, TryFutureExt,
-    future::{join, join_all, try_join_all},
-};
-use std::borrow::Cow;
-use tokio_postgres::{Statement, error::SqlState};
+use crate::{Stmt, Value};
+use std::fmt::Write;
 
-use super::{Postgres, failure::explain, retry::Failed};
-use crate::{Error, Outcome, Stmt};
-
-/// Statements that leave together. `join_all` polls up to this many in their order, and polling is what sends.
-const TOGETHER: usize = 30;
-
-/// One attempt at a batch.
-pub(super) async fn attempt(postgres: &Postgres, statements: &[Stmt]) -> Result<Outcome, Failed> {
-    let client = postgres.client().await.map_err(Failed::unsent)?;
-    let prepare = async |statement: &Stmt| {
-        let prepared = client.prepare_cached(&guarded(statement)).await;
-        prepared.map_err(|error| Failed::unsent(explain(&error, statement.sql)))
-    };
-    let prepared = try_join_all(statements.iter().map(prepare)).await?;
-    let work: Vec<_> = prepared.iter().zip(statements).enumerate().collect();
-
-    let transaction = Transaction { client: &client };
-    let (begun, outcome) = join(client.batch_execute("begin"), run(&client, &work)).await;
-    if let (Err(error), Ok(_)) = (begun, &outcome) {
-        // The statements have run by themselves, without the transaction around them.
-        return Err(Failed::sent(Error::Uncertain { why: error.to_string() }));
-    }
-    if matches!(outcome, Ok(Outcome::Done)) {
-        transaction.committed();
-    }
-    outcome
-}
-
-/// The text that is sent: a statement that must touch `n` rows divides by zero when it did not.
-fn guarded(statement: &Stmt) -> Cow<'static, str> {
-    match statement.expect {
-        None => Cow::Borrowed(statement.sql),
-        Some(rows) => Cow::Owned(format!(
-            "with touched as ({} returning 1) select 1 / case when count(*) = {rows} then 1 else 0 end from touched",
-            statement.sql
-        )),
-    }
-}
-
-/// Runs all statements and commits, the last of them and the commit together.
-async fn run(client: &Client, work: &[(usize, (&Statement, &Stmt))]) -> Result<Outcome, Failed> {
-    let (first, last) = work.split_at(work.len().saturating_sub(1) / TOGETHER * TOGETHER);
-    for together in first.chunks(TOGETHER) {
-        let outcome = send(client, together, Failed::sent).await?;
-        if outcome != Outcome::Done {
-            return Ok(outcome);
+/// The one text of a batch. It is the same for the same statements, so it is prepared once per connection.
+pub(super) fn text(statements: &[Stmt]) -> String {
+    let mut text = String::with_capacity(statements.iter().map(|statement| statement.sql.len() + 40).sum());
+    let mut guards = String::new();
+    let mut bound = 0;
+    for (number, statement) in statements.iter().enumerate() {
+        text.push_str(if number == 0 { "with " } else { ", " });
+        // Writing to a string does not fail.
+        let _ = write!(text, "s{number} as (");
+        renumber(&mut text, statement.sql, bound);
+        text.push_str("\n returning 1)");
+        bound += statement.params.len();
+        if let Some(rows) = statement.expect {
+            let and = if guards.is_empty() { "" } else { " and " };
+            let _ = write!(guards, "{and}(select count(*) from s{number}) = {rows}");
         }
     }
-    let commit = client.batch_execute("commit").map_err(|error| Failed::committing(explain(&error, "commit")));
-    let (outcome, committed) = join(send(client, last, Failed::committing), commit).await;
-    match outcome? {
-        Outcome::Done => committed.map(|()| Outcome::Done),
-        stale => Ok(stale),
+    if guards.is_empty() {
+        text.push_str("\nselect 1");
+    } else {
+        let _ = write!(text, "\nselect 1 / case when {guards} then 1 else 0 end");
     }
+    text
 }
 
-/// Sends statements together and reads what became of them; `failed` says how far the batch had come.
-async fn send(
-    client: &Client,
-    together: &[(usize, (&Statement, &Stmt))],
-    failed: fn(Error) -> Failed,
-) -> Result<Outcome, Failed> {
-    let runs = together.iter().map(|(_, (prepared, statement))| client.execute_raw(*prepared, &statement.params));
-    let answers = join_all(runs).await;
-    for ((index, (_, statement)), answer) in together.iter().zip(answers) {
-        match answer {
-            Ok(_) => {}
-            Err(error) if statement.expect.is_some() && error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
-                return Ok(Outcome::Stale { statement: *index });
+/// The values of all statements, in the order of their new numbers.
+pub(super) fn params(statements: &[Stmt]) -> Vec<Value> {
+    statements.iter().flat_map(|statement| statement.params.iter().cloned()).collect()
+}
+
+/// Appends `sql` with each `$N` outside quotes as `$(N + bound)`.
+fn renumber(text: &mut String, sql: &str, bound: usize) {
+    let mut quoted = false;
+    let mut rest = sql;
+    while let Some(at) = rest.find(['$', '\'']) {
+        let (before, found) = rest.split_at(at);
+        text.push_str(before);
+        let after = found.get(1..).unwrap_or_default();
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, tail) = after.split_at(digits);
+        match number.parse::<usize>() {
+            Ok(number) if !quoted && found.starts_with('$') => {
+                let _ = write!(text, "${}", number + bound);
+                rest = tail;
             }
-            Err(error) => return Err(failed(explain(&error, statement.sql))),
+            _ => {
+                quoted ^= found.starts_with('\'');
+                text.push_str(found.get(..1).unwrap_or_default());
+                rest = after;
+            }
         }
     }
-    Ok(Outcome::Done)
-}
-
-/// An open transaction. Unless it was committed it is rolled back, also when nobody waits for it any more.
-struct Transaction<'a> {
-    client: &'a Client,
-}
-
-impl Transaction<'_> {
-    fn committed(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        // The first poll sends; the answer has no reader. Whatever uses the connection next queues behind it.
-        let _: Option<Result<(), tokio_postgres::Error>> = self.client.batch_execute("rollback").now_or_never();
-    }
+    text.push_str(rest);
 }
 
 #[cfg(test)]
@@ -112,12 +78,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_counted_statement_is_guarded() {
-        let plain = Stmt::new("delete from t", Vec::new());
-        assert_eq!(guarded(&plain), "delete from t");
+    fn a_batch_is_one_text_with_its_own_numbers_and_guards() {
+        let used = Stmt::new("update code set used_at = $2 where id = $1", crate::params![1, 2]).touching(1);
+        let insert = Stmt::new("insert into t values ($1, '$1', $1)", crate::params![3]);
+        let other = Stmt::new("delete from u where id = $1", crate::params![4]).touching(2);
         assert_eq!(
-            guarded(&plain.touching(2)),
-            "with touched as (delete from t returning 1) select 1 / case when count(*) = 2 then 1 else 0 end from touched"
+            text(&[used, insert, other]),
+            "with s0 as (update code set used_at = $2 where id = $1\n returning 1), \
+             s1 as (insert into t values ($3, '$1', $3)\n returning 1), \
+             s2 as (delete from u where id = $4\n returning 1)\n\
+             select 1 / case when (select count(*) from s0) = 1 and (select count(*) from s2) = 2 then 1 else 0 end"
         );
+        assert_eq!(text(&[Stmt::new("delete from t", vec![])]), "with s0 as (delete from t\n returning 1)\nselect 1");
+    }
+
+    #[test]
+    fn numbers_and_quotes_in_odd_places_do_no_harm() {
+        for (sql, expected) in
+            [("$", "$"), ("$1$2", "$8$9"), ("'it''s $1' $1", "'it''s $1' $8"), ("$x $10", "$x $17"), ("'", "'")]
+        {
+            let mut renumbered = String::new();
+            renumber(&mut renumbered, sql, 7);
+            assert_eq!(renumbered, expected);
+        }
     }
 }

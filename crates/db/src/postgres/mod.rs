@@ -1,8 +1,7 @@
 //! PostgreSQL: a bounded pool of connections.
 //!
 //! - A single statement commits by itself, in one round trip.
-//! - A [`batch`] sends `begin`, its statements and `commit` without waiting for the answers in between: one round
-//!   round trips, however many statements there are.
+//! - A [`batch`] is sent as one statement too: one round trip and one commit, however many statements there are.
 //! - What is tried again, and what never is, stands in [`retry`].
 //!
 //! Statements are prepared once per connection. The server ends a statement that takes too long; should the server
@@ -21,7 +20,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use deadpool_postgres::{Client, Pool, PoolError, TimeoutType};
 use futures_util::TryStreamExt;
 use tokio::time::timeout;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, error::SqlState};
 
 use crate::{Error, FromRow, Migration, Options, Outcome, Row, Stats, Stmt, Value, stats::Counters};
 use failure::explain;
@@ -78,13 +77,40 @@ impl Postgres {
     }
 
     pub(crate) async fn batch(&self, statements: Vec<Stmt>) -> Result<Outcome, Error> {
-        if let [Stmt { sql, params, expect: None }] = statements.as_slice() {
-            // There is nothing to compare and nothing to undo: it commits by itself.
-            return self.single(Verb::Write, sql, params).await.map(|_| Outcome::Done);
+        match statements.as_slice() {
+            [] => Ok(Outcome::Done),
+            [Stmt { sql, params, expect: None }] => self.single(Verb::Write, sql, params).await.map(|_| Outcome::Done),
+            several => self.together(several).await,
         }
-        let outcome = retry::run(&self.pool, Verb::Batch, || self.bounded(batch::attempt(self, &statements))).await?;
+    }
+
+    /// Runs a batch as one statement, which commits by itself.
+    async fn together(&self, statements: &[Stmt]) -> Result<Outcome, Error> {
+        let (text, params) = (batch::text(statements), batch::params(statements));
+        let attempt = || self.bounded(self.attempt_together(statements, &text, &params));
+        let outcome = retry::run(&self.pool, Verb::Write, attempt).await?;
         self.counters.group(1);
         Ok(outcome)
+    }
+
+    async fn attempt_together(&self, statements: &[Stmt], text: &str, params: &[Value]) -> Result<Outcome, Failed> {
+        let client = self.client().await.map_err(Failed::unsent)?;
+        let first = statements.first().map_or("", |statement| statement.sql);
+        let prepared = match client.prepare_cached(text).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Which of them is it?
+                for Stmt { sql, .. } in statements {
+                    client.prepare(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
+                }
+                return Err(Failed::unsent(explain(&error, first)));
+            }
+        };
+        match client.execute_raw(&prepared, params).await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => Ok(Outcome::Stale),
+            Err(error) => Err(Failed::sent(explain(&error, first))),
+        }
     }
 
     pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {

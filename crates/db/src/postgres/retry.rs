@@ -1,11 +1,10 @@
 //! What is tried again.
 //!
-//! | what happened | read | batch | single write |
-//! |---|---|---|---|
-//! | the connection was found dead before anything was sent | once | once | once |
-//! | the connection died before `commit` was sent (only batches of more than thirty statements wait that long) | once | once | – |
-//! | the answer to the commit was lost | – | never: `Uncertain` | never: `Uncertain` |
-//! | a deadlock or serialization failure: the server has undone it | 4 times | 4 times | 4 times |
+//! | what happened | read | write |
+//! |---|---|---|
+//! | the connection was found dead before anything was sent | once | once |
+//! | the answer was lost | once | never: `Uncertain` |
+//! | a deadlock or serialization failure: the server has undone it | 4 times | 4 times |
 
 use std::{future::Future, time::Duration};
 
@@ -19,7 +18,6 @@ use crate::Error;
 pub(super) enum Verb {
     Read,
     Write,
-    Batch,
 }
 
 /// How far an attempt had come when it failed.
@@ -27,10 +25,8 @@ pub(super) enum Verb {
 enum Reached {
     /// Nothing that could change a row had been sent.
     Nothing,
-    /// Statements had been sent; those of a batch await their commit.
-    Statements,
-    /// The commit of a batch had been sent.
-    Commit,
+    /// The statement had been sent.
+    Statement,
 }
 
 /// An attempt that failed.
@@ -45,17 +41,13 @@ impl Failed {
     }
 
     pub(super) fn sent(error: Error) -> Self {
-        Self { error, reached: Reached::Statements }
-    }
-
-    pub(super) fn committing(error: Error) -> Self {
-        Self { error, reached: Reached::Commit }
+        Self { error, reached: Reached::Statement }
     }
 
     /// Is it unknown whether the change was stored?
     fn is_uncertain(&self, verb: Verb) -> bool {
         let lost = matches!(self.error, Error::Unavailable { .. });
-        lost && (self.reached == Reached::Commit || (verb == Verb::Write && self.reached == Reached::Statements))
+        lost && verb == Verb::Write && self.reached == Reached::Statement
     }
 
     fn is_collision(&self) -> bool {

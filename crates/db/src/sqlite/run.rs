@@ -39,10 +39,10 @@ pub(super) fn execute(connection: &Connection, sql: &'static str, params: &[Valu
 
 /// Runs the statements of a batch until one fails or touches another number of rows than it must.
 pub(super) fn batch(connection: &Connection, statements: &[Stmt]) -> Attempt<Outcome> {
-    for (index, statement) in statements.iter().enumerate() {
+    for statement in statements {
         match execute(connection, statement.sql, &statement.params) {
             Ok(touched) if statement.accepts(touched) => {}
-            Ok(_) => return Attempt::Undo(Ok(Outcome::Stale { statement: index })),
+            Ok(_) => return Attempt::Undo(Ok(Outcome::Stale)),
             Err(error) => return Attempt::Undo(Err(error)),
         }
     }
