@@ -1,6 +1,6 @@
 //! The envelope of JSON-RPC 2.0: one call or a batch of them, and their answers.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ pub(crate) struct Call<'a> {
     #[serde(borrow)]
     jsonrpc: Cow<'a, str>,
     /// `None` for a notification, which gets no answer (§4.1).
-    #[serde(default, deserialize_with = "present")]
-    pub(crate) id: Option<Id>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) method: Cow<'a, str>,
     /// Read by the method that it is for.
@@ -22,25 +22,21 @@ pub(crate) struct Call<'a> {
     pub(crate) params: Option<&'a RawValue>,
 }
 
-/// What a caller names its call with: a text, a number, or null.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Id {
-    Number(serde_json::Number),
-    Text(String),
-    Null,
+/// An `id` of `null` is an id; a missing one is not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
-/// An `id` of `null` is an id; a missing one is not.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
-    Id::deserialize(deserializer).map(Some)
+/// A caller names its call with a text, a number, or null.
+fn is_id(id: &RawValue) -> bool {
+    matches!(id.get().bytes().next(), Some(b'"' | b'-' | b'0'..=b'9' | b'n'))
 }
 
 /// One answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer<'a, T> {
     jsonrpc: &'static str,
-    id: &'a Id,
+    id: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +59,7 @@ impl RpcError {
 }
 
 impl<'a, T> Answer<'a, T> {
-    pub(crate) fn new(id: &'a Id, outcome: Result<T, RpcError>) -> Self {
+    pub(crate) fn new(id: &'a RawValue, outcome: Result<T, RpcError>) -> Self {
         let (result, error) = match outcome {
             Ok(result) => (Some(result), None),
             Err(error) => (None, Some(error)),
@@ -74,7 +70,7 @@ impl<'a, T> Answer<'a, T> {
 
 /// The answer to what could not be read as a call.
 pub(crate) fn unreadable(error: RpcError) -> Value {
-    serde_json::to_value(Answer::<()>::new(&Id::Null, Err(error))).unwrap_or_default()
+    serde_json::to_value(Answer::<()>::new(RawValue::NULL, Err(error))).unwrap_or_default()
 }
 
 /// What a body holds.
@@ -103,5 +99,5 @@ fn read_item(item: &RawValue) -> Result<Call<'_>, RpcError> {
 }
 
 fn checked(call: Call<'_>) -> Result<Call<'_>, RpcError> {
-    if call.jsonrpc == "2.0" { Ok(call) } else { Err(RpcError::NOT_A_CALL) }
+    if call.jsonrpc == "2.0" && call.id.is_none_or(is_id) { Ok(call) } else { Err(RpcError::NOT_A_CALL) }
 }

@@ -92,7 +92,7 @@ fn check_scope(credential: &Credential, calls: &Calls<'_>) -> Result<(), Refusal
 
 fn one(credential: &Credential, call: &Call<'_>) -> Response<Body> {
     let outcome = run(credential, call);
-    match &call.id {
+    match call.id {
         Some(id) => Json(Answer::new(id, outcome)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
@@ -102,9 +102,7 @@ fn batch(credential: &Credential, calls: &[Result<Call<'_>, RpcError>]) -> Respo
     let answers: Vec<serde_json::Value> = calls
         .iter()
         .filter_map(|call| match call {
-            Ok(call) => {
-                call.id.as_ref().and_then(|id| serde_json::to_value(Answer::new(id, run(credential, call))).ok())
-            }
+            Ok(call) => call.id.and_then(|id| serde_json::to_value(Answer::new(id, run(credential, call))).ok()),
             Err(_) => Some(envelope::unreadable(RpcError::NOT_A_CALL)),
         })
         .collect();

@@ -53,6 +53,8 @@ on_both_engines! {
             (json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami", "params": [1] }), -32602),
             (json!({ "jsonrpc": "1.0", "id": 1, "method": "whoami" }), -32600),
             (json!({ "id": 1 }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": [1], "method": "whoami" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": true, "method": "whoami" }), -32600),
             (json!("whoami"), -32600),
             (json!([]), -32600),
             (json!(vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" }); 51]), -32600),
