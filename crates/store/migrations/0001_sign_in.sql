@@ -89,7 +89,6 @@ create table token_grant (
     revoked_at bigint,
     revoked_because text
 ) without rowid;
-create index token_grant_by_user on token_grant (user_id);
 
 create table access_token (
     id blob not null primary key,

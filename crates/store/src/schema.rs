@@ -3,5 +3,12 @@
 use gatepass_db::Migration;
 
 /// All steps.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "sign in", sql: include_str!("../migrations/0001_sign_in.sql"), postgres: None }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "sign in", sql: include_str!("../migrations/0001_sign_in.sql"), postgres: None },
+    Migration {
+        number: 2,
+        name: "room for changes",
+        sql: include_str!("../migrations/0002_room_for_changes.sql"),
+        postgres: Some(include_str!("../migrations/0002_room_for_changes.postgres.sql")),
+    },
+];

@@ -1,0 +1,2 @@
+-- SQLite changes rows in place anyway.
+select 1;
