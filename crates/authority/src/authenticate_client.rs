@@ -6,7 +6,10 @@
 //!    issuer and subject are the client, the audience is this server, it lives briefly, and its
 //!    `jti` is used once.
 
-use crate::{Authority, Caller, Client, ClientProof, Failure, throttle::CLIENT_SECRET};
+use crate::{
+    Authority, Caller, Client, ClientProof, Failure,
+    throttle::{CLIENT_SECRET, network},
+};
 use gatepass_keys::{HashedToken, JwkSet, jws};
 use gatepass_oauth::{ClientCredentials, Error, PresentedProof, Secret, UtcMillis};
 use gatepass_store::Change;
@@ -67,7 +70,7 @@ impl Authority {
         match proven {
             Ok(()) => Ok(client),
             Err(detail) => {
-                self.count(CLIENT_SECRET, &format!("{}:{}", caller.address, client.id)).await?;
+                self.count(CLIENT_SECRET, &format!("{}:{}", network(&caller.address), client.id)).await?;
                 Err(Error::invalid_client().with_detail(detail).into())
             }
         }

@@ -12,7 +12,7 @@ use gatepass_oauth::{
     AuthorizationRequest, AuthorizationResponse, Error, ErrorCode, GrantType, Params, Prompt, RedirectUri, ResourceUri,
     Scope, UtcMillis, authorization::AuthorizationTarget,
 };
-use gatepass_store::authorization_code::AuthorizationCode;
+use gatepass_store::{UserId, authorization_code::AuthorizationCode};
 use std::sync::Arc;
 
 /// What is to be done with the browser.
@@ -36,6 +36,8 @@ pub struct ConsentQuestion {
     pub client_name: String,
     /// Whom it asks.
     pub email: String,
+    /// The same person, for the answer to name.
+    pub user_id: UserId,
     /// Where the answer goes.
     pub redirect_uri: RedirectUri,
     /// For what.
@@ -53,6 +55,13 @@ pub enum ConsentAnswer {
     Allowed,
     /// No.
     Denied,
+}
+
+/// Who asks, and where the answer goes; both checked.
+struct Asker {
+    client: Arc<Client>,
+    redirect_uri: RedirectUri,
+    state: Option<String>,
 }
 
 /// A request whose every part was checked against the client.
@@ -73,13 +82,9 @@ impl Authority {
         session: Option<&LiveSession>,
         answer: ConsentAnswer,
     ) -> Result<Next, Failure> {
-        let target = AuthorizationTarget::read(params)?;
-        let Some(client) = self.find_client(&target.client_id).await? else {
-            return Err(Error::invalid_request("the client_id is unknown").into());
-        };
-        let redirect_uri = choose_redirect_uri(&client, target.redirect_uri)?;
+        let Asker { client, redirect_uri, state } = self.asker(params).await?;
         let respond = |response: AuthorizationResponse| {
-            Next::Redirect(response.location(&redirect_uri, target.state.as_deref(), self.issuer()))
+            Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer()))
         };
         match self.decide(params, &client, &redirect_uri, session, answer).await {
             Ok(Decision::Code(code)) => Ok(respond(AuthorizationResponse::Code(code))),
@@ -87,6 +92,28 @@ impl Authority {
             Err(Failure::Protocol(error)) => Ok(respond(AuthorizationResponse::Error(error))),
             Err(other) => Err(other),
         }
+    }
+
+    /// Where the answer to an authorization request will go; `None` when it must not go anywhere.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn redirect_uri_of(&self, params: &Params<'_>) -> Result<Option<RedirectUri>, Failure> {
+        match self.asker(params).await {
+            Ok(asker) => Ok(Some(asker.redirect_uri)),
+            Err(Failure::Protocol(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Step 1.
+    async fn asker(&self, params: &Params<'_>) -> Result<Asker, Failure> {
+        let target = AuthorizationTarget::read(params)?;
+        let Some(client) = self.find_client(&target.client_id).await? else {
+            return Err(Error::invalid_request("the client_id is unknown").into());
+        };
+        let redirect_uri = choose_redirect_uri(&client, target.redirect_uri)?;
+        Ok(Asker { client, redirect_uri, state: target.state })
     }
 
     async fn decide(
@@ -100,7 +127,7 @@ impl Authority {
         let checked = self.check_request(params, client)?;
         let session = match session.filter(|session| is_recent(session, &checked.request, self.0.clock.now())) {
             Some(session) => session,
-            None if checked.request.prompt == Some(Prompt::None) => {
+            None if checked.request.prompt.has(Prompt::None) => {
                 return Err(Error::new(ErrorCode::LoginRequired, "nobody is signed in, or not recently enough").into());
             }
             None => return Ok(Decision::Page(Next::SignIn { login_hint: checked.request.login_hint })),
@@ -141,21 +168,22 @@ impl Authority {
             ConsentAnswer::NotAsked => {}
         }
         // gatepass's own programs stand on this machine, where the redirect goes.
-        if client.first_party_since.is_some() && redirect_uri.is_loopback() && request.prompt != Some(Prompt::Consent) {
+        if client.first_party_since.is_some() && redirect_uri.is_loopback() && !request.prompt.has(Prompt::Consent) {
             return Ok(None);
         }
-        if request.prompt != Some(Prompt::Consent) {
+        if !request.prompt.has(Prompt::Consent) {
             let before = self.0.store.consented(session.user_id, &client.id, resource).await?;
             if before.is_some_and(|before| scope.is_within(&before)) {
                 return Ok(None);
             }
         }
-        if request.prompt == Some(Prompt::None) {
+        if request.prompt.has(Prompt::None) {
             return Err(Error::new(ErrorCode::ConsentRequired, "the person has not allowed this yet").into());
         }
         Ok(Some(ConsentQuestion {
             client_name: client.name.clone(),
             email: session.email.clone(),
+            user_id: session.user_id,
             redirect_uri: redirect_uri.clone(),
             scope: scope.clone(),
             resource: (resource != self.own_resource()).then(|| resource.to_string()),
@@ -210,6 +238,5 @@ fn choose_redirect_uri(client: &Client, requested: Option<RedirectUri>) -> Resul
 /// earlier one; the page that asks takes it out of the request once the person has signed in.
 fn is_recent(session: &LiveSession, request: &AuthorizationRequest, now: UtcMillis) -> bool {
     let age = session.authenticated_at.until(now).as_secs();
-    !matches!(request.prompt, Some(Prompt::Login | Prompt::SelectAccount))
-        && request.max_age.is_none_or(|most| age <= most)
+    !request.prompt.demands_sign_in() && request.max_age.is_none_or(|most| age <= most)
 }

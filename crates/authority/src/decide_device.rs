@@ -51,10 +51,8 @@ impl Authority {
         let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Decided::Unknown) };
         match answer {
             Answer::Deny => self.deny(&grant).await,
-            Answer::Approve { number }
-                if number_rule(&grant, caller) == NumberRule::Asked && *number != grant.number_match =>
-            {
-                self.wrong_number(&grant).await
+            Answer::Approve { number } if number_rule(&grant, caller) == NumberRule::Asked => {
+                self.match_number(&grant, number.as_deref(), session).await
             }
             Answer::Approve { .. } => self.approve(&grant, session).await,
         }
@@ -81,13 +79,22 @@ impl Authority {
         })
     }
 
-    /// Three tries, then the request is denied: a number of two digits bears no more.
-    async fn wrong_number(&self, grant: &DeviceGrant) -> Result<Decided, Failure> {
-        let [.., a, b, c, d] = grant.id.0;
-        match self.count(NUMBER_MATCH, &format!("{a:02x}{b:02x}{c:02x}{d:02x}")).await {
-            Ok(()) => Ok(Decided::WrongNumber),
-            Err(Failure::TooMany(TooMany { .. })) => self.deny(grant).await,
-            Err(other) => Err(other),
+    /// Three tries, counted before they are judged, then the request is denied: two digits bear no more.
+    async fn match_number(
+        &self,
+        grant: &DeviceGrant,
+        number: Option<&str>,
+        session: &LiveSession,
+    ) -> Result<Decided, Failure> {
+        let subject: String = grant.id.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.count(NUMBER_MATCH, &subject).await {
+            Err(Failure::TooMany(TooMany { .. })) => return self.deny(grant).await,
+            counted => counted?,
+        }
+        if number == grant.number_match.as_deref() {
+            self.approve(grant, session).await
+        } else {
+            Ok(Decided::WrongNumber)
         }
     }
 }

@@ -17,7 +17,8 @@
 //! | verify an access token | [`verify`] | RFC 6750 §2, RFC 8707 |
 //! | say who signed in | `userinfo` | OpenID Connect Core §5.3 |
 //! | sign in and out | [`sign_in`], [`session`] | |
-//! | set up, add a user, set a password, add a client | [`set_up`], [`add_user`], [`set_password`], [`add_client`] | |
+//! | set up, add a user, verify their address, set a password | [`set_up`], [`add_user`], [`verify_user`], [`set_password`] | |
+//! | add a client | [`add_client`] | |
 
 pub mod add_client;
 pub mod add_user;
@@ -44,6 +45,7 @@ pub mod start_device;
 mod throttle;
 mod userinfo;
 pub mod verify;
+pub mod verify_user;
 
 pub use failure::Failure;
 pub use gatepass_store::{

@@ -9,7 +9,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use gatepass_keys::Secret;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 /// How many passwords are hashed at once.
@@ -20,14 +20,14 @@ pub(crate) const SHORTEST: usize = 10;
 pub(crate) const LONGEST: usize = 1024;
 
 pub(crate) struct Passwords {
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     /// What an unknown person's password is compared with, so that the answer takes as long.
     nobody: OnceLock<String>,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turn: Semaphore::new(AT_ONCE), nobody: OnceLock::new() }
+        Self { turn: Arc::new(Semaphore::new(AT_ONCE)), nobody: OnceLock::new() }
     }
 
     /// The PHC string of a password.
@@ -51,7 +51,13 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-        let _turn = self.turn.acquire().await.map_err(|_| Failure::internal("the server is closing"))?;
+        let turn = self.turn.clone().acquire_owned().await.map_err(|_| Failure::internal("the server is closing"))?;
+        // The turn goes with the work: whoever stops waiting does not make room for another before it is done.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
         spawn_blocking(work).await.map_err(|_| Failure::internal("hashing a password was interrupted"))
     }
 }
@@ -78,5 +84,30 @@ mod tests {
         assert!(passwords.verify("correct horse".into(), Some(stored.clone())).await.unwrap());
         assert!(!passwords.verify("wrong horse".into(), Some(stored)).await.unwrap());
         assert!(!passwords.verify("nobody".into(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_makes_no_room_before_the_work_is_done() {
+        let passwords = Arc::new(Passwords::new());
+        let (begun, release) = (Arc::new(Semaphore::new(0)), Arc::new(std::sync::Barrier::new(AT_ONCE + 1)));
+        for _ in 0..AT_ONCE {
+            let (passwords, begun, release) = (passwords.clone(), begun.clone(), release.clone());
+            let waiting = tokio::spawn(async move {
+                passwords
+                    .run(move || {
+                        begun.add_permits(1);
+                        release.wait()
+                    })
+                    .await
+                    .map(drop)
+            });
+            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            waiting.abort();
+        }
+        let _both = begun.acquire_many(AT_ONCE as u32).await.unwrap();
+        assert_eq!(passwords.turn.available_permits(), 0, "the work goes on, and so does its turn");
+        release.wait();
+        let _turns = passwords.turn.acquire_many(AT_ONCE as u32).await.unwrap();
     }
 }

@@ -88,14 +88,14 @@ impl Authority {
             if grant.revoked_at.is_some() {
                 return Err(unknown().with_detail("the grant is revoked").into());
             }
+            if grant.refresh_expires_at <= now {
+                return Err(unknown().with_detail("the refresh token is expired").into());
+            }
             match recognise(&grant, presented.hash(), now) {
                 Presented::Reused => return self.end_family(&grant, now).await,
                 Presented::Repeat(rotation) => {
                     tracing::info!(client = %client.id, grant = ?grant.id, "a refresh was repeated and answered as before");
                     return open_answer(&presented, rotation, now);
-                }
-                Presented::Current if grant.refresh_expires_at <= now => {
-                    return Err(unknown().with_detail("the refresh token is expired").into());
                 }
                 Presented::Current => {}
             }

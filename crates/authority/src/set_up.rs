@@ -4,7 +4,7 @@ use crate::{
     Authority, Caller, Failure,
     add_user::{NewUser, UserRefused},
     sign_in::SignedIn,
-    throttle::ONE_TIME_LINK,
+    throttle::{ONE_TIME_LINK, network},
 };
 use gatepass_keys::{PlainToken, token};
 use gatepass_store::{Change, one_time_link::OneTimeLink};
@@ -72,7 +72,7 @@ impl Authority {
 
     async fn live_set_up_link(&self, text: &str, caller: &Caller) -> Result<Option<OneTimeLink>, Failure> {
         let Some(presented) = PlainToken::<token::OneTimeLink>::parse(text) else { return Ok(None) };
-        self.count(ONE_TIME_LINK, &caller.address).await?;
+        self.count(ONE_TIME_LINK, &network(&caller.address)).await?;
         let found = self.0.store.live_one_time_link(presented.id(), self.0.clock.now()).await?;
         Ok(found.filter(|link| link.hash == presented.hash() && link.purpose == PURPOSE))
     }

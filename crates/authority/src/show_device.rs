@@ -63,7 +63,7 @@ impl Authority {
         })))
     }
 
-    /// The request that waits under a user code. Wrong codes are counted.
+    /// The request that waits under a user code. A code that nobody waits under is a wrong guess.
     pub(crate) async fn waiting_device(
         &self,
         code: &UserCode,
@@ -75,7 +75,7 @@ impl Authority {
         let found = self.0.store.device_grant_by_user_code(self.0.user_codes.hash(code.letters())).await?;
         let waiting = found.filter(|grant| grant.decision == Decision::Pending && grant.expires_at > now);
         if waiting.is_some() {
-            self.forgive(USER_CODE, &subject).await?;
+            self.refund(USER_CODE, &subject).await?;
         }
         Ok(waiting)
     }

@@ -7,7 +7,7 @@
 use crate::{
     Authority, Caller, Failure, UserAccount,
     add_user::normalised_email,
-    throttle::{PASSWORD, PASSWORD_ADDRESS},
+    throttle::{PASSWORD, PASSWORD_ADDRESS, network},
 };
 use gatepass_keys::{PlainToken, Secret, token::SessionCookie};
 
@@ -29,7 +29,8 @@ impl Authority {
     /// [`Failure::TooMany`] after too many attempts.
     pub async fn sign_in(&self, email: &str, password: Secret, caller: &Caller) -> Result<SignedIn, Failure> {
         let email = normalised_email(email).unwrap_or_default();
-        self.count(PASSWORD_ADDRESS, &caller.address).await?;
+        let network = network(&caller.address);
+        self.count(PASSWORD_ADDRESS, &network).await?;
         self.count(PASSWORD, &email).await?;
         let user = self.0.store.user_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
@@ -40,6 +41,7 @@ impl Authority {
                 Ok(SignedIn::Wrong)
             }
             Some(user) => {
+                self.refund(PASSWORD_ADDRESS, &network).await?;
                 self.forgive(PASSWORD, &email).await?;
                 self.open_session(&user, caller).await
             }

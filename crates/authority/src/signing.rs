@@ -7,8 +7,8 @@ use gatepass_store::{Store, signing_key::StoredKey};
 /// What the sealing key for private keys is derived for.
 const PURPOSE: &str = "signing key";
 
-/// Opens the oldest key in use, after making one where there is none. Nodes that start together all
-/// read after they wrote, so they agree on the oldest.
+/// Opens the key that signs, after making one where there is none. Nodes that start together all read
+/// after they wrote, and one of them wrote.
 pub(crate) async fn load_or_generate(
     store: &Store,
     secret: &ServerSecret,
@@ -16,12 +16,12 @@ pub(crate) async fn load_or_generate(
     entropy: &Entropy,
 ) -> Result<SigningKey, Failure> {
     let seal = secret.sealing_key(PURPOSE);
-    if store.signing_keys().await?.is_empty() {
+    if store.signing_key().await?.is_none() {
         let (key, sealed) = SigningKey::generate(&seal, entropy)?;
-        store.add_first_signing_key(&StoredKey { kid: key.kid().to_owned(), sealed, created_at: clock.now() }).await?;
+        let stored = StoredKey { kid: key.kid().to_owned(), sealed, created_at: clock.now() };
+        store.add_first_signing_key(&stored).await?;
     }
-    let keys = store.signing_keys().await?;
-    let oldest = keys.first().ok_or_else(|| Failure::internal("no signing key could be kept"))?;
-    SigningKey::open(&oldest.kid, &oldest.sealed, &seal)
+    let stored = store.signing_key().await?.ok_or_else(|| Failure::internal("no signing key could be kept"))?;
+    SigningKey::open(&stored.kid, &stored.sealed, &seal)
         .map_err(|error| Failure::internal(format!("{error}; start with the secret that this database was made with")))
 }

@@ -52,9 +52,11 @@ impl Authority {
     ) -> Result<DeviceAuthorizationResponse, Failure> {
         let scope = choose_scope(client, request.scope.as_ref())?;
         let resource = self.choose_resource(client, request.resource.as_ref())?;
-        let number_match = match request.number_match {
-            NumberMatch::Shown => Some(format!("{:02}", self.0.entropy.below(90)? + 10)),
-            NumberMatch::NotShown => None,
+        // gatepass's own program always shows the number, so nobody may leave it out in its name.
+        let shows_number = request.number_match == NumberMatch::Shown || client.first_party_since.is_some();
+        let number_match = match shows_number {
+            true => Some(format!("{:02}", self.0.entropy.below(90)? + 10)),
+            false => None,
         };
         for _ in 0..DRAWS {
             let now = self.0.clock.now();

@@ -1,10 +1,13 @@
 //! Bounds on guessing, per subject and per address, counted in the store and so shared by all nodes.
 //!
-//! An attempt is counted *before* it is judged, so that a thousand parallel guesses count as a
-//! thousand. A success begins the subject's count anew.
+//! A guess is counted *before* it is judged, so that a thousand parallel guesses count as a thousand; one
+//! that was right is taken back. Only a wrong client secret is counted afterwards: it has more bits than
+//! anybody guesses, so what is bounded there is the noise.
+//!
+//! An address is the whole network that one subscriber has: of IPv6 the first 64 bits.
 
 use crate::{Authority, Failure};
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 /// How many attempts in how long.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +51,39 @@ impl Authority {
         Ok(())
     }
 
+    /// Takes an attempt of `subject` back: it was right.
+    pub(crate) async fn refund(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
+        Ok(self.0.store.refund_attempt(&bucket(limit, subject)).await?)
+    }
+
     /// Begins the count of `subject` anew.
     pub(crate) async fn forgive(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
         Ok(self.0.store.forgive_attempts(&bucket(limit, subject)).await?)
     }
 }
 
+/// The network that an address stands for.
+pub(crate) fn network(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        _ => address.to_owned(),
+    }
+}
+
 fn bucket(limit: Limit, subject: &str) -> String {
     format!("{}:{subject}", limit.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscriber_of_ipv6_is_one_network() {
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
+    }
 }

@@ -44,6 +44,10 @@ pub(crate) async fn sign_in(
             biased;
             Some(event) = events.recv() => shown.event(event, sign_ins.clock()),
             outcome = &mut working => {
+                // What was told in its last step.
+                while let Ok(event) = events.try_recv() {
+                    shown.event(event, sign_ins.clock());
+                }
                 shown.clear();
                 return Ok(outcome?);
             }
@@ -77,6 +81,9 @@ struct Shown<'a> {
 impl Shown<'_> {
     fn event(&mut self, event: Event, clock: &Clock) {
         if self.ui.is_json() {
+            if let Event::NotRevoked(_) = &event {
+                self.ui.warn(&event.to_string());
+            }
             if let Some(object) = as_json(&event, clock.now()) {
                 self.ui.object(&object);
             }
@@ -104,6 +111,7 @@ impl Shown<'_> {
             Event::Pending => {}
             Event::Trouble(failure) => self.ui.talk(&format!("Still trying: {failure}.")),
             Event::PasteRefused(why) => self.ui.talk(&format!("Not taken, {why}. Paste again:")),
+            Event::NotRevoked(_) => self.ui.warn(&event.to_string()),
             Event::WayEnded(why) => self.ui.talk(&format!("One way is closed: {why}.")),
         }
     }
@@ -184,6 +192,6 @@ fn as_json(event: &Event, now: UtcMillis) -> Option<Value> {
         Event::Pending => json!({"event": "pending"}),
         Event::Trouble(failure) => json!({"event": "pending", "trouble": failure.to_string()}),
         Event::PasteRefused(why) => json!({"event": "pending", "trouble": tidy(why, 300)}),
-        Event::Chosen(_) | Event::WayEnded(_) => return None,
+        Event::Chosen(_) | Event::WayEnded(_) | Event::NotRevoked(_) => return None,
     })
 }

@@ -83,7 +83,8 @@ impl SignIns {
         &self.clock
     }
 
-    /// Signs a person in, keeps the sign-in, and makes its account the default.
+    /// Signs a person in, keeps the sign-in, and makes its account the default. An older sign-in of the
+    /// same account is then revoked at the server; when that fails, the person is told and no more.
     ///
     /// # Errors
     /// [`SignInError`]. Whatever was kept before is kept still.
@@ -119,9 +120,16 @@ impl SignIns {
             revocation_endpoint: server.revocation_endpoint,
             generation: 0,
         };
+        let kept = sign_in.clone();
         // A refresh of the older sign-in of this account comes to its end first.
-        let _lock = self.settle(&account.id()).await?;
-        self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
+        let lock = self.settle(&account.id()).await?;
+        let replaced = self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
+        drop(lock);
+        if let Some(replaced) = replaced
+            && let Err(failure) = self.revoke_replaced(&replaced, &kept).await
+        {
+            (person.tell)(Event::NotRevoked(failure));
+        }
         Ok(account)
     }
 

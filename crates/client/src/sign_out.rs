@@ -4,7 +4,16 @@
 //! cannot be told keeps the sign-in in the vault, to be revoked later; [`SignIns::forget`] is for those
 //! who will not wait.
 
-use crate::{AccountId, Failure, Refusal, SignIns, token_endpoint::revoke, vault::VaultError};
+use crate::{
+    AccountId, Failure, Refusal, SignIns, Unreachable,
+    token_endpoint::revoke,
+    vault::{VaultError, contents::SignIn},
+};
+use gatepass_oauth::Secret;
+use std::time::Duration;
+
+/// How long somebody who has just signed in waits for the end of the older sign-in.
+const REPLACED_WAIT: Duration = Duration::from_secs(5);
 
 /// How a sign-in was ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +68,21 @@ impl SignIns {
         Ok(outcome)
     }
 
+    /// Revokes the refresh token of a sign-in that another one replaced in the vault: nobody has it any
+    /// more, so nobody could do it later. A server may give the same token again; then it is left alone.
+    pub(crate) async fn revoke_replaced(&self, replaced: &SignIn, kept: &SignIn) -> Result<(), Failure> {
+        let (Some(old), Some(endpoint)) = (refresh_token(replaced), &replaced.revocation_endpoint) else {
+            return Ok(());
+        };
+        if refresh_token(kept).is_some_and(|new| new.expose() == old.expose()) {
+            return Ok(());
+        }
+        let told = revoke(self.transport(), endpoint, &replaced.account.client_id, ("refresh_token", old));
+        tokio::time::timeout(REPLACED_WAIT, told)
+            .await
+            .unwrap_or_else(|_| Err(Failure::Unreachable { host: endpoint.host(), why: Unreachable::Timeout }))
+    }
+
     /// Forgets an account without telling the server.
     ///
     /// # Errors
@@ -67,4 +91,8 @@ impl SignIns {
         let id = account.clone();
         self.with_vault(move |vault| vault.update(|contents| contents.remove(&id))).await
     }
+}
+
+fn refresh_token(sign_in: &SignIn) -> Option<&Secret> {
+    sign_in.tokens.as_ref()?.refresh_token.as_ref()
 }

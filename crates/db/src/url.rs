@@ -3,7 +3,8 @@
 //! `sqlite:///abs/path.db` and `sqlite://rel/path.db` name a file; all after `sqlite://` is the path as it is.
 //! `postgres://user:password@host:port/name?sslmode=…` names a server. `sslmode` is `disable`, `prefer` or
 //! `require`; whenever TLS is spoken, the server's certificate is verified, so `verify-full` means `require`.
-//! Without `sslmode` it is `require`, except on the loopback address and on a Unix socket, which need no TLS.
+//! Without `sslmode` it is `require`, except on the loopback address and on a Unix socket, which need no TLS. With several
+//! hosts, or a `hostaddr` beside the host, all of them must be local.
 
 use std::{
     fmt,
@@ -93,7 +94,7 @@ fn postgres(text: &str) -> Result<DatabaseUrl, Error> {
         Some("prefer") => SslMode::Prefer,
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
         Some(_) => return Err(refused("sslmode is none of disable, prefer, require and verify-full")),
-        None if config.get_hosts().iter().all(is_local) => SslMode::Disable,
+        None if is_local(&config) => SslMode::Disable,
         None => SslMode::Require,
     };
     config.ssl_mode(mode);
@@ -111,12 +112,16 @@ fn take_sslmode(text: &str) -> (String, Option<String>) {
     (format!("{base}{separator}{}", rest.join("&")), mode)
 }
 
-fn is_local(host: &Host) -> bool {
-    match host {
+/// Whether there is a way to the server and none leaves this machine. A `hostaddr` is where the connection goes, and
+/// may stand alone.
+fn is_local(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    let named = hosts.iter().all(|host| match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
         #[cfg(unix)]
         Host::Unix(_) => true,
-    }
+    });
+    !(hosts.is_empty() && addresses.is_empty()) && named && addresses.iter().all(IpAddr::is_loopback)
 }
 
 impl fmt::Display for DatabaseUrl {

@@ -7,6 +7,7 @@
 
 use crate::{ClientId, CodeChallenge, Error, ErrorCode, Issuer, Params, RedirectUri, ResourceUri, Scope, Secret};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 use url::form_urlencoded::Serializer;
 
 /// The longest `state` and `nonce`, in bytes.
@@ -50,8 +51,8 @@ pub struct AuthorizationRequest {
     pub code_challenge: CodeChallenge,
     /// Which API the token is for.
     pub resource: Option<ResourceUri>,
-    /// Whether pages may be shown.
-    pub prompt: Option<Prompt>,
+    /// Which pages are demanded or forbidden.
+    pub prompt: Prompts,
     /// The oldest sign-in that is good enough, in seconds.
     pub max_age: Option<u64>,
     /// Whom to sign in.
@@ -60,7 +61,7 @@ pub struct AuthorizationRequest {
     pub nonce: Option<String>,
 }
 
-/// `prompt` (OpenID Connect Core §3.1.2.1).
+/// One word of `prompt` (OpenID Connect Core §3.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prompt {
     /// No page at all.
@@ -71,6 +72,50 @@ pub enum Prompt {
     Consent,
     /// Let the person choose the account: shown as a new sign-in.
     SelectAccount,
+}
+
+/// The words of `prompt`; none of them by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompts(Vec<Prompt>);
+
+impl Prompts {
+    /// Whether this word is among them.
+    #[must_use]
+    pub fn has(&self, prompt: Prompt) -> bool {
+        self.0.contains(&prompt)
+    }
+
+    /// Whether the person must sign in again.
+    #[must_use]
+    pub fn demands_sign_in(&self) -> bool {
+        self.has(Prompt::Login) || self.has(Prompt::SelectAccount)
+    }
+}
+
+impl FromStr for Prompts {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let word = |word: &str| match word {
+            "none" => Ok(Prompt::None),
+            "login" => Ok(Prompt::Login),
+            "consent" => Ok(Prompt::Consent),
+            "select_account" => Ok(Prompt::SelectAccount),
+            _ => Err(Error::invalid_request("prompt is none, login, consent or select_account")),
+        };
+        let words = text.split(' ').filter(|part| !part.is_empty()).map(word).collect::<Result<Vec<_>, _>>()?;
+        if words.contains(&Prompt::None) && words.len() > 1 {
+            return Err(Error::invalid_request("prompt=none stands alone"));
+        }
+        Ok(Self(words))
+    }
+}
+
+/// The words of a `prompt` that are left once the person has signed in again; `None` when there are none.
+#[must_use]
+pub fn prompt_after_sign_in(text: &str) -> Option<String> {
+    let kept: Vec<&str> = text.split(' ').filter(|word| !matches!(*word, "" | "login" | "select_account")).collect();
+    (!kept.is_empty()).then(|| kept.join(" "))
 }
 
 impl AuthorizationRequest {
@@ -98,7 +143,7 @@ impl AuthorizationRequest {
                 params.get("code_challenge_method"),
             )?,
             resource: read_resource(params)?,
-            prompt: read_prompt(params)?,
+            prompt: params.get("prompt").map(str::parse).transpose()?.unwrap_or_default(),
             max_age: params
                 .get("max_age")
                 .map(str::parse)
@@ -132,24 +177,6 @@ pub fn read_resource(params: &Params<'_>) -> Result<Option<ResourceUri>, Error> 
         .map(str::parse)
         .transpose()
         .map_err(|e: crate::resource::InvalidResource| Error::new(ErrorCode::InvalidTarget, e.to_string()))
-}
-
-fn read_prompt(params: &Params<'_>) -> Result<Option<Prompt>, Error> {
-    let Some(text) = params.get("prompt") else { return Ok(None) };
-    let mut chosen = None;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let prompt = match word {
-            "none" if text.trim() != "none" => return Err(Error::invalid_request("prompt=none stands alone")),
-            "none" => Prompt::None,
-            "login" => Prompt::Login,
-            "select_account" => Prompt::SelectAccount,
-            "consent" => Prompt::Consent,
-            _ => return Err(Error::invalid_request("prompt is none, login, consent or select_account")),
-        };
-        // "login consent" asks for both; a new sign-in is followed by consent where it is needed.
-        chosen = chosen.or(Some(prompt));
-    }
-    Ok(chosen)
 }
 
 fn opaque(params: &Params<'_>, name: &'static str) -> Result<Option<String>, Error> {
@@ -274,6 +301,15 @@ mod tests {
             assert_eq!(read(&query).unwrap_err().code, code, "{query}");
         }
         assert!(read(&format!("response_type=code&{CHALLENGE}")).is_ok());
+    }
+
+    #[test]
+    fn every_word_of_a_prompt_counts_and_a_sign_in_fulfils_only_its_own() {
+        let prompts: Prompts = "consent login".parse().unwrap();
+        assert!(prompts.demands_sign_in() && prompts.has(Prompt::Consent));
+        assert_eq!(prompt_after_sign_in("consent login").as_deref(), Some("consent"));
+        assert_eq!(prompt_after_sign_in("login select_account"), None);
+        assert_eq!(prompt_after_sign_in("none").as_deref(), Some("none"));
     }
 
     #[test]

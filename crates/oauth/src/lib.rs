@@ -37,7 +37,7 @@ pub mod secret;
 pub mod time;
 pub mod token;
 
-pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt};
+pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Prompts};
 pub use challenge::Challenge;
 pub use client::{ClientAuthMethod, ClientId, GrantType};
 pub use client_credentials::{ClientCredentials, PresentedProof};

@@ -28,7 +28,7 @@ impl App {
         let settings = || Settings::new(audience.clone()).with_metadata_url(metadata.clone());
         let tokens = Tokens(authority.clone());
         Self(Arc::new(Shared {
-            cookies: CookiePolicy::new(authority.issuer(), authority.lifetimes().session),
+            cookies: CookiePolicy::new(authority.issuer()),
             user_api: Guard::new(tokens.clone(), settings().when_missing(Missing::Pass)),
             userinfo: Guard::new(tokens, settings().with_scope(Scope::from_iter(["openid"]))),
             authority,

@@ -41,6 +41,7 @@ pub enum SecretError {
 /// # Errors
 /// [`SecretError`].
 pub fn load_or_create(given: Option<&str>, data_dir: &Path, entropy: &Entropy) -> Result<ServerSecret, SecretError> {
+    private_folder(data_dir).map_err(|source| SecretError::File { path: data_dir.to_owned(), source })?;
     if let Some(text) = given {
         return ServerSecret::from_hex(text).map_err(|_| SecretError::Malformed { place: VARIABLE.into() });
     }
@@ -58,7 +59,6 @@ fn create(data_dir: &Path, path: &Path, entropy: &Entropy) -> Result<Option<Serv
     if path.exists() {
         return Ok(None);
     }
-    private_folder(data_dir).map_err(failed)?;
     let secret = ServerSecret::generate(entropy)?;
     // Written whole under another name first, so that nobody reads half of it.
     let draft = data_dir.join(format!("{FILE}.{}", std::process::id()));
@@ -137,5 +137,8 @@ mod tests {
         assert!(matches!(load_or_create(None, folder.path(), &Entropy::system()), Err(SecretError::Malformed { .. })));
         assert_eq!(fs::read_to_string(&path).unwrap(), "not a secret");
         assert!(load_or_create(Some("short"), folder.path(), &Entropy::system()).is_err());
+        let fresh = folder.path().join("fresh");
+        load_or_create(Some(&"07".repeat(32)), &fresh, &Entropy::system()).unwrap();
+        assert!(fresh.is_dir() && !fresh.join("secret").exists(), "a given secret is not written down");
     }
 }

@@ -57,7 +57,7 @@ pub enum ServeError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The database cannot be used.
-    #[error("the database cannot be used: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The authorization server cannot start.
     #[error("the server cannot start: {0}")]
@@ -139,18 +139,21 @@ impl Server {
         let graceful = GracefulShutdown::new();
         tokio::pin!(end);
         loop {
-            let Ok(permit) = connections.clone().acquire_owned().await else { break };
+            let accept = async {
+                let seat = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+                self.listener.accept().await.map(|(stream, peer)| (seat, stream, peer))
+            };
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = accept => accepted,
                 () = &mut end => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
+                Ok((seat, stream, peer)) => {
                     let connection = graceful.watch(self.connection(stream, peer));
                     tokio::spawn(async move {
                         // A client that goes away in the middle is no news.
                         let _ = connection.await;
-                        drop(permit);
+                        drop(seat);
                     });
                 }
                 Err(error) => {

@@ -9,7 +9,8 @@ create table user_account (
     created_at bigint not null,
     email_verified_at bigint,
     owner_since bigint,
-    disabled_at bigint
+    -- 1 for the account that set the server up, so that there is one at most.
+    founder bigint unique
 ) without rowid;
 create unique index user_account_by_email on user_account (email);
 
@@ -51,7 +52,8 @@ create table signing_key (
     kid text not null primary key,
     sealed_private_key blob not null,
     created_at bigint not null,
-    retired_at bigint
+    -- 1 for the key that signs, so that there is one at most; the others are published only.
+    signs bigint unique
 ) without rowid;
 
 create table authorization_code (

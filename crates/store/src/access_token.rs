@@ -75,7 +75,7 @@ const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource,
  from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
  where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
  and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
- and (t.user_id is null or (u.id is not null and u.disabled_at is null))";
+ and (t.user_id is null or u.id is not null)";
 const REVOKE: &str = "update access_token set revoked_at = $2 where id = $1 and revoked_at is null";
 
 impl FromRow for LiveAccessToken {

@@ -21,7 +21,7 @@ pub struct AuthorizationCode {
     pub client_id: ClientId,
     /// Who allowed it.
     pub user_id: UserId,
-    /// Where it was sent; must be named again at the token endpoint.
+    /// Where it was sent; if the token request names it again, it must be the same.
     pub redirect_uri: RedirectUri,
     /// What was allowed.
     pub scope: Scope,

@@ -52,7 +52,7 @@ const INSERT: &str =
  values ($1, $2, $3, $4, $4, $5, $6, $7)";
 const LIVE: &str = "select s.id, s.hash, s.user_id, u.email, u.name, u.email_verified_at, s.authenticated_at, s.seen_at
  from session s join user_account u on u.id = s.user_id
- where s.id = $1 and s.expires_at > $2 and s.revoked_at is null and u.disabled_at is null";
+ where s.id = $1 and s.expires_at > $2 and s.revoked_at is null";
 const PROLONG: &str =
     "update session set seen_at = $2, expires_at = $3 where id = $1 and revoked_at is null and seen_at < $2";
 const REVOKE: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";

@@ -15,12 +15,11 @@ pub struct StoredKey {
     pub created_at: UtcMillis,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT_FIRST, LIVE];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT_FIRST, SIGNING];
 
-const INSERT_FIRST: &str = "insert into signing_key (kid, sealed_private_key, created_at)
- select $1, $2, $3 where not exists (select 1 from signing_key where retired_at is null)";
-const LIVE: &str =
-    "select kid, sealed_private_key, created_at from signing_key where retired_at is null order by created_at, kid";
+const INSERT_FIRST: &str = "insert into signing_key (kid, sealed_private_key, created_at, signs) values ($1, $2, $3, 1)
+ on conflict (signs) do nothing";
+const SIGNING: &str = "select kid, sealed_private_key, created_at from signing_key where signs = 1";
 
 impl FromRow for StoredKey {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -29,8 +28,7 @@ impl FromRow for StoredKey {
 }
 
 impl Store {
-    /// Keeps a key, unless there is one. Two nodes may start at once: whoever reads afterwards takes
-    /// the oldest, so that both sign with the same.
+    /// Keeps a key to sign with, unless there is one. Of nodes that start together one keeps its own.
     ///
     /// # Errors
     /// [`Error`].
@@ -39,11 +37,11 @@ impl Store {
         self.db.execute(INSERT_FIRST, params).await.map(drop)
     }
 
-    /// The keys in use, the oldest first.
+    /// The key that signs.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn signing_keys(&self) -> Result<Vec<StoredKey>, Error> {
-        self.db.query(LIVE, params![]).await
+    pub async fn signing_key(&self) -> Result<Option<StoredKey>, Error> {
+        self.db.query_opt(SIGNING, params![]).await
     }
 }

@@ -14,13 +14,14 @@ pub struct Attempts {
     pub window_ends_at: UtcMillis,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[HIT, FORGIVE];
+pub(crate) const STATEMENTS: &[&str] = &[HIT, REFUND, FORGIVE];
 
 const HIT: &str = "insert into throttle (bucket, hits, window_ends_at) values ($1, 1, $3)
  on conflict (bucket) do update set
  hits = case when throttle.window_ends_at <= $2 then 1 else throttle.hits + 1 end,
  window_ends_at = case when throttle.window_ends_at <= $2 then $3 else throttle.window_ends_at end
  returning hits, window_ends_at";
+const REFUND: &str = "update throttle set hits = hits - 1 where bucket = $1 and hits > 0";
 const FORGIVE: &str = "delete from throttle where bucket = $1";
 
 impl FromRow for Attempts {
@@ -37,6 +38,14 @@ impl Store {
     pub async fn count_attempt(&self, bucket: &str, window: Duration, now: UtcMillis) -> Result<Attempts, Error> {
         let counted: Vec<Attempts> = self.db.write(HIT, params![bucket, now.0, now.plus(window).0]).await?;
         counted.first().copied().ok_or_else(|| Error::Corrupt { what: "a count that was not returned".into() })
+    }
+
+    /// Takes one attempt back, which turned out to be none of those that are bounded.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn refund_attempt(&self, bucket: &str) -> Result<(), Error> {
+        self.db.execute(REFUND, params![bucket]).await.map(drop)
     }
 
     /// Begins the count anew, after a success.

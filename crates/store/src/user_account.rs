@@ -27,23 +27,26 @@ pub struct UserAccount {
     pub owner_since: Option<UtcMillis>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY, SET_PASSWORD];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY, SET_PASSWORD, VERIFY_EMAIL];
 
 const INSERT: &str =
     "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since)
  values ($1, $2, $3, $4, $5, $6, $7)";
 const INSERT_FIRST: &str =
-    "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since)
- select $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from user_account)";
+    "insert into user_account (id, email, name, password_hash, created_at, email_verified_at, owner_since, founder)
+ select $1, $2, $3, $4, $5, $6, $7, 1 where not exists (select 1 from user_account)";
 const BY_ID: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
- from user_account where id = $1 and disabled_at is null";
+ from user_account where id = $1";
 const BY_EMAIL: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
- from user_account where email = $1 and disabled_at is null";
+ from user_account where email = $1";
 const LIST: &str = "select id, email, name, password_hash, created_at, email_verified_at, owner_since
- from user_account where id > $1 and disabled_at is null order by id limit $2";
+ from user_account where id > $1 order by id limit $2";
 const ANY: &str = "select id from user_account limit 1";
 
-const SET_PASSWORD: &str = "update user_account set password_hash = $2 where id = $1 and disabled_at is null";
+const SET_PASSWORD: &str = "update user_account set password_hash = $2 where id = $1";
+// An address that was proven before keeps its time.
+const VERIFY_EMAIL: &str =
+    "update user_account set email_verified_at = coalesce(email_verified_at, $2) where id = $1";
 
 impl FromRow for UserAccount {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -96,7 +99,11 @@ impl Store {
     /// [`Error`].
     pub async fn add_first_user(&self, link: TokenId, user: &UserAccount) -> Result<Change, Error> {
         let statements = vec![crate::one_time_link::use_statement(link, user.created_at), user.statement(INSERT_FIRST)];
-        self.db.batch(statements).await.map(Change::from)
+        match self.db.batch(statements).await {
+            // Another link was used at the same moment.
+            Err(Error::Unique { .. }) => Ok(Change::TooLate),
+            outcome => outcome.map(Change::from),
+        }
     }
 
     /// The person with this identifier.
@@ -130,6 +137,15 @@ impl Store {
     pub async fn set_password(&self, id: UserId, password_hash: String, now: UtcMillis) -> Result<Change, Error> {
         let set = Stmt::new(SET_PASSWORD, params![id.0, password_hash]).touching(1);
         self.db.batch(vec![set, crate::session::revoke_all_statement(id, now)]).await.map(Change::from)
+    }
+
+    /// Takes a person's address for proven, if it was not before; too late when they are gone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn verify_email(&self, id: UserId, now: UtcMillis) -> Result<Change, Error> {
+        let verify = Stmt::new(VERIFY_EMAIL, params![id.0, now.0]).touching(1);
+        self.db.batch(vec![verify]).await.map(Change::from)
     }
 
     /// Whether there is anybody.

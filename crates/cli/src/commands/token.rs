@@ -14,7 +14,9 @@ use std::time::Duration;
 
 /// Print an access token, refreshed if need be
 ///
-/// Nothing else is printed on stdout. Use it as in: curl -H "$(gatepass token --header)" URL
+/// Nothing else is printed on stdout. Use it as in: curl -H @<(gatepass token --header) URL
+///
+/// This way of bash and zsh keeps the token out of the list of processes, which everybody can read.
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     /// Fetch a new token if less than this is left, as in 60s, 5m or 1h

@@ -26,6 +26,13 @@ async fn people_are_added_and_listed(place: Place) {
     assert_eq!(emails, [USER, "bob@example.com"]);
     assert!(place.admin(&["user", "list"]).done().contains("bob@example.com  unverified"));
 
+    let unknown = place.admin(&["user", "verify", "nobody@example.com"]).failed(5);
+    assert!(unknown.ends_with("hint: see the accounts with\n  gatepass admin user list\n"), "{unknown}");
+    assert_eq!(place.admin(&["user", "verify", "Bob@Example.com"]).done(), "bob@example.com is verified\n");
+    assert_eq!(Person::at(&server).sign_in("bob@example.com").await.heading(), "You are signed in");
+    let again = place.admin(&["user", "verify", "bob@example.com", "--json"]).json();
+    assert_eq!(again["email_verified"], true, "once more does no harm");
+
     let person = Person::signed_in(&server).await;
     place.admin_with(&["user", "set-password", USER, "--password-stdin"], "another long password\n").done();
     assert_eq!(person.open("/").await.heading(), "Sign in to gatepass", "its web sessions are over");

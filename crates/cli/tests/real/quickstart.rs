@@ -16,6 +16,7 @@ fn toured(said: Said) -> String {
         assert!(said.err.lines().any(|line| line.starts_with(step)), "{step} in {}", said.err);
     }
     assert!(said.out.contains("you@localhost") && said.out.contains("gatepass-cli"), "{}", said.out);
+    assert!(said.err.contains("  curl -H @<(gatepass token --header) "), "no token in an argument: {}", said.err);
     let first = said.err.lines().find_map(|line| line.strip_prefix("1. A server runs at ")).unwrap();
     first.split(',').next().unwrap().to_owned()
 }

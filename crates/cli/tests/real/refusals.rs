@@ -1,4 +1,4 @@
-//! What `gatepass serve` refuses to start with: exit code 2, one sentence, perhaps a hint.
+//! What `gatepass serve` refuses to start with: exit code 2 (1 where the machine fails), one sentence, perhaps a hint.
 
 use crate::support::{Said, Server, gatepass, run};
 use std::{fs, net::TcpListener, path::Path};
@@ -80,6 +80,16 @@ fn an_address_in_use_is_named() {
     let said = run(gatepass().args(["serve", "--listen", &address, "--data-dir"]).arg(data.path()));
     let sentence = refusal(said);
     assert!(sentence.contains(&format!("{address} is in use")), "{sentence}");
+}
+
+#[test]
+fn a_database_without_a_folder_is_named_once_with_the_remedy() {
+    let data = folder();
+    let missing = data.path().join("none/gate.db");
+    let err = serve(data.path(), &["--database-url", &format!("sqlite://{}", missing.display())]).failed(1);
+    assert_eq!(err.matches("cannot be used").count(), 1, "{err}");
+    let remedy = format!("make the folder {} first", data.path().join("none").display());
+    assert!(err.contains(missing.to_str().unwrap()) && err.contains(&remedy), "{err}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub enum Event {
     PasteRefused(String),
     /// One way ended; the others go on.
     WayEnded(String),
+    /// The sign-in is kept, but the older one that it replaces could not be revoked.
+    NotRevoked(Failure),
 }
 
 impl fmt::Display for Event {
@@ -42,6 +44,7 @@ impl fmt::Display for Event {
             Self::Trouble(failure) => write!(f, "Still trying: {failure}"),
             Self::PasteRefused(why) => write!(f, "Not taken: {why}"),
             Self::WayEnded(why) => write!(f, "One way is closed: {why}"),
+            Self::NotRevoked(failure) => write!(f, "the older sign-in of this account was not revoked: {failure}"),
         }
     }
 }

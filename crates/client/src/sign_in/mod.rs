@@ -4,6 +4,7 @@
 //! 2. Choose the ways that can work here ([`mod@crate::choose`]).
 //! 3. Run them side by side until the first brings tokens ([`race`]).
 //! 4. Learn whose tokens they are ([`identity`]).
+//! 5. Keep them, and revoke those that they replace.
 
 pub mod attempt;
 pub mod event;

@@ -46,13 +46,16 @@ impl Contents {
         self.sign_ins.iter_mut().find(|sign_in| sign_in.account.id() == *account)
     }
 
-    /// Adds a sign-in in place of an older one of the same account, and makes it the default.
-    pub fn put(&mut self, mut sign_in: SignIn) {
+    /// Adds a sign-in in place of an older one of the same account, which is returned, and makes it the
+    /// default.
+    pub fn put(&mut self, mut sign_in: SignIn) -> Option<SignIn> {
         let id = sign_in.account.id();
-        sign_in.generation = self.get(&id).map_or(1, |old| old.generation.saturating_add(1));
-        self.sign_ins.retain(|known| known.account.id() != id);
+        let at = self.sign_ins.iter().position(|known| known.account.id() == id);
+        let replaced = at.map(|at| self.sign_ins.remove(at));
+        sign_in.generation = replaced.as_ref().map_or(1, |old| old.generation.saturating_add(1));
         self.sign_ins.push(sign_in);
         self.default = Some(id);
+        replaced
     }
 
     /// Forgets a sign-in. The default moves to the one that came last.

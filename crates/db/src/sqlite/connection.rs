@@ -1,6 +1,10 @@
 //! Making the file, and opening connections to it.
 
-use std::{fs::OpenOptions, io::ErrorKind, path::Path};
+use std::{
+    fs::OpenOptions,
+    io::{self, ErrorKind},
+    path::Path,
+};
 
 use rusqlite::{Connection, config::DbConfig};
 
@@ -33,8 +37,16 @@ pub(super) fn create(path: &Path) -> Result<(), Error> {
     match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Error::unavailable(format!("{} cannot be made: {error}", path.display()))),
+        Err(error) => Err(Error::unavailable(cannot_be_made(path, &error))),
     }
+}
+
+fn cannot_be_made(path: &Path, error: &io::Error) -> String {
+    let remedy = match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        Some(folder) => format!("make the folder {} first, or name another file", folder.display()),
+        None => "let this user write to its folder, or name another file".to_owned(),
+    };
+    format!("{} cannot be made ({error}); {remedy}", path.display())
 }
 
 /// Opens a connection.

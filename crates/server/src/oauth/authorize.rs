@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    pages::{Page, PageFailure, consent, form_action, login},
+    pages::{Page, PageFailure, consent, form_action, is_for, login},
     web::{form::Form, origin, session},
 };
 use axum::{
@@ -17,7 +17,8 @@ use gatepass_authority::{
     Failure,
     authorize::{ConsentAnswer, Next},
 };
-use gatepass_oauth::{Error, Params};
+use gatepass_oauth::{Error, Params, authorization::prompt_after_sign_in};
+use std::borrow::Cow;
 
 /// `GET`: the client sends the browser here.
 pub(crate) async fn ask(
@@ -29,7 +30,7 @@ pub(crate) async fn ask(
     let params = Params::parse(query.as_bytes())?;
     let session = session::read(&app, &headers).await?;
     let next = app.authority.authorize(&params, session.as_ref(), ConsentAnswer::NotAsked).await?;
-    answer_browser(next, &query)
+    answer_browser(&app, next, &query).await
 }
 
 /// `POST`: the person answers the consent page, which carries the request along; or a client sends the
@@ -55,19 +56,22 @@ pub(crate) async fn answer(
         _ => return Err(Error::invalid_request("the answer is allow or deny").into()),
     };
     let session = session::read(&app, &headers).await?;
+    if session.as_ref().is_some_and(|session| !is_for(&form, session.user_id)) {
+        return Err(PageFailure::OtherPerson);
+    }
     let next = app.authority.authorize(&params, session.as_ref(), answer).await?;
-    answer_browser(next, query)
+    answer_browser(&app, next, query).await
 }
 
-fn answer_browser(next: Next, query: &str) -> Result<Response<Body>, PageFailure> {
+async fn answer_browser(app: &App, next: Next, query: &str) -> Result<Response<Body>, PageFailure> {
     match next {
         Next::Redirect(location) => redirect(&location),
         Next::SignIn { login_hint } => {
-            Ok(login::instead_of(&format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()))
+            login::instead_of(app, &format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()).await
         }
-        Next::Consent(question) => Ok(Page(consent::page(&question, query))
-            .allowing(form_action(question.redirect_uri.as_str()))
-            .into_response()),
+        Next::Consent(question) => {
+            Ok(Page(consent::page(&question, query)).allowing(form_action(&question.redirect_uri)).into_response())
+        }
     }
 }
 
@@ -84,8 +88,12 @@ fn redirect(location: &str) -> Result<Response<Body>, PageFailure> {
 fn after_sign_in(query: &str) -> String {
     let mut kept = Serializer::new(String::with_capacity(query.len()));
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let fulfilled = name == "max_age" || (name == "prompt" && value != "consent");
-        if !fulfilled {
+        let left = match name.as_ref() {
+            "max_age" => None,
+            "prompt" => prompt_after_sign_in(&value).map(Cow::Owned),
+            _ => Some(value),
+        };
+        if let Some(value) = left {
             kept.append_pair(&name, &value);
         }
     }
@@ -99,6 +107,6 @@ mod tests {
     #[test]
     fn a_fulfilled_demand_for_a_new_sign_in_is_not_repeated() {
         assert_eq!(after_sign_in("client_id=a&prompt=login&max_age=0&state=x+y"), "client_id=a&state=x+y");
-        assert_eq!(after_sign_in("prompt=consent"), "prompt=consent");
+        assert_eq!(after_sign_in("prompt=login+consent"), "prompt=consent");
     }
 }

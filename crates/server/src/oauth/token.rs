@@ -10,7 +10,12 @@ use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
 };
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::IntoResponse,
+};
 use gatepass_authority::{Client, CodeRequest, DevicePoll, Failure, RefreshRequest};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, TokenResponse,
@@ -22,7 +27,7 @@ pub(crate) async fn exchange(
     CallerFrom(caller): CallerFrom,
     headers: HeaderMap,
     form: Form,
-) -> Result<Json<TokenResponse>, JsonFailure> {
+) -> Result<impl IntoResponse, JsonFailure> {
     let params = form.params()?;
     let client = authenticated_client(&app, &headers, &form, &caller).await?;
     let grant = params.required("grant_type")?.parse::<GrantType>();
@@ -32,7 +37,8 @@ pub(crate) async fn exchange(
             Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
         );
     }
-    Ok(Json(redeem(&app, grant, &client, &params).await?))
+    // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
+    Ok(([(header::PRAGMA, "no-cache")], Json(redeem(&app, grant, &client, &params).await?)))
 }
 
 async fn redeem(app: &App, grant: GrantType, client: &Client, params: &Params<'_>) -> Result<TokenResponse, Failure> {

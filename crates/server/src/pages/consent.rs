@@ -9,6 +9,7 @@ use gatepass_authority::authorize::ConsentQuestion;
 pub(crate) struct Consent {
     client_name: String,
     email: String,
+    user: String,
     goes_to: String,
     on_this_machine: bool,
     resource: Option<String>,
@@ -22,6 +23,7 @@ pub(crate) fn page(question: &ConsentQuestion, request: &str) -> Consent {
     Consent {
         client_name: question.client_name.clone(),
         email: question.email.clone(),
+        user: question.user_id.to_string(),
         goes_to: question.redirect_uri.shown_host(),
         on_this_machine: question.redirect_uri.is_loopback(),
         resource: question.resource.as_deref().map(host_of),

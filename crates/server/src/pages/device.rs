@@ -3,15 +3,15 @@
 //! Nothing is decided by opening a link: a code that came with the address still shows who asks and
 //! waits for the button (§3.3.1, §5.4).
 
-use super::{Page, PageFailure, ScopeLine, host_of, login::required, message, scope_lines};
+use super::{Page, PageFailure, ScopeLine, host_of, is_for, login::required, message, scope_lines};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, form::Form, origin},
+    web::{caller::From as CallerFrom, form::Form, origin, segment::Segment},
 };
 use askama::Template;
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
@@ -34,6 +34,7 @@ struct Enter {
 struct Confirm {
     code: String,
     email: String,
+    user: String,
     client_name: String,
     first_party: bool,
     device_name: String,
@@ -87,7 +88,7 @@ fn again(session: LiveSession, problem: &'static str) -> Response<Body> {
 pub(crate) async fn show(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
-    Path(code): Path<String>,
+    Segment(code): Segment,
     headers: HeaderMap,
 ) -> Result<Response<Body>, PageFailure> {
     let Ok(code) = code.parse::<UserCode>() else { return enter(State(app), headers).await };
@@ -109,6 +110,7 @@ async fn question(
     };
     let page = Confirm {
         code: code.to_string(),
+        user: session.user_id.to_string(),
         email: session.email,
         client_name: question.client_name,
         first_party: question.first_party,
@@ -128,7 +130,7 @@ async fn question(
 pub(crate) async fn decide(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
-    Path(code): Path<String>,
+    Segment(code): Segment,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, PageFailure> {
@@ -141,6 +143,9 @@ pub(crate) async fn decide(
         Err(to_login) => return Ok(to_login),
     };
     let params = form.params()?;
+    if !is_for(&params, session.user_id) {
+        return Err(PageFailure::OtherPerson);
+    }
     let answer = match params.get("answer") {
         Some("approve") => Answer::Approve { number: params.get("number").map(|number| number.trim().to_owned()) },
         Some("deny") => Answer::Deny,

@@ -14,7 +14,7 @@ use axum::{
 };
 use gatepass_authority::{Failure, LiveSession, sign_in::SignedIn};
 use gatepass_keys::{PlainToken, token::SessionCookie};
-use gatepass_oauth::{Params, Secret};
+use gatepass_oauth::{Params, RedirectUri, Secret};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -39,27 +39,36 @@ fn safe_next(next: Option<&str>) -> &str {
     }
 }
 
-pub(crate) async fn show(RawQuery(query): RawQuery) -> Result<Response<Body>, PageFailure> {
+pub(crate) async fn show(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response<Body>, PageFailure> {
     let query = query.unwrap_or_default();
     let params = Params::parse(query.as_bytes())?;
-    Ok(page(safe_next(params.get("next")), params.get("login_hint").unwrap_or_default(), None))
+    page(&app, safe_next(params.get("next")), params.get("login_hint").unwrap_or_default(), None).await
 }
 
 /// The page in the place of another: after signing in the person goes on to `next`, which stands in the
 /// form and so in no address.
-pub(crate) fn instead_of(next: &str, login_hint: Option<&str>) -> Response<Body> {
-    page(safe_next(Some(next)), login_hint.unwrap_or_default(), None)
+pub(crate) async fn instead_of(app: &App, next: &str, login_hint: Option<&str>) -> Result<Response<Body>, PageFailure> {
+    page(app, safe_next(Some(next)), login_hint.unwrap_or_default(), None).await
 }
 
-fn page(next: &str, email: &str, problem: Option<&'static str>) -> Response<Body> {
-    Page(Login { next, email, problem }).allowing(client_redirect(next))
+async fn page(
+    app: &App,
+    next: &str,
+    email: &str,
+    problem: Option<&'static str>,
+) -> Result<Response<Body>, PageFailure> {
+    let leads_to = client_redirect(app, next).await?;
+    Ok(Page(Login { next, email, problem }).allowing(leads_to.and_then(|uri| form_action(&uri))))
 }
 
-/// After the sign-in the browser may be led on to a client at once; the form must be allowed to.
-fn client_redirect(next: &str) -> Option<String> {
-    let query = next.strip_prefix("/authorize?")?;
-    let params = Params::parse(query.as_bytes()).ok()?;
-    params.get("redirect_uri").and_then(form_action)
+/// After the sign-in the browser may be led on to a client at once, and the form must be allowed to: to
+/// the URI that the client has registered, and to no other.
+async fn client_redirect(app: &App, next: &str) -> Result<Option<RedirectUri>, Failure> {
+    let Some(query) = next.strip_prefix("/authorize?") else { return Ok(None) };
+    match Params::parse(query.as_bytes()) {
+        Ok(params) => app.authority.redirect_uri_of(&params).await,
+        Err(_) => Ok(None),
+    }
 }
 
 pub(crate) async fn sign_in(
@@ -75,10 +84,18 @@ pub(crate) async fn sign_in(
     let (next, email) = (safe_next(params.get("next")), params.get("email").unwrap_or_default());
     let password = Secret::from(params.get("password").unwrap_or_default());
     match app.authority.sign_in(email, password, &caller).await? {
-        SignedIn::Session(cookie) => signed_in(&app, &cookie, next),
-        SignedIn::Wrong => Ok((StatusCode::UNPROCESSABLE_ENTITY, page(next, email, Some(WRONG))).into_response()),
+        SignedIn::Session(cookie) => {
+            // Whoever was signed in here before is so no longer.
+            if let Some(former) = app.cookies.read(&headers) {
+                app.authority.sign_out(former).await?;
+            }
+            signed_in(&app, &cookie, next)
+        }
+        SignedIn::Wrong => {
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&app, next, email, Some(WRONG)).await?).into_response())
+        }
         SignedIn::EmailNotVerified => {
-            Ok((StatusCode::FORBIDDEN, page(next, email, Some(NOT_VERIFIED))).into_response())
+            Ok((StatusCode::FORBIDDEN, page(&app, next, email, Some(NOT_VERIFIED)).await?).into_response())
         }
     }
 }
@@ -112,7 +129,10 @@ pub(crate) async fn required(
     headers: &HeaderMap,
     next: &str,
 ) -> Result<Result<LiveSession, Response<Body>>, PageFailure> {
-    Ok(session::read(app, headers).await?.ok_or_else(|| instead_of(next, None)))
+    match session::read(app, headers).await? {
+        Some(session) => Ok(Ok(session)),
+        None => instead_of(app, next, None).await.map(Err),
+    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
     response::{Html, IntoResponse},
 };
-use gatepass_authority::Failure;
-use gatepass_oauth::{Error, RedirectUri, ResourceUri, Scope};
+use gatepass_authority::{Failure, UserId};
+use gatepass_oauth::{Error, Params, RedirectUri, ResourceUri, Scope};
 use url::Url;
 
 /// A page of a template, with the headers that keep it safe.
@@ -51,8 +51,7 @@ impl<T: Template> IntoResponse for Page<T> {
 }
 
 /// The source that a `form-action` must name so that a redirect to `redirect_uri` is followed.
-pub(crate) fn form_action(redirect_uri: &str) -> Option<String> {
-    let uri: RedirectUri = redirect_uri.parse().ok()?;
+pub(crate) fn form_action(uri: &RedirectUri) -> Option<String> {
     let url = Url::parse(uri.as_str()).ok()?;
     match (url.scheme(), url.host()) {
         // A source cannot name an IPv6 address.
@@ -75,8 +74,16 @@ pub(crate) fn message(title: &str, text: &str, hint: &str) -> Message {
     Message { title: title.into(), text: text.into(), hint: hint.into() }
 }
 
+/// Whether a form was made for the person who sends it. Pages of one person must not be answered by
+/// another who has signed in meanwhile.
+pub(crate) fn is_for(params: &Params<'_>, user: UserId) -> bool {
+    params.get("user").is_some_and(|named| named == user.to_string())
+}
+
 /// What goes wrong on the way to a page.
 pub(crate) enum PageFailure {
+    /// The page was made for somebody else.
+    OtherPerson,
     /// A use case did not come to its end.
     Failure(Failure),
     /// The request did not come from one of our pages.
@@ -99,6 +106,14 @@ impl IntoResponse for PageFailure {
                     "Open the page at this server's own address and try again.",
                 );
                 return (StatusCode::FORBIDDEN, Page(page)).into_response();
+            }
+            Self::OtherPerson => {
+                let page = message(
+                    "Somebody else is signed in now",
+                    "This page was made for another account, so nothing was done.",
+                    "Go back to the program that sent you here and start again.",
+                );
+                return (StatusCode::CONFLICT, Page(page)).into_response();
             }
             Self::Failure(failure) => failure,
         };
@@ -181,10 +196,9 @@ mod tests {
             ("http://127.0.0.1:4711/callback", Some("http://127.0.0.1:4711")),
             ("http://[::1]:4711/callback", Some("http:")),
             ("com.example.app:/cb", Some("com.example.app:")),
-            ("javascript:alert(1)", None),
         ];
         for (uri, source) in table {
-            assert_eq!(form_action(uri).as_deref(), source, "{uri}");
+            assert_eq!(form_action(&uri.parse().unwrap()).as_deref(), source, "{uri}");
         }
     }
 }

@@ -3,12 +3,12 @@
 use super::{Page, PageFailure, login::signed_in, message};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, form::Form, origin},
+    web::{caller::From as CallerFrom, form::Form, origin, segment::Segment},
 };
 use askama::Template;
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Response, StatusCode},
     response::IntoResponse,
 };
@@ -39,7 +39,7 @@ fn used() -> Response<Body> {
 pub(crate) async fn show(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
-    Path(token): Path<String>,
+    Segment(token): Segment,
 ) -> Result<Response<Body>, PageFailure> {
     if !app.authority.is_set_up_link(&token, &caller).await? {
         return Ok(used());
@@ -50,7 +50,7 @@ pub(crate) async fn show(
 pub(crate) async fn create(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
-    Path(token): Path<String>,
+    Segment(token): Segment,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, PageFailure> {

@@ -1,10 +1,15 @@
 //! The session's cookie (RFC 6265bis §4.1.3): `__Host-` and `Secure` over https; neither over plain
 //! http on loopback, where browsers would drop it.
+//!
+//! The browser keeps the cookie for as long as browsers keep any. When the session ends is decided here, so
+//! that use can prolong it.
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use gatepass_keys::{PlainToken, token::SessionCookie};
 use gatepass_oauth::Issuer;
-use std::time::Duration;
+
+/// 400 days in seconds: browsers keep no cookie longer (RFC 6265bis §5.5).
+const LONGEST: u32 = 400 * 24 * 60 * 60;
 
 pub(crate) struct CookiePolicy {
     name: &'static str,
@@ -13,12 +18,12 @@ pub(crate) struct CookiePolicy {
 }
 
 impl CookiePolicy {
-    pub(crate) fn new(issuer: &Issuer, life: Duration) -> Self {
+    pub(crate) fn new(issuer: &Issuer) -> Self {
         let (name, secure) = if issuer.is_plain_http() { ("gatepass", "") } else { ("__Host-gatepass", "; Secure") };
         let shared = format!("Path=/; HttpOnly; SameSite=Lax{secure}");
         Self {
             name,
-            attributes: format!("{shared}; Max-Age={}", life.as_secs()),
+            attributes: format!("{shared}; Max-Age={LONGEST}"),
             removal: format!("{name}=; {shared}; Max-Age=0"),
         }
     }
@@ -53,14 +58,14 @@ mod tests {
     use super::*;
 
     fn policy(issuer: &str) -> CookiePolicy {
-        CookiePolicy::new(&issuer.parse().unwrap(), Duration::from_secs(60))
+        CookiePolicy::new(&issuer.parse().unwrap())
     }
 
     #[test]
     fn over_https_the_cookie_is_bound_to_the_host() {
         let policy = policy("https://auth.example");
         assert_eq!(policy.removal, "__Host-gatepass=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
-        assert!(policy.attributes.ends_with("; Secure; Max-Age=60"));
+        assert!(policy.attributes.ends_with("; Secure; Max-Age=34560000"));
     }
 
     #[test]

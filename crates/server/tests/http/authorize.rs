@@ -173,4 +173,42 @@ on_both_engines! {
         assert_eq!(login.heading(), "Sign in");
         assert!(!login.path.contains('?'), "{}", login.path);
     }
+
+    async fn a_consent_page_of_one_person_is_not_answered_by_another(server: TestServer) {
+        server.add_user("eve@example.com").await;
+        let (client, pkce, ada, eve) = (server.client().await, Pkce::new(), signed_in(&server).await, Browser::at(&server));
+        eve.sign_in("eve@example.com").await;
+        let page = ada.open(&server.authorize_path(&client, &pkce, &[])).await;
+        let answered = eve.submit(&page.form(), &[("answer", "allow")]).await;
+        assert_eq!((answered.status.as_u16(), answered.left_for), (409, None));
+    }
+
+    async fn a_prompt_of_two_words_demands_both_pages(server: TestServer) {
+        let (client, pkce, browser) = (server.client().await, Pkce::new(), signed_in(&server).await);
+        server.code(&browser, &client, &pkce, &[("scope", "openid")]).await;
+        for prompt in ["login consent", "consent login"] {
+            let path = server.authorize_path(&client, &pkce, &[("scope", "openid"), ("prompt", prompt)]);
+            let login = browser.open(&path).await;
+            assert_eq!(login.heading(), "Sign in", "{prompt}");
+            let consent = browser.submit(&login.form(), &[("email", USER), ("password", gatepass_testkit::PASSWORD)]).await;
+            assert_eq!(consent.heading(), "Allow Test app?", "{prompt}");
+        }
+    }
+
+    async fn the_login_form_may_lead_to_a_registered_uri_only(server: TestServer) {
+        let (client, pkce, browser) = (server.client().await, Pkce::new(), Browser::at(&server));
+        let policy = async |path: String| browser.open(&path).await.headers["content-security-policy"].to_str().unwrap().to_owned();
+        let good = server.authorize_path(&client, &pkce, &[]);
+        let left_out = good.replace("redirect_uri=https%3A%2F%2Fapp.example%2Fcb&", "");
+        assert!(policy(left_out).await.contains("form-action 'self' https://app.example;"));
+        for strange in ["https://evil.example/", "https://a;sandbox;x/", "javascript:x"] {
+            let next = url(&format!("/authorize?client_id={}&redirect_uri={}", client.id, url(strange)));
+            let policy = policy(format!("/login?next={next}")).await;
+            assert!(policy.contains("form-action 'self';"), "{strange}: {policy}");
+        }
+    }
+}
+
+fn url(text: &str) -> String {
+    text.bytes().map(|b| format!("%{b:02X}")).collect()
 }

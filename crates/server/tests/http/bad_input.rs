@@ -78,6 +78,37 @@ on_both_engines! {
         assert_eq!(Answer::of(server.http().get(server.path("/nothing"))).await.status, 404);
     }
 
+    async fn pages_answer_bad_input_with_pages(server: TestServer) {
+        let browser = gatepass_testkit::Browser::at(&server);
+        browser.sign_in(gatepass_testkit::USER).await;
+        let send = async |method: Method, path: &str, body: Vec<u8>| {
+            let request = server.http().request(method, server.path(path)).header("cookie", browser.cookie_header());
+            let request = request.header("origin", &server.url).header("content-type", "application/x-www-form-urlencoded");
+            let response = request.body(body).send().await.unwrap();
+            (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap().to_owned())
+        };
+        let table: [(Method, &str, &[u8], u16); 14] = [
+            (Method::GET, "/device/%ff", b"", 200),
+            (Method::POST, "/device/%ff", b"answer=approve", 200),
+            (Method::GET, "/device/AAAA", b"", 200),
+            (Method::GET, "/setup/%ff", b"", 404),
+            (Method::POST, "/setup/%ff", b"email=a", 404),
+            (Method::GET, "/setup/gpl_nonsense", b"", 404),
+            (Method::POST, "/device", b"user_code=", 422),
+            (Method::POST, "/device", b"user_code=%ff", 400),
+            (Method::POST, "/device/BBBB-BBBB", b"answer=perhaps", 409),
+            (Method::POST, "/login", b"email=a&email=b", 400),
+            (Method::POST, "/login", b"", 422),
+            (Method::GET, "/login?next=%ff", b"", 400),
+            (Method::POST, "/authorize", b"answer=allow", 400),
+            (Method::POST, "/authorize", b"answer=perhaps&authorization_request=x", 400),
+        ];
+        for (method, path, body, status) in table {
+            let answer = send(method.clone(), path, body.to_vec()).await;
+            assert_eq!(answer, (status, "text/html; charset=utf-8".to_owned()), "{method} {path} {}", String::from_utf8_lossy(body));
+        }
+    }
+
     async fn a_header_that_never_ends_and_nonsense_are_cut_off(server: TestServer) {
         let address = server.url.strip_prefix("http://").unwrap();
         for (bytes, begins) in [(b"GET / HTTP/1.1\r\nx: ".iter().copied().chain(std::iter::repeat_n(b'a', 200_000)).collect::<Vec<u8>>(), "HTTP/1.1 431"), (b"\x16\x03\x01nonsense\r\n\r\n".to_vec(), "HTTP/1.1 400")] {

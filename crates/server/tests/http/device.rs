@@ -139,10 +139,23 @@ on_both_engines! {
         assert_eq!(poll(&server, &device).await.error(), "authorization_pending");
     }
 
+    async fn a_page_of_one_person_is_not_answered_by_another(server: TestServer) {
+        server.add_user("eve@example.com").await;
+        let device = start(&server, &[]).await;
+        let (ada, eve) = (signed_in(&server).await, Browser::at(&server));
+        eve.sign_in("eve@example.com").await;
+        let page = ada.open(&device.text("verification_uri_complete")).await;
+        assert_eq!(eve.submit(&page.form(), &[("answer", "approve")]).await.status, 409);
+        assert_eq!(poll(&server, &device).await.error(), "authorization_pending");
+    }
+
     async fn guessing_user_codes_is_bounded(server: TestServer) {
         let browser = signed_in(&server).await;
+        let own = start(&server, &[]).await;
         for _ in 0..10 {
             assert_eq!(browser.open("/device/BBBB-BBBB").await.status, 422);
+            // A code of one's own in between does not begin the count anew, nor does it count.
+            browser.open(&own.text("verification_uri_complete")).await;
         }
         let bounded = browser.open("/device/BBBB-BBBB").await;
         assert_eq!(bounded.status, 429);
@@ -159,7 +172,8 @@ async fn number_match(engine: gatepass_testkit::Engine) {
     let server =
         TestServer::with(engine, Options { trusted_proxies: vec!["127.0.0.1".into()], ..Options::default() }).await;
     let request = server.http().post(server.path("/device_authorization")).header("x-forwarded-for", "203.0.113.9");
-    let device = Answer::of(request.form(&[("client_id", "gatepass-cli"), ("number_match", "true")])).await;
+    // Whoever starts in gatepass's own name cannot leave the number out.
+    let device = Answer::of(request.form(&[("client_id", "gatepass-cli")])).await;
     let number = device.text("number_match");
     let wrong = if number == "10" { "11" } else { "10" };
     let browser = signed_in(&server).await;
@@ -175,15 +189,14 @@ async fn number_match(engine: gatepass_testkit::Engine) {
     );
 
     let second = server.http().post(server.path("/device_authorization")).header("x-forwarded-for", "203.0.113.9");
-    let second = Answer::of(second.form(&[("client_id", "gatepass-cli"), ("number_match", "true")])).await;
+    let second = Answer::of(second.form(&[("client_id", "gatepass-cli")])).await;
     let page = browser.open(&second.text("verification_uri_complete")).await;
     for _ in 0..3 {
         assert_eq!(browser.submit(&page.form(), &[("answer", "approve"), ("number", "00")]).await.status, 422);
     }
-    assert_eq!(
-        browser.submit(&page.form(), &[("answer", "approve"), ("number", "00")]).await.heading(),
-        "The device was refused"
-    );
+    let right = second.text("number_match");
+    let fourth = browser.submit(&page.form(), &[("answer", "approve"), ("number", &right)]).await;
+    assert_eq!(fourth.heading(), "The device was refused", "three tries, and the right number comes too late");
 }
 
 #[tokio::test(crate = "gatepass_testkit::tokio")]

@@ -31,8 +31,26 @@ on_both_engines! {
         let request = || server.http().post(server.path("/login")).header("origin", &server.url).form(&form);
         let (first, second) = (request().send().await.unwrap(), request().send().await.unwrap());
         let cookie = first.headers()["set-cookie"].to_str().unwrap().to_owned();
-        assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800"), "{cookie}");
+        assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=34560000"), "{cookie}");
         assert_ne!(cookie, second.headers()["set-cookie"].to_str().unwrap());
+    }
+
+    async fn a_new_sign_in_ends_the_one_before_in_the_same_browser(server: TestServer) {
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let before = browser.cookie_header();
+        browser.sign_in(USER).await;
+        let home = server.http().get(server.path("/")).header("cookie", before).send().await.unwrap().text().await.unwrap();
+        assert!(home.contains("Sign in to gatepass"));
+    }
+
+    async fn an_office_that_signs_in_well_is_not_bounded(server: TestServer) {
+        // One address, and more good sign-ins than wrong ones would be let through.
+        server.add_user("b@example.com").await;
+        for round in 0..12 {
+            assert_eq!(try_password(&server, USER, PASSWORD).await, 200, "{round}");
+            assert_eq!(try_password(&server, "b@example.com", PASSWORD).await, 200, "{round}");
+        }
     }
 
     async fn a_wrong_password_and_an_unknown_address_look_the_same(server: TestServer) {

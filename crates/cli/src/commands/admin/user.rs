@@ -11,6 +11,7 @@ use gatepass_server::authority::{
     Authority, Failure, UserAccount,
     add_user::{EmailState, NewUser, UserRefused},
     set_password::PasswordRefused,
+    verify_user::VerifyRefused,
 };
 use serde_json::json;
 use std::io::Read;
@@ -36,6 +37,11 @@ pub(super) enum User {
         #[arg(long)]
         unverified: bool,
     },
+    /// Vouch for a person's address, so that they can sign in
+    Verify {
+        /// Their email address
+        email: String,
+    },
     /// Give a person another password and end their web sessions
     SetPassword {
         /// Their email address
@@ -58,6 +64,7 @@ impl User {
                 let user = authority.add_user(NewUser { email, name, password, email_state }).await?;
                 told(ui, &user, "added");
             }
+            Self::Verify { email } => told(ui, &authority.verify_user(&email).await?, "is verified"),
             Self::SetPassword { email, password_stdin } => {
                 let user = authority.set_password(&email, password(ui, password_stdin)?).await?;
                 told(ui, &user, "has another password");
@@ -148,9 +155,20 @@ impl From<PasswordRefused> for Error {
     fn from(refused: PasswordRefused) -> Self {
         match refused {
             PasswordRefused::Refused(refused) => refused.into(),
-            PasswordRefused::Unknown(_) => {
-                Self::new(Kind::Refused, refused).hint_command("see the accounts with", "gatepass admin user list")
-            }
+            PasswordRefused::Unknown(_) => unknown(refused),
         }
     }
+}
+
+impl From<VerifyRefused> for Error {
+    fn from(refused: VerifyRefused) -> Self {
+        match refused {
+            VerifyRefused::Failure(failure) => failure.into(),
+            VerifyRefused::Unknown(_) => unknown(refused),
+        }
+    }
+}
+
+fn unknown(refused: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Refused, refused).hint_command("see the accounts with", "gatepass admin user list")
 }

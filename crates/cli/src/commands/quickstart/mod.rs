@@ -189,7 +189,7 @@ fn how_to_go_on(context: &Context<'_>, issuer: &Issuer, ends: bool) {
     }
     ui.talk_whole(&format!("  export GATEPASS_HOME=./{DEFAULT_DATA_DIR}/home"));
     ui.talk_whole("  gatepass whoami");
-    ui.talk_whole("  curl -H \"$(gatepass token --header)\" -H 'content-type: application/json' \\");
+    ui.talk_whole("  curl -H @<(gatepass token --header) -H 'content-type: application/json' \\");
     ui.talk_whole(&format!("    -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}}' {issuer}/api/v1/user/rpc"));
     ui.talk("");
 }
