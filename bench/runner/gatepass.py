@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import os
 import secrets
 import subprocess
@@ -96,7 +97,7 @@ class Running:
 
     def sign_in(self, password):
         form = {"email": EMAIL, "password": password, "next": "/"}
-        answer, headers = self.request("POST", "/login", form)
+        answer, headers, _ = self.request("POST", "/login", form)
         cookie = headers.get("set-cookie")
         if answer != 303 or not cookie:
             raise SystemExit(f"the sign-in was answered with {answer}")
@@ -109,14 +110,18 @@ class Running:
             "state": "set-up", "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "code_challenge_method": "S256",
         })  # fmt: skip
-        status, _ = self.request("GET", f"/authorize?{query}")
+        status, _, page = self.request("GET", f"/authorize?{query}")
         if status == 200:
-            status, _ = self.request("POST", "/authorize", {"authorization_request": query, "answer": "allow"})
+            form = {"authorization_request": query, "user": hidden(page, "user"), "answer": "allow"}
+            status, _, page = self.request("POST", "/authorize", form)
         if status != 303:
             raise SystemExit(f"the consent to {scope} was answered with {status}")
 
     def approve_device(self, user_code):
-        status, _ = self.request("POST", f"/device/{user_code}", {"answer": "approve"})
+        status, _, page = self.request("GET", f"/device/{user_code}")
+        if status == 200:
+            form = {"user": hidden(page, "user"), "answer": "approve"}
+            status, _, page = self.request("POST", f"/device/{user_code}", form)
         return status == 200
 
     def request(self, method, path, form=None):
@@ -126,6 +131,12 @@ class Running:
             headers["cookie"] = self.cookie
         connection.request(method, path, urllib.parse.urlencode(form) if form else None, headers)
         response = connection.getresponse()
-        response.read()
+        page = response.read().decode()
         connection.close()
-        return response.status, response.headers
+        return response.status, response.headers, page
+
+
+def hidden(page, name):
+    """The value of a hidden field, which here needs no unescaping."""
+    found = re.search(f'name="{name}" value="([^"]*)"', page)
+    return found.group(1) if found else ""

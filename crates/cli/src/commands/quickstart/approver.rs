@@ -34,8 +34,11 @@ impl Approver {
 
     /// Opens the device page and answers it.
     pub(super) async fn approve(&self, url: &str, number: Option<&str>) -> Result<(), Error> {
-        expect(&self.send(self.http.get(url)).await?, StatusCode::OK, "the device page")?;
-        let approved = self.post(url, &[("answer", "approve"), ("number", number.unwrap_or_default())]).await?;
+        let page = self.send(self.http.get(url)).await?;
+        expect(&page, StatusCode::OK, "the device page")?;
+        let page = page.text().await.map_err(failed)?;
+        let fields = [("user", hidden(&page, "user")), ("answer", "approve"), ("number", number.unwrap_or_default())];
+        let approved = self.post(url, &fields).await?;
         expect(&approved, StatusCode::OK, "approving the device")
     }
 
@@ -59,6 +62,12 @@ impl Approver {
         }
         Ok(response)
     }
+}
+
+/// The value of a hidden field of our own page; ours need no unescaping.
+fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+    let value = page.split_once(&format!("name=\"{name}\" value=\"")).map(|(_, after)| after);
+    value.and_then(|after| after.split('"').next()).unwrap_or_default()
 }
 
 fn failed(error: reqwest::Error) -> Error {
