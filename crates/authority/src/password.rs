@@ -105,9 +105,9 @@ mod tests {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             waiting.abort();
         }
-        let _both = begun.acquire_many(AT_ONCE as u32).await.unwrap();
+        let _both = begun.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
         assert_eq!(passwords.turn.available_permits(), 0, "the work goes on, and so does its turn");
         release.wait();
-        let _turns = passwords.turn.acquire_many(AT_ONCE as u32).await.unwrap();
+        let _turns = passwords.turn.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
     }
 }

@@ -80,10 +80,11 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn event(&mut self, event: Event, clock: &Clock) {
+        if let Event::NotRevoked(_) = &event {
+            self.clear();
+            return self.ui.warn(&event.to_string());
+        }
         if self.ui.is_json() {
-            if let Event::NotRevoked(_) = &event {
-                self.ui.warn(&event.to_string());
-            }
             if let Some(object) = as_json(&event, clock.now()) {
                 self.ui.object(&object);
             }
@@ -108,10 +109,9 @@ impl Shown<'_> {
             }
             Event::Url(url) => self.url(&url),
             Event::Code(code) => self.code(&code),
-            Event::Pending => {}
+            Event::Pending | Event::NotRevoked(_) => {}
             Event::Trouble(failure) => self.ui.talk(&format!("Still trying: {failure}.")),
             Event::PasteRefused(why) => self.ui.talk(&format!("Not taken, {why}. Paste again:")),
-            Event::NotRevoked(_) => self.ui.warn(&event.to_string()),
             Event::WayEnded(why) => self.ui.talk(&format!("One way is closed: {why}.")),
         }
     }

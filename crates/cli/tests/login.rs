@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use support::{
-    fake::{Answer, Asked, Fake, granted, refused},
+    fake::{Answer, Asked, Fake, granted, refused, signed_in, stored},
     gatepass, run, said,
 };
 
@@ -109,6 +109,51 @@ fn ctrl_c_leaves_nothing_behind() {
     assert!(login.err.ends_with("error: interrupted\n"), "{}", login.err);
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["locks"], "no vault, no key");
+    for lock in std::fs::read_dir(home.path().join("locks")).unwrap() {
+        let lock = std::fs::File::open(lock.unwrap().path()).unwrap();
+        assert_eq!(lock.metadata().unwrap().len(), 0);
+        lock.try_lock().unwrap();
+    }
+    let fake = Fake::start(|asked, _| device(asked, || granted("1")));
+    let next = run(gatepass(home.path()).args(["login", "--device", "--server", &fake.issuer]));
+    assert_eq!(next.code, Some(0), "nothing is in the way of the next one: {}", next.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_an_older_sign_in_as_it_was() {
+    let fake = Fake::start(|asked, _| device(asked, || refused("authorization_pending")));
+    let home = tempfile::tempdir().unwrap();
+    let account = signed_in(home.path(), &fake.issuer, 3000);
+    let files = || {
+        let names = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (before, vault) = (files(), std::fs::read(home.path().join("vault.gpv")).unwrap());
+    let mut login =
+        piped(gatepass(home.path()).args(["login", "--loopback", "--no-browser", "--server", &fake.issuer]));
+    let mut err = BufReader::new(login.stderr.take().unwrap()).lines().map(Result::unwrap);
+    err.find(|line| line.starts_with("http")).unwrap();
+    assert!(Command::new("kill").args(["-INT", &login.id().to_string()]).status().unwrap().success());
+    assert!(err.any(|line| line == "error: interrupted"));
+    assert_eq!(login.wait().unwrap().code(), Some(130));
+    assert_eq!((files(), std::fs::read(home.path().join("vault.gpv")).unwrap()), (before, vault));
+    assert!(stored(home.path(), &account).is_some());
+}
+
+#[test]
+fn an_older_sign_in_that_cannot_be_revoked_is_told_and_fails_nothing() {
+    let fake = Fake::start(|asked, count| match asked.path.as_str() {
+        "/revoke" => refused("server_error"),
+        _ => device(asked, || granted(&count.to_string())),
+    });
+    let home = tempfile::tempdir().unwrap();
+    for (arguments, warned) in [(&["--quiet"][..], false), (&["--quiet"], true), (&["--json"], true)] {
+        let login = run(gatepass(home.path()).args(["login", "--device", "--server", &fake.issuer]).args(arguments));
+        assert_eq!((login.code, login.err.contains("was not revoked")), (Some(0), warned), "{}", login.err);
+        assert!(login.out.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", login.out);
+    }
+    assert_eq!(fake.asked("/revoke")[1].form["token"], "refresh-1");
 }
 
 /// `ulimit -f 0` makes every write fail as a full disk does.

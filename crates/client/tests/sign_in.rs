@@ -207,6 +207,53 @@ async fn a_no_ends_the_whole_race_and_other_ends_close_one_way() {
     assert!(under_way.end().await.is_ok());
 }
 
+/// Signs the same account in again and again; what was told besides the code.
+async fn again(folder: &std::path::Path, issuer: &str) -> Vec<String> {
+    let request = SignInRequest::new(issuer.parse().unwrap(), "cli".parse().unwrap());
+    let told = Mutex::new(Vec::new());
+    let tell = |event: Event| {
+        if !matches!(event, Event::Code(_)) {
+            told.lock().unwrap().push(event.to_string());
+        }
+    };
+    let person = Person { ways: Some(Ways::Device), ..Person::new(Environment::default(), &tell) };
+    let account = sign_ins(folder).sign_in(&request, person).await.unwrap();
+    assert!(stored(folder, &account.id()).is_some());
+    told.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn the_sign_in_that_another_replaces_is_revoked_once_the_new_one_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().to_owned();
+    let fake = Fake::start(move |asked, count| {
+        device(asked, count).unwrap_or_else(|| match asked.path.as_str() {
+            "/revoke" => {
+                let contents = sign_ins(&home).vault().read().unwrap();
+                let kept = contents.sign_ins[0].tokens.clone().unwrap().refresh_token.unwrap();
+                assert_ne!(kept.expose(), asked.form["token"], "the new one is kept before");
+                match count {
+                    0 => Answer::Json(200, json!({})),
+                    1 => Answer::Drop,
+                    _ => Answer::Stall(Duration::from_secs(3)),
+                }
+            }
+            // A server may give the same refresh token again.
+            _ => granted(["a", "b", "b", "c", "d"][count]),
+        })
+    });
+    let revoked = || -> Vec<String> { fake.asked("/revoke").iter().map(|asked| asked.form["token"].clone()).collect() };
+    for expected in [&[][..], &["refresh-a"], &["refresh-a"]] {
+        assert_eq!(again(folder.path(), &fake.issuer).await, Vec::<String>::new());
+        assert_eq!(revoked(), expected);
+    }
+    for _ in ["dropped", "stalled"] {
+        let told = again(folder.path(), &fake.issuer).await;
+        assert!(told.len() == 1 && told[0].contains("older sign-in of this account was not revoked"), "{told:?}");
+    }
+    assert_eq!(revoked(), ["refresh-a", "refresh-b", "refresh-c"]);
+}
+
 #[tokio::test]
 async fn the_surroundings_choose_when_nobody_does() {
     let fake = Fake::start(|asked, count| device(asked, count).unwrap_or_else(|| granted("1")));

@@ -45,8 +45,7 @@ const ANY: &str = "select id from user_account limit 1";
 
 const SET_PASSWORD: &str = "update user_account set password_hash = $2 where id = $1";
 // An address that was proven before keeps its time.
-const VERIFY_EMAIL: &str =
-    "update user_account set email_verified_at = coalesce(email_verified_at, $2) where id = $1";
+const VERIFY_EMAIL: &str = "update user_account set email_verified_at = coalesce(email_verified_at, $2) where id = $1";
 
 impl FromRow for UserAccount {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {

@@ -11,7 +11,7 @@
 //! The choice is written into the vault's header and shown. An existing vault is opened by its own
 //! custody or not at all: a keyring that is away does not turn it into one with a key file.
 
-use super::{VaultError, derive, header::Header, keyring};
+use super::{VaultError, command, derive, header::Header, keyring};
 use crate::{Home, config::CommandLine, home::private_file};
 use gatepass_keys::{Entropy, SealingKey, Secret};
 use std::{
@@ -92,7 +92,7 @@ impl KeySources {
     pub(crate) fn make(&self, home: &Home, entropy: &Entropy) -> Result<(Header, SealingKey), VaultError> {
         let (id, salt) = (entropy.bytes()?, entropy.bytes()?);
         let (custody, cost, key) = if let Some(command) = &self.command {
-            let output = derive::run(command).map_err(|why| away(Custody::Command, why))?;
+            let output = command::run(command).map_err(|why| away(Custody::Command, why))?;
             let key = derive::from_output(&output, &salt, derive::COST).map_err(|why| away(Custody::Command, why))?;
             (Custody::Command, derive::COST, key)
         } else if let Some(passphrase) = &self.passphrase {
@@ -116,7 +116,7 @@ impl KeySources {
             Custody::Keyring => keyring::fetch(&entry_name(&header.id)),
             Custody::Command => match &self.command {
                 Some(command) => {
-                    derive::run(command).and_then(|output| derive::from_output(&output, &header.salt, header.cost))
+                    command::run(command).and_then(|output| derive::from_output(&output, &header.salt, header.cost))
                 }
                 None => Err(KeyAway("no command is configured".into())),
             },

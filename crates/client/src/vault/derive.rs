@@ -3,23 +3,12 @@
 use super::custody::KeyAway;
 use argon2::{Algorithm, Argon2, Params, Version};
 use gatepass_keys::{SealingKey, Secret, ServerSecret};
-use std::{
-    io::Read,
-    process::{Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
 use zeroize::Zeroizing;
 
 /// Argon2id's memory in KiB and rounds for new vaults: the second recommendation of RFC 9106 §4.
 pub(crate) const COST: (u32, u32) = (64 * 1024, 3);
 /// No header may have us take more: 1 GiB and 32 rounds.
 const MAX_COST: (u32, u32) = (1024 * 1024, 32);
-/// How long a command may take; it may have to ask for a touch or a PIN.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The most that a command may say, in bytes.
-const MAX_OUTPUT: u64 = 4096;
 
 /// The key that a passphrase stands for (argon2id).
 pub(crate) fn from_passphrase(passphrase: &Secret, salt: &[u8; 16], cost: (u32, u32)) -> Result<SealingKey, KeyAway> {
@@ -60,43 +49,6 @@ pub(crate) fn to_hex(key: &SealingKey) -> Zeroizing<String> {
     Zeroizing::new(key.expose().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Runs a program without a shell and takes the first line that it prints. It may talk to the person
-/// over stderr and the terminal; it is stopped when it takes too long.
-pub(crate) fn run(command: &crate::config::CommandLine) -> Result<Secret, KeyAway> {
-    let (program, arguments) = command.parts();
-    let failed = |what: String| KeyAway(format!("the command {program} {what}"));
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::inherit())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    let Some(stdout) = child.stdout.take() else { return Err(failed("has no output".into())) };
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = Zeroizing::new(String::new());
-        let read = stdout.take(MAX_OUTPUT).read_to_string(&mut text).map(|_| text);
-        let _ = sender.send(read);
-    });
-    let output = receiver.recv_timeout(PATIENCE);
-    if output.is_err() {
-        // It may be gone already; either way nobody waits for it any more.
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(|error| failed(format!("cannot be waited for: {error}")))?;
-    let text = output
-        .map_err(|_| failed(format!("did not end within {} s", PATIENCE.as_secs())))?
-        .map_err(|_| failed("printed what is not UTF-8".into()))?;
-    if !status.success() {
-        return Err(failed(format!("ended with {status}")));
-    }
-    match text.lines().next().map(str::trim) {
-        Some(line) if !line.is_empty() => Ok(Secret::from(line)),
-        _ => Err(failed("printed nothing".into())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,15 +70,5 @@ mod tests {
         assert_eq!(from_output(&hex.as_str().into(), &[0; 16], QUICK).unwrap().expose(), &[0x0f; 32]);
         assert_eq!(*to_hex(&from_hex(&hex).unwrap()), hex);
         assert!(from_hex("zz").is_none());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_says_the_key_on_its_first_line() {
-        let run = |line: &str| run(&crate::config::CommandLine::parse(line).unwrap());
-        assert_eq!(run("printf 'secret\\nmore'").unwrap().expose(), "secret");
-        assert!(run("false").unwrap_err().to_string().contains("false"));
-        assert!(run("printf ''").is_err());
-        assert!(run("/no/such/program").is_err());
     }
 }

@@ -5,6 +5,7 @@
 //! - Reading takes no lock. A change is made under a lock, on what is read under that lock.
 //! - A vault that no longer opens is set aside under a name of its own, never overwritten.
 
+mod command;
 pub mod contents;
 pub mod custody;
 mod derive;
