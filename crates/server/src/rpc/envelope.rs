@@ -1,5 +1,10 @@
 //! The envelope of JSON-RPC 2.0: one call or a batch of them, and their answers.
 
+use axum::{
+    body::Body,
+    http::{Response, StatusCode, header},
+    response::IntoResponse,
+};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
@@ -65,6 +70,18 @@ impl<'a, T> Answer<'a, T> {
             Err(error) => (None, Some(error)),
         };
         Self { jsonrpc: "2.0", id, result, error }
+    }
+}
+
+/// An answer of the usual size is written without its buffer growing.
+const USUAL_ANSWER: usize = 512;
+
+/// An answer as HTTP.
+pub(crate) fn response<T: Serialize>(answer: &Answer<'_, T>) -> Response<Body> {
+    let mut body = Vec::with_capacity(USUAL_ANSWER);
+    match serde_json::to_writer(&mut body, answer) {
+        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

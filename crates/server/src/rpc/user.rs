@@ -93,7 +93,7 @@ fn check_scope(credential: &Credential, calls: &Calls<'_>) -> Result<(), Refusal
 fn one(credential: &Credential, call: &Call<'_>) -> Response<Body> {
     let outcome = run(credential, call);
     match call.id {
-        Some(id) => Json(Answer::new(id, outcome)).into_response(),
+        Some(id) => envelope::response(&Answer::new(id, outcome)),
         None => StatusCode::NO_CONTENT.into_response(),
     }
 }

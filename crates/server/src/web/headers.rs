@@ -14,8 +14,6 @@ pub(crate) fn put_on(response: &mut Response<Body>, app: &App) {
     };
     default(header::CACHE_CONTROL, "no-store");
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    // Not `no-referrer`: under it browsers send `Origin: null` with our own forms.
-    default(header::REFERRER_POLICY, "same-origin");
     if !app.authority.issuer().is_plain_http() {
         default(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
     }

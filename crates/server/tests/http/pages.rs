@@ -15,6 +15,7 @@ on_both_engines! {
             let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
             assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
             assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+            assert_eq!(response.headers()["referrer-policy"], "same-origin", "{path}");
             assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
             let html = response.text().await.unwrap();
             assert!(!html.contains("<script") && !html.contains(" style=") && !html.contains(" onclick"), "{path}");
