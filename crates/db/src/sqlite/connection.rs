@@ -64,7 +64,7 @@ fn configure(connection: &Connection, kind: Kind, options: &Options) -> rusqlite
     connection.busy_timeout(options.wait)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Plans that do not look at the values. Otherwise a new value in an inequality (`expires_at > $2`) has the
-    // statement parsed and planned anew each time, which costs five times the look-up itself.
+    // statement parsed and planned anew each time, which costs more than the look-up itself.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let pragma = |name: &str, value: &dyn rusqlite::ToSql| connection.pragma_update(None, name, value);
     pragma("cache_size", &-i64::from(options.cache_kib))?;
