@@ -6,7 +6,7 @@
 //! 4. Have they allowed this, now or before?
 //! 5. Then a code.
 
-use crate::{Authority, Client, Failure, LiveSession, issue::choose_scope};
+use crate::{Authority, Caller, Client, Event, EventKind, Failure, LiveSession, issue::choose_scope};
 use gatepass_keys::{PlainToken, TokenId, token};
 use gatepass_oauth::{
     AuthorizationRequest, AuthorizationResponse, Error, ErrorCode, GrantType, Params, Prompt, RedirectUri, ResourceUri,
@@ -57,6 +57,17 @@ pub enum ConsentAnswer {
     Denied,
 }
 
+/// The browser that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// Who is signed in there.
+    pub session: Option<&'a LiveSession>,
+    /// What they said.
+    pub answer: ConsentAnswer,
+    /// Where it is.
+    pub caller: &'a Caller,
+}
+
 /// Who asks, and where the answer goes; both checked.
 struct Asker {
     client: Arc<Client>,
@@ -76,17 +87,12 @@ impl Authority {
     ///
     /// # Errors
     /// An error that must be shown as a page: the redirect URI is not known to be good.
-    pub async fn authorize(
-        &self,
-        params: &Params<'_>,
-        session: Option<&LiveSession>,
-        answer: ConsentAnswer,
-    ) -> Result<Next, Failure> {
+    pub async fn authorize(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
         let Asker { client, redirect_uri, state } = self.asker(params).await?;
         let respond = |response: AuthorizationResponse| {
             Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer()))
         };
-        match self.decide(params, &client, &redirect_uri, session, answer).await {
+        match self.decide(params, &client, &redirect_uri, visit).await {
             Ok(Decision::Code(code)) => Ok(respond(AuthorizationResponse::Code(code))),
             Ok(Decision::Page(next)) => Ok(next),
             Err(Failure::Protocol(error)) => Ok(respond(AuthorizationResponse::Error(error))),
@@ -121,19 +127,22 @@ impl Authority {
         params: &Params<'_>,
         client: &Arc<Client>,
         redirect_uri: &RedirectUri,
-        session: Option<&LiveSession>,
-        answer: ConsentAnswer,
+        visit: Visit<'_>,
     ) -> Result<Decision, Failure> {
         let checked = self.check_request(params, client)?;
-        let session = match session.filter(|session| is_recent(session, &checked.request, self.0.clock.now())) {
+        let session = match visit.session.filter(|session| is_recent(session, &checked.request, self.0.clock.now())) {
             Some(session) => session,
             None if checked.request.prompt.has(Prompt::None) => {
                 return Err(Error::new(ErrorCode::LoginRequired, "nobody is signed in, or not recently enough").into());
             }
             None => return Ok(Decision::Page(Next::SignIn { login_hint: checked.request.login_hint })),
         };
-        match self.consent(client, redirect_uri, session, &checked, answer).await? {
-            None => self.mint_code(client, redirect_uri, session, checked).await.map(Decision::Code),
+        match self.consent(client, redirect_uri, session, &checked, visit).await? {
+            None => {
+                let code = self.mint_code(client, redirect_uri, session, checked).await?;
+                self.record(event(EventKind::CodeIssued, session, client, visit)).await;
+                Ok(Decision::Code(code))
+            }
             Some(question) => Ok(Decision::Page(Next::Consent(Box::new(question)))),
         }
     }
@@ -155,14 +164,17 @@ impl Authority {
         redirect_uri: &RedirectUri,
         session: &LiveSession,
         checked: &Checked,
-        answer: ConsentAnswer,
+        visit: Visit<'_>,
     ) -> Result<Option<ConsentQuestion>, Failure> {
         let Checked { request, scope, resource } = checked;
-        match answer {
-            ConsentAnswer::Denied => return Err(Error::new(ErrorCode::AccessDenied, "the person said no").into()),
+        match visit.answer {
+            ConsentAnswer::Denied => {
+                self.record(event(EventKind::ConsentDenied, session, client, visit)).await;
+                return Err(Error::new(ErrorCode::AccessDenied, "the person said no").into());
+            }
             ConsentAnswer::Allowed => {
                 self.0.store.add_consent(session.user_id, &client.id, resource, scope, self.0.clock.now()).await?;
-                tracing::info!(user = %session.user_id, client = %client.id, %scope, "a person allowed a client");
+                self.record(event(EventKind::ConsentGiven, session, client, visit).detail(scope)).await;
                 return Ok(None);
             }
             ConsentAnswer::NotAsked => {}
@@ -209,7 +221,8 @@ impl Authority {
             resource: checked.resource,
             code_challenge: checked.request.code_challenge,
             nonce: checked.request.nonce,
-            authenticated_at: session.authenticated_at,
+            authentication: session.authentication(),
+            confirmation: None,
             expires_at: now.plus(self.lifetimes().authorization_code),
             used_at: None,
             grant_id: TokenId::new(now, &self.0.entropy)?,
@@ -217,6 +230,10 @@ impl Authority {
         self.0.store.add_authorization_code(&code).await?;
         Ok(plain.into_secret())
     }
+}
+
+fn event(kind: EventKind, session: &LiveSession, client: &Client, visit: Visit<'_>) -> Event {
+    Event::new(kind).user(session.user_id).client(&client.id).from(visit.caller)
 }
 
 enum Decision {

@@ -1,6 +1,6 @@
 //! A client's own token (RFC 6749 §4.4): no person, no refresh token.
 
-use crate::{Authority, Client, Failure, issue::choose_scope};
+use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
 use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, TokenResponse};
 
 impl Authority {
@@ -10,10 +10,11 @@ impl Authority {
     /// `unauthorized_client` for a public client; `invalid_scope`; `invalid_target`.
     pub async fn client_credentials(
         &self,
-        client: &Client,
+        asking: Asking<'_>,
         scope: Option<&Scope>,
         resource: Option<&ResourceUri>,
     ) -> Result<TokenResponse, Failure> {
+        let client = asking.client;
         if !client.is_confidential() {
             return Err(
                 Error::new(ErrorCode::UnauthorizedClient, "a public client has no credentials of its own").into()
@@ -29,8 +30,9 @@ impl Authority {
         });
         let scope = choose_scope(client, Some(&asked).filter(|asked| !asked.is_empty()))?;
         let resource = self.choose_resource(client, resource)?;
-        let (token, plain) = self.mint_access_token(client, &scope, &resource, self.0.clock.now())?;
+        let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         self.0.store.add_access_token(&token).await?;
+        self.record(Event::new(EventKind::TokenIssued).client(&client.id).from(asking.caller)).await;
         Ok(self.answer(plain, None, &scope, None))
     }
 }

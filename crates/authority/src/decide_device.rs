@@ -1,7 +1,7 @@
 //! A person says yes or no to a device (RFC 8628 §3.3).
 
 use crate::{
-    Authority, Caller, Failure, LiveSession, TooMany,
+    Authority, Caller, Event, EventKind, Failure, LiveSession, TooMany,
     show_device::{NumberRule, number_rule},
     throttle::NUMBER_MATCH,
 };
@@ -50,29 +50,29 @@ impl Authority {
     ) -> Result<Decided, Failure> {
         let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Decided::Unknown) };
         match answer {
-            Answer::Deny => self.deny(&grant).await,
+            Answer::Deny => self.deny(&grant, session, caller).await,
             Answer::Approve { number } if number_rule(&grant, caller) == NumberRule::Asked => {
-                self.match_number(&grant, number.as_deref(), session).await
+                self.match_number(&grant, number.as_deref(), session, caller).await
             }
-            Answer::Approve { .. } => self.approve(&grant, session).await,
+            Answer::Approve { .. } => self.approve(&grant, session, caller).await,
         }
     }
 
-    async fn approve(&self, grant: &DeviceGrant, session: &LiveSession) -> Result<Decided, Failure> {
-        let approval = Approval { user_id: session.user_id, authenticated_at: session.authenticated_at };
+    async fn approve(&self, grant: &DeviceGrant, session: &LiveSession, caller: &Caller) -> Result<Decided, Failure> {
+        let approval = Approval { user_id: session.user_id, authentication: session.authentication() };
         Ok(match self.0.store.approve_device(grant.id, approval, self.0.clock.now()).await? {
             Change::Made => {
-                tracing::info!(user = %session.user_id, client = %grant.client_id, device = ?grant.id, "a person approved a device");
+                self.record(event(EventKind::DeviceApproved, grant, session, caller)).await;
                 Decided::Approved
             }
             Change::TooLate => Decided::Unknown,
         })
     }
 
-    async fn deny(&self, grant: &DeviceGrant) -> Result<Decided, Failure> {
+    async fn deny(&self, grant: &DeviceGrant, session: &LiveSession, caller: &Caller) -> Result<Decided, Failure> {
         Ok(match self.0.store.deny_device(grant.id, self.0.clock.now()).await? {
             Change::Made => {
-                tracing::info!(client = %grant.client_id, device = ?grant.id, "a device was denied");
+                self.record(event(EventKind::DeviceDenied, grant, session, caller)).await;
                 Decided::Denied
             }
             Change::TooLate => Decided::Unknown,
@@ -85,16 +85,21 @@ impl Authority {
         grant: &DeviceGrant,
         number: Option<&str>,
         session: &LiveSession,
+        caller: &Caller,
     ) -> Result<Decided, Failure> {
         let subject: String = grant.id.0.iter().map(|byte| format!("{byte:02x}")).collect();
         match self.count(NUMBER_MATCH, &subject).await {
-            Err(Failure::TooMany(TooMany { .. })) => return self.deny(grant).await,
+            Err(Failure::TooMany(TooMany { .. })) => return self.deny(grant, session, caller).await,
             counted => counted?,
         }
         if number == grant.number_match.as_deref() {
-            self.approve(grant, session).await
+            self.approve(grant, session, caller).await
         } else {
             Ok(Decided::WrongNumber)
         }
     }
+}
+
+fn event(kind: EventKind, grant: &DeviceGrant, session: &LiveSession, caller: &Caller) -> Event {
+    Event::new(kind).user(session.user_id).client(&grant.client_id).about(grant.id).from(caller)
 }

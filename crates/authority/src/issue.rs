@@ -1,6 +1,6 @@
 //! What a grant becomes: a row for the grant, a row for the access token, and the answer.
 
-use crate::{Authority, Client, Failure, UserAccount};
+use crate::{Asking, Authentication, Authority, Client, Failure, UserAccount};
 use gatepass_keys::{
     HashedToken, PlainToken, TokenId,
     token::{AccessToken, RefreshToken},
@@ -12,11 +12,11 @@ use serde::Serialize;
 /// What was allowed, by whom, to whom.
 pub(crate) struct Allowed<'a> {
     pub(crate) grant_id: TokenId,
-    pub(crate) client: &'a Client,
+    pub(crate) asking: Asking<'a>,
     pub(crate) user_id: UserId,
     pub(crate) scope: &'a Scope,
     pub(crate) resource: &'a ResourceUri,
-    pub(crate) authenticated_at: UtcMillis,
+    pub(crate) authentication: Authentication,
     pub(crate) nonce: Option<&'a str>,
 }
 
@@ -74,21 +74,23 @@ impl Authority {
         let now = self.0.clock.now();
         let id_token =
             if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
-        let (token, plain) = self.mint_access_token(allowed.client, allowed.scope, allowed.resource, now)?;
+        let (token, plain) = self.mint_access_token(allowed.asking, allowed.scope, allowed.resource, now)?;
         let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
         let id_token = id_token.map(|person| self.sign_id_token(allowed, &person, &plain, now)).transpose()?;
-        let refresh = if allowed.client.may_use(GrantType::RefreshToken) {
+        let client = allowed.asking.client;
+        let refresh = if client.may_use(GrantType::RefreshToken) {
             Some(PlainToken::<RefreshToken>::with_id(allowed.grant_id, &self.0.entropy)?)
         } else {
             None
         };
         let grant = NewGrant {
             id: allowed.grant_id,
-            client_id: allowed.client.id.clone(),
+            client_id: client.id.clone(),
             user_id: allowed.user_id,
             scope: allowed.scope.clone(),
             resource: allowed.resource.clone(),
-            authenticated_at: allowed.authenticated_at,
+            authentication: allowed.authentication,
+            confirmation: allowed.asking.confirmation.cloned(),
             created_at: now,
             refresh_hash: refresh.as_ref().map(PlainToken::hash),
             refresh_expires_at: now.plus(self.lifetimes().refresh_token),
@@ -100,7 +102,7 @@ impl Authority {
     /// Makes an access token that stands alone: no grant, no person.
     pub(crate) fn mint_access_token(
         &self,
-        client: &Client,
+        asking: Asking<'_>,
         scope: &Scope,
         resource: &ResourceUri,
         now: UtcMillis,
@@ -110,10 +112,11 @@ impl Authority {
             id: plain.id(),
             hash: plain.hash(),
             grant_id: None,
-            client_id: client.id.clone(),
+            client_id: asking.client.id.clone(),
             user_id: None,
             scope: scope.clone(),
             resource: resource.clone(),
+            confirmation: asking.confirmation.cloned(),
             issued_at: now,
             expires_at: now.plus(self.lifetimes().access_token),
         };
@@ -153,10 +156,10 @@ impl Authority {
         let claims = IdToken {
             iss: self.issuer().as_str(),
             sub: allowed.user_id.to_string(),
-            aud: allowed.client.id.as_str(),
+            aud: allowed.asking.client.id.as_str(),
             exp: now.plus(self.lifetimes().access_token).seconds(),
             iat: now.seconds(),
-            auth_time: allowed.authenticated_at.seconds(),
+            auth_time: allowed.authentication.at.seconds(),
             nonce: allowed.nonce,
             at_hash: half_hash(access),
             person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),

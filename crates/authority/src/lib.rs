@@ -19,9 +19,11 @@
 //! | sign in and out | [`sign_in`], [`session`] | |
 //! | set up, add a user, verify their address, set a password | [`set_up`], [`add_user`], [`verify_user`], [`set_password`] | |
 //! | add a client | [`add_client`] | |
+//! | say what happened | [`audit`] | |
 
 pub mod add_client;
 pub mod add_user;
+pub mod audit;
 mod authenticate_client;
 pub mod authorize;
 mod client_credentials;
@@ -47,9 +49,10 @@ mod userinfo;
 pub mod verify;
 pub mod verify_user;
 
+pub use audit::{Event, EventKind};
 pub use failure::Failure;
 pub use gatepass_store::{
-    DatabaseUrl, Error as StoreError, Store, UserId,
+    Authentication, DatabaseUrl, Error as StoreError, Store, UserId,
     access_token::LiveAccessToken,
     client::{Client, ClientProof},
     session::LiveSession,
@@ -63,8 +66,9 @@ pub use throttle::TooMany;
 pub use userinfo::UserInfo;
 
 use clients::Clients;
+use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
-use gatepass_oauth::{Issuer, ResourceUri};
+use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
 use password::Passwords;
 use std::sync::Arc;
 use verify::Verified;
@@ -78,6 +82,7 @@ struct Inner {
     clock: Clock,
     entropy: Entropy,
     settings: Settings,
+    fetcher: Fetcher,
     resource: ResourceUri,
     signing_key: SigningKey,
     user_codes: KeyedHash,
@@ -98,6 +103,8 @@ pub struct Parts {
     pub secret: ServerSecret,
     /// What it was told to do.
     pub settings: Settings,
+    /// How it asks others.
+    pub fetcher: Fetcher,
 }
 
 /// Who is at the other end of a request, as far as the network tells.
@@ -109,13 +116,24 @@ pub struct Caller {
     pub user_agent: String,
 }
 
+/// Who asks for tokens: a client that has proven itself, and what else its request has shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// Where from.
+    pub caller: &'a Caller,
+    /// The key that the request has proven to hold: what is given is bound to it.
+    pub confirmation: Option<&'a Confirmation>,
+}
+
 impl Authority {
     /// Opens the authorization server on a store; makes the signing key when there is none.
     ///
     /// # Errors
     /// [`Failure::Internal`] when the store cannot be used or the secret does not open its keys.
     pub async fn open(parts: Parts) -> Result<Self, Failure> {
-        let Parts { store, clock, entropy, secret, settings } = parts;
+        let Parts { store, clock, entropy, secret, settings, fetcher } = parts;
         let signing_key = signing::load_or_generate(&store, &secret, &clock, &entropy).await?;
         let resource = settings.issuer.as_resource().ok_or_else(|| Failure::internal("the issuer is no resource"))?;
         let inner = Inner {
@@ -127,6 +145,7 @@ impl Authority {
             clock,
             entropy,
             settings,
+            fetcher,
             resource,
             signing_key,
         };

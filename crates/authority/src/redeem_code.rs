@@ -7,7 +7,7 @@
 //!    (RFC 6749 §4.1.2).
 
 use crate::{
-    Authority, Client, Failure,
+    Asking, Authority, Event, EventKind, Failure,
     issue::{Allowed, Issued},
 };
 use gatepass_keys::{PlainToken, token};
@@ -33,7 +33,7 @@ impl Authority {
     /// # Errors
     /// `invalid_grant` for a code that is unknown, over, used or somebody else's, a wrong redirect URI
     /// or verifier; `invalid_target` for another resource.
-    pub async fn redeem_code(&self, client: &Client, request: &CodeRequest) -> Result<TokenResponse, Failure> {
+    pub async fn redeem_code(&self, asking: Asking<'_>, request: &CodeRequest) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the code is unknown, expired or used");
         let presented = PlainToken::<token::AuthorizationCode>::parse(request.code.expose()).ok_or_else(unknown)?;
         let code = self
@@ -43,34 +43,38 @@ impl Authority {
             .await?
             .filter(|code| code.hash == presented.hash())
             .ok_or_else(unknown)?;
-        if code.client_id != client.id {
+        if code.client_id != asking.client.id {
             return Err(unknown().with_detail("the code is another client's").into());
         }
         if code.used_at.is_some() {
-            return self.code_came_again(&code).await;
+            return self.code_came_again(asking, &code).await;
         }
         check(&code, request)?;
         if code.expires_at <= self.0.clock.now() {
             return Err(unknown().with_detail("the code is expired").into());
         }
-        let Issued { grant, token, answer } = self.issue(&allowed(client, &code)).await?;
+        let Issued { grant, token, answer } = self.issue(&allowed(asking, &code)).await?;
         match self.0.store.redeem_authorization_code(code.id, &grant, &token).await? {
             Change::Made => {
-                tracing::info!(client = %client.id, user = %code.user_id, grant = ?code.grant_id, "a code was exchanged for tokens");
+                self.record(event(EventKind::CodeExchanged, asking, &code)).await;
                 Ok(answer)
             }
-            Change::TooLate => self.code_came_again(&code).await,
+            Change::TooLate => self.code_came_again(asking, &code).await,
         }
     }
 
-    async fn code_came_again(&self, code: &AuthorizationCode) -> Result<TokenResponse, Failure> {
+    async fn code_came_again(&self, asking: Asking<'_>, code: &AuthorizationCode) -> Result<TokenResponse, Failure> {
         let now = self.0.clock.now();
         if self.0.store.revoke_grant(code.grant_id, RevokedBecause::CodeReuse, now).await? == Change::Made {
             self.forget_verified();
-            tracing::warn!(client = %code.client_id, user = %code.user_id, grant = ?code.grant_id, "a code came again; its grant is revoked");
+            self.record(event(EventKind::CodeReused, asking, code)).await;
         }
         Err(Error::invalid_grant("the code is unknown, expired or used").with_detail("the code came again").into())
     }
+}
+
+fn event(kind: EventKind, asking: Asking<'_>, code: &AuthorizationCode) -> Event {
+    Event::new(kind).client(&code.client_id).user(code.user_id).about(code.grant_id).from(asking.caller)
 }
 
 fn check(code: &AuthorizationCode, request: &CodeRequest) -> Result<(), Error> {
@@ -89,14 +93,14 @@ fn check(code: &AuthorizationCode, request: &CodeRequest) -> Result<(), Error> {
     Ok(())
 }
 
-fn allowed<'a>(client: &'a Client, code: &'a AuthorizationCode) -> Allowed<'a> {
+fn allowed<'a>(asking: Asking<'a>, code: &'a AuthorizationCode) -> Allowed<'a> {
     Allowed {
         grant_id: code.grant_id,
-        client,
+        asking,
         user_id: code.user_id,
         scope: &code.scope,
         resource: &code.resource,
-        authenticated_at: code.authenticated_at,
+        authentication: code.authentication,
         nonce: code.nonce.as_deref(),
     }
 }

@@ -5,7 +5,7 @@
 //! 3. One change: note the poll, or give the tokens. Of many redeemers one wins.
 
 use crate::{
-    Authority, Client, Failure,
+    Asking, Authority, Event, EventKind, Failure,
     issue::{Allowed, Issued},
 };
 use gatepass_keys::{PlainToken, token::DeviceCode};
@@ -58,7 +58,7 @@ impl Authority {
     ///
     /// # Errors
     /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`.
-    pub async fn redeem_device(&self, client: &Client, poll: &DevicePoll) -> Result<TokenResponse, Failure> {
+    pub async fn redeem_device(&self, asking: Asking<'_>, poll: &DevicePoll) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the device code is unknown or used");
         let presented = PlainToken::<DeviceCode>::parse(poll.device_code.expose()).ok_or_else(unknown)?;
         let grant = self
@@ -68,7 +68,7 @@ impl Authority {
             .await?
             .filter(|grant| grant.hash == presented.hash())
             .ok_or_else(unknown)?;
-        if grant.client_id != client.id {
+        if grant.client_id != asking.client.id {
             return Err(unknown().with_detail("the device code is another client's").into());
         }
         check_binding(&grant, poll.code_verifier.as_ref())?;
@@ -78,7 +78,7 @@ impl Authority {
             Met::Denied => Err(Error::new(ErrorCode::AccessDenied, "the sign-in was denied").into()),
             Met::TooSoon => self.slow_down(&grant).await,
             Met::Pending => self.pending(&grant).await,
-            Met::Approved(approval) => self.give_tokens(client, &grant, approval).await,
+            Met::Approved(approval) => self.give_tokens(asking, &grant, approval).await,
         }
     }
 
@@ -101,23 +101,24 @@ impl Authority {
 
     async fn give_tokens(
         &self,
-        client: &Client,
+        asking: Asking<'_>,
         grant: &DeviceGrant,
         approval: Approval,
     ) -> Result<TokenResponse, Failure> {
         let allowed = Allowed {
             grant_id: grant.grant_id,
-            client,
+            asking,
             user_id: approval.user_id,
             scope: &grant.scope,
             resource: &grant.resource,
-            authenticated_at: approval.authenticated_at,
+            authentication: approval.authentication,
             nonce: None,
         };
         let Issued { grant: new, token, answer } = self.issue(&allowed).await?;
         match self.0.store.redeem_device(grant.id, &new, &token).await? {
             Change::Made => {
-                tracing::info!(client = %client.id, user = %approval.user_id, device = ?grant.id, "a device was signed in");
+                let event = Event::new(EventKind::DeviceSignedIn).client(&grant.client_id).user(approval.user_id);
+                self.record(event.about(grant.id).from(asking.caller)).await;
                 Ok(answer)
             }
             Change::TooLate => Err(Error::invalid_grant("the device code is unknown or used")
@@ -141,8 +142,8 @@ fn check_binding(grant: &DeviceGrant, verifier: Option<&CodeVerifier>) -> Result
 mod tests {
     use super::*;
     use gatepass_keys::{HashedToken, TokenId};
-    use gatepass_oauth::Scope;
-    use gatepass_store::UserId;
+    use gatepass_oauth::{Scope, SignInMethod};
+    use gatepass_store::{Authentication, UserId};
 
     fn grant(decision: Decision) -> DeviceGrant {
         DeviceGrant {
@@ -153,6 +154,7 @@ mod tests {
             scope: Scope::empty(),
             resource: "https://a.example".parse().unwrap(),
             code_challenge: None,
+            confirmation: None,
             number_match: None,
             device_name: String::new(),
             address: String::new(),
@@ -168,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_poll_meets_what_the_request_has_become() {
-        let approval = Approval { user_id: UserId([3; 16]), authenticated_at: UtcMillis(1) };
+        let authentication = Authentication { at: UtcMillis(1), method: SignInMethod::Password, session_id: None };
+        let approval = Approval { user_id: UserId([3; 16]), authentication };
         let table = [
             (Decision::Pending, 4_499, Met::TooSoon),
             (Decision::Pending, 4_500, Met::Pending),

@@ -10,7 +10,7 @@
 //! 4. *Older*, or before but settled: there are two holders, and one of them is a thief. The family
 //!    ends for both.
 
-use crate::{Authority, Client, Failure};
+use crate::{Asking, Authority, Event, EventKind, Failure};
 use gatepass_keys::{HashedToken, PlainToken, SealingKey, TokenId, token::RefreshToken};
 use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use gatepass_store::{
@@ -76,8 +76,9 @@ impl Authority {
     /// # Errors
     /// `invalid_grant` for a token that is unknown, over, given up or somebody else's;
     /// `invalid_scope` for more than was granted; `invalid_target` for another resource.
-    pub async fn refresh(&self, client: &Client, request: &RefreshRequest) -> Result<TokenResponse, Failure> {
+    pub async fn refresh(&self, asking: Asking<'_>, request: &RefreshRequest) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the refresh token is unknown, expired or revoked");
+        let client = asking.client;
         let presented = PlainToken::<RefreshToken>::parse(request.refresh_token.expose()).ok_or_else(unknown)?;
         for _ in 0..TRIES {
             let now = self.0.clock.now();
@@ -92,17 +93,18 @@ impl Authority {
                 return Err(unknown().with_detail("the refresh token is expired").into());
             }
             match recognise(&grant, presented.hash(), now) {
-                Presented::Reused => return self.end_family(&grant, now).await,
+                Presented::Reused => return self.end_family(asking, &grant, now).await,
                 Presented::Repeat(rotation) => {
-                    tracing::info!(client = %client.id, grant = ?grant.id, "a refresh was repeated and answered as before");
-                    return open_answer(&presented, rotation, now);
+                    let answer = open_answer(&presented, rotation, now)?;
+                    self.record(event(EventKind::RefreshRepeated, asking, &grant)).await;
+                    return Ok(answer);
                 }
                 Presented::Current => {}
             }
             let scope = narrowed(&grant, request)?;
-            let (rotation, token, answer) = self.rotation(client, &grant, &scope, &presented)?;
+            let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented)?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
-                tracing::debug!(client = %client.id, grant = ?grant.id, "a refresh token was rotated");
+                self.record(event(EventKind::Refreshed, asking, &grant)).await;
                 return Ok(answer);
             }
         }
@@ -111,13 +113,13 @@ impl Authority {
 
     fn rotation(
         &self,
-        client: &Client,
+        asking: Asking<'_>,
         grant: &TokenGrant,
         scope: &Scope,
         presented: &PlainToken<RefreshToken>,
     ) -> Result<(NewRotation, NewAccessToken, TokenResponse), Failure> {
         let now = self.0.clock.now();
-        let (token, plain) = self.mint_access_token(client, scope, &grant.resource, now)?;
+        let (token, plain) = self.mint_access_token(asking, scope, &grant.resource, now)?;
         let token = NewAccessToken { grant_id: Some(grant.id), user_id: Some(grant.user_id), ..token };
         let next = PlainToken::<RefreshToken>::with_id(grant.id, &self.0.entropy)?;
         let refresh_hash = next.hash();
@@ -149,15 +151,24 @@ impl Authority {
         Ok(SealingKey::from_secret(presented.expose(), PURPOSE).seal(&family.0, &text, &self.0.entropy)?)
     }
 
-    async fn end_family(&self, grant: &TokenGrant, now: UtcMillis) -> Result<TokenResponse, Failure> {
+    async fn end_family(
+        &self,
+        asking: Asking<'_>,
+        grant: &TokenGrant,
+        now: UtcMillis,
+    ) -> Result<TokenResponse, Failure> {
         if self.0.store.revoke_grant(grant.id, RevokedBecause::RefreshReuse, now).await? == Change::Made {
             self.forget_verified();
-            tracing::warn!(client = %grant.client_id, user = %grant.user_id, grant = ?grant.id, "a refresh token was used again; its family is revoked");
+            self.record(event(EventKind::RefreshReused, asking, grant)).await;
         }
         Err(Error::invalid_grant("the refresh token is unknown, expired or revoked")
             .with_detail("it had been given up")
             .into())
     }
+}
+
+fn event(kind: EventKind, asking: Asking<'_>, grant: &TokenGrant) -> Event {
+    Event::new(kind).client(&grant.client_id).user(grant.user_id).about(grant.id).from(asking.caller)
 }
 
 fn open_answer(
@@ -185,6 +196,8 @@ fn narrowed(grant: &TokenGrant, request: &RefreshRequest) -> Result<Scope, Error
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Authentication;
+    use gatepass_oauth::SignInMethod;
     use gatepass_store::UserId;
 
     fn family(last_rotation: Option<Rotation>) -> TokenGrant {
@@ -194,6 +207,8 @@ mod tests {
             user_id: UserId([2; 16]),
             scope: Scope::empty(),
             resource: "https://a.example".parse().unwrap(),
+            authentication: Authentication { at: UtcMillis(0), method: SignInMethod::Password, session_id: None },
+            confirmation: None,
             refresh_hash: Some(HashedToken([3; 32])),
             refresh_expires_at: UtcMillis(i64::MAX),
             last_rotation,

@@ -3,7 +3,7 @@
 //! A refresh token ends its whole grant, the access tokens too (§2.1); an access token ends alone.
 //! A token that is not known is as good as revoked (§2.2).
 
-use crate::{Authority, Client, Failure};
+use crate::{Asking, Authority, Event, EventKind, Failure};
 use gatepass_keys::{
     PlainToken,
     token::{AccessToken, RefreshToken},
@@ -16,8 +16,8 @@ impl Authority {
     ///
     /// # Errors
     /// `unauthorized_client` when the token is another client's.
-    pub async fn revoke(&self, client: &Client, token: &Secret) -> Result<(), Failure> {
-        let now = self.0.clock.now();
+    pub async fn revoke(&self, asking: Asking<'_>, token: &Secret) -> Result<(), Failure> {
+        let (client, now) = (asking.client, self.0.clock.now());
         let foreign = || Failure::from(Error::new(ErrorCode::UnauthorizedClient, "the token is another client's"));
         if let Some(presented) = PlainToken::<RefreshToken>::parse(token.expose()) {
             let Some(grant) = self.0.store.token_grant(presented.id()).await? else { return Ok(()) };
@@ -25,7 +25,8 @@ impl Authority {
                 return Err(foreign());
             }
             if self.0.store.revoke_grant(grant.id, RevokedBecause::ClientAsked, now).await? == Change::Made {
-                tracing::info!(client = %client.id, user = %grant.user_id, grant = ?grant.id, "a grant was revoked");
+                let event = Event::new(EventKind::GrantRevoked).client(&client.id).user(grant.user_id);
+                self.record(event.about(grant.id).from(asking.caller)).await;
             }
         } else if let Some(presented) = PlainToken::<AccessToken>::parse(token.expose()) {
             let Some(live) = self.0.store.live_access_token(presented.id(), now).await? else { return Ok(()) };
@@ -35,7 +36,10 @@ impl Authority {
             if live.client_id != client.id {
                 return Err(foreign());
             }
-            let _ = self.0.store.revoke_access_token(presented.id(), now).await?;
+            if self.0.store.revoke_access_token(presented.id(), now).await? == Change::Made {
+                let event = Event::new(EventKind::TokenRevoked).client(&client.id).from(asking.caller);
+                self.record(event).await;
+            }
         }
         self.forget_verified();
         Ok(())

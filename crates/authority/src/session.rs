@@ -1,7 +1,8 @@
 //! Web sessions: reading the cookie, prolonging it, ending it.
 
-use crate::{Authority, Caller, Failure, LiveSession, UserAccount};
+use crate::{Authority, Caller, Event, EventKind, Failure, LiveSession, UserAccount};
 use gatepass_keys::{PlainToken, token::SessionCookie};
+use gatepass_oauth::SignInMethod;
 use gatepass_store::session::NewSession;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ impl Authority {
     pub(crate) async fn begin_session(
         &self,
         user: &UserAccount,
+        method: SignInMethod,
         caller: &Caller,
     ) -> Result<PlainToken<SessionCookie>, Failure> {
         let now = self.0.clock.now();
@@ -38,12 +40,13 @@ impl Authority {
             hash: cookie.hash(),
             user_id: user.id,
             authenticated_at: now,
+            method,
             expires_at: now.plus(self.lifetimes().session),
             address: caller.address.clone(),
             user_agent: caller.user_agent.clone(),
         };
         self.0.store.add_session(&session).await?;
-        tracing::info!(user = %user.id, address = caller.address, "a person signed in");
+        self.record(Event::new(EventKind::SignedIn).user(user.id).about(session.id).from(caller).detail(method)).await;
         Ok(cookie)
     }
 
@@ -51,10 +54,10 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Internal`].
-    pub async fn sign_out(&self, cookie: &str) -> Result<(), Failure> {
+    pub async fn sign_out(&self, cookie: &str, caller: &Caller) -> Result<(), Failure> {
         if let Some(session) = self.session(cookie).await? {
             let _ = self.0.store.revoke_session(session.id, self.0.clock.now()).await?;
-            tracing::info!(user = %session.user_id, "a person signed out");
+            self.record(Event::new(EventKind::SignedOut).user(session.user_id).about(session.id).from(caller)).await;
         }
         Ok(())
     }

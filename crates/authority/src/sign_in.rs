@@ -5,11 +5,12 @@
 //! 3. Only a proven address gets a session.
 
 use crate::{
-    Authority, Caller, Failure, UserAccount,
+    Authority, Caller, Event, EventKind, Failure, UserAccount,
     add_user::normalised_email,
     throttle::{PASSWORD, PASSWORD_ADDRESS, network},
 };
 use gatepass_keys::{PlainToken, Secret, token::SessionCookie};
+use gatepass_oauth::SignInMethod;
 
 /// What became of it.
 #[derive(Debug)]
@@ -35,9 +36,11 @@ impl Authority {
         let user = self.0.store.user_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.0.passwords.verify(password, stored).await?;
+        let known = user.as_ref().map(|user| user.id);
         match user.filter(|_| right) {
             None => {
-                tracing::info!(address = caller.address, "a sign-in failed");
+                let event = Event::new(EventKind::SignInFailed).from(caller);
+                self.record(known.into_iter().fold(event, Event::user)).await;
                 Ok(SignedIn::Wrong)
             }
             Some(user) => {
@@ -52,6 +55,6 @@ impl Authority {
         if user.email_verified_at.is_none() {
             return Ok(SignedIn::EmailNotVerified);
         }
-        self.begin_session(user, caller).await.map(SignedIn::Session)
+        self.begin_session(user, SignInMethod::Password, caller).await.map(SignedIn::Session)
     }
 }

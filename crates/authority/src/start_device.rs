@@ -1,6 +1,6 @@
 //! A device asks to be signed in (RFC 8628 §3.1, §3.2).
 
-use crate::{Authority, Caller, Client, Failure, issue::choose_scope};
+use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
 use gatepass_keys::{PlainToken, TokenId, token::DeviceCode};
 use gatepass_oauth::{CodeChallenge, DeviceAuthorizationResponse, ResourceUri, Scope, UserCode, device};
 use gatepass_store::{
@@ -46,10 +46,10 @@ impl Authority {
     /// `invalid_scope`, `invalid_target`.
     pub async fn start_device(
         &self,
-        client: &Client,
+        asking: Asking<'_>,
         request: &DeviceRequest,
-        caller: &Caller,
     ) -> Result<DeviceAuthorizationResponse, Failure> {
+        let Asking { client, caller, confirmation } = asking;
         let scope = choose_scope(client, request.scope.as_ref())?;
         let resource = self.choose_resource(client, request.resource.as_ref())?;
         // gatepass's own program always shows the number, so nobody may leave it out in its name.
@@ -75,6 +75,7 @@ impl Authority {
                 scope: scope.clone(),
                 resource: resource.clone(),
                 code_challenge: request.code_challenge.clone(),
+                confirmation: confirmation.cloned(),
                 number_match: number_match.clone(),
                 device_name: request.device_name.clone(),
                 address: caller.address.clone(),
@@ -87,7 +88,7 @@ impl Authority {
                 grant_id: TokenId::new(now, &self.0.entropy)?,
             };
             if self.0.store.add_device_grant(&grant).await? == Change::Made {
-                tracing::info!(client = %client.id, device = ?grant.id, address = caller.address, "a device asks to be signed in");
+                self.record(Event::new(EventKind::DeviceStarted).client(&client.id).about(grant.id).from(caller)).await;
                 return Ok(self.device_answer(code, &user_code, number_match));
             }
         }

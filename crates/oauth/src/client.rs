@@ -78,6 +78,12 @@ pub struct UnknownValue {
     known: &'static [&'static str],
 }
 
+impl UnknownValue {
+    pub(crate) fn of(known: &'static [&'static str]) -> Self {
+        Self { known }
+    }
+}
+
 impl fmt::Display for UnknownValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the known values are {}", self.known.join(", "))

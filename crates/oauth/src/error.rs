@@ -70,6 +70,18 @@ error_codes! {
     InvalidToken = "invalid_token",
     /// The access token lacks a scope (RFC 6750 §3.1).
     InsufficientScope = "insufficient_scope",
+    /// The person's sign-in is too old or too weak for this resource (RFC 9470 §3).
+    InsufficientUserAuthentication = "insufficient_user_authentication",
+    /// A redirect URI of a registration will not do (RFC 7591 §3.2.2).
+    InvalidRedirectUri = "invalid_redirect_uri",
+    /// A member of a registration will not do (RFC 7591 §3.2.2).
+    InvalidClientMetadata = "invalid_client_metadata",
+    /// The pushed request is unknown, expired or used (RFC 9101 §7, RFC 9126 §2.3).
+    InvalidRequestUri = "invalid_request_uri",
+    /// The DPoP proof will not do (RFC 9449 §5).
+    InvalidDpopProof = "invalid_dpop_proof",
+    /// The DPoP proof must carry the server's nonce (RFC 9449 §8).
+    UseDpopNonce = "use_dpop_nonce",
 }
 
 impl fmt::Display for ErrorCode {

@@ -19,11 +19,14 @@
 //! | client registration values | [`client`] | RFC 7591 §2 |
 //! | how a client proves itself | [`client_credentials`] | RFC 6749 §2.3, RFC 7523 §2.2 |
 //! | bearer challenges | [`challenge`] | RFC 6750 §3, RFC 9728 §5.1 |
+//! | the key that a token is bound to | [`confirmation`] | RFC 7800, RFC 9449 §6.1, RFC 8705 §3.1 |
+//! | how a person proved themselves | [`sign_in_method`] | RFC 8176, OpenID Connect Core §2 |
 
 pub mod authorization;
 pub mod challenge;
 pub mod client;
 pub mod client_credentials;
+pub mod confirmation;
 pub mod device;
 pub mod error;
 pub mod issuer;
@@ -34,6 +37,7 @@ pub mod redirect_uri;
 pub mod resource;
 pub mod scope;
 pub mod secret;
+pub mod sign_in_method;
 pub mod time;
 pub mod token;
 
@@ -41,6 +45,7 @@ pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Pro
 pub use challenge::Challenge;
 pub use client::{ClientAuthMethod, ClientId, GrantType};
 pub use client_credentials::{ClientCredentials, PresentedProof};
+pub use confirmation::Confirmation;
 pub use device::{DeviceAuthorizationResponse, UserCode};
 pub use error::{Error, ErrorBody, ErrorCode};
 pub use issuer::Issuer;
@@ -51,5 +56,6 @@ pub use redirect_uri::RedirectUri;
 pub use resource::ResourceUri;
 pub use scope::Scope;
 pub use secret::Secret;
+pub use sign_in_method::SignInMethod;
 pub use time::UtcMillis;
 pub use token::{TokenResponse, TokenType};

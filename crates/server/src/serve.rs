@@ -13,6 +13,7 @@ use crate::{
 };
 use axum::Router;
 use gatepass_authority::{Authority, Failure, Parts, Settings, Store, StoreError};
+use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::Issuer;
 use hyper::{server::conn::http1, service::service_fn};
@@ -91,7 +92,8 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
     let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
     let store = Store::open(&config.database_url).await?;
     let settings = Settings { issuer, lifetimes: config.lifetimes };
-    let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings };
+    let fetcher = Fetcher::new([]);
+    let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
 }
 

@@ -3,7 +3,7 @@
 use crate::{Change, Error, Store, UserId, columns::Columns};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::{ClientId, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
 
 /// An access token as it begins.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct NewAccessToken {
     pub scope: Scope,
     /// Where.
     pub resource: ResourceUri,
+    /// The key that it is bound to.
+    pub confirmation: Option<Confirmation>,
     /// Since when.
     pub issued_at: UtcMillis,
     /// Until when.
@@ -43,6 +45,8 @@ pub struct LiveAccessToken {
     pub scope: Scope,
     /// Where.
     pub resource: ResourceUri,
+    /// The key that it is bound to.
+    pub confirmation: Option<Confirmation>,
     /// Since when.
     pub issued_at: UtcMillis,
     /// Until when.
@@ -67,11 +71,11 @@ pub struct TokenUser {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, REVOKE];
 
 const INSERT: &str =
-    "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at)
- values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at,
+ confirmation) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource, t.issued_at, t.expires_at,
  u.id, u.email, u.name, u.email_verified_at,
- case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end
+ case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end, t.confirmation
  from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
  where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
  and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
@@ -96,6 +100,7 @@ impl FromRow for LiveAccessToken {
             issued_at: row.time(5)?,
             expires_at: row.time(6)?,
             settles_rotation: row.get::<i64>(11)? == 1,
+            confirmation: row.maybe_parsed(12)?,
         })
     }
 }
@@ -111,7 +116,8 @@ impl NewAccessToken {
             self.scope.to_string(),
             self.resource.as_str(),
             self.issued_at.0,
-            self.expires_at.0
+            self.expires_at.0,
+            self.confirmation.as_ref().map(ToString::to_string)
         ];
         Stmt::new(INSERT, params)
     }

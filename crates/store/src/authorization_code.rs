@@ -1,14 +1,14 @@
 //! Authorization codes: made at `authorize`, redeemed once at `token`.
 
 use crate::{
-    Change, Error, Store, UserId,
+    Authentication, Change, Error, Store, UserId,
     access_token::NewAccessToken,
     columns::{Columns, maybe},
     token_grant::NewGrant,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::{ClientId, CodeChallenge, RedirectUri, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{ClientId, CodeChallenge, Confirmation, RedirectUri, ResourceUri, Scope, UtcMillis};
 
 /// A code and all that it stands for.
 #[derive(Clone, Debug)]
@@ -31,8 +31,10 @@ pub struct AuthorizationCode {
     pub code_challenge: CodeChallenge,
     /// For the ID token.
     pub nonce: Option<String>,
-    /// When the person proved themselves.
-    pub authenticated_at: UtcMillis,
+    /// How and when the person proved themselves.
+    pub authentication: Authentication,
+    /// The key that must redeem it (`dpop_jkt`, RFC 9449 §10).
+    pub confirmation: Option<Confirmation>,
     /// When it ends.
     pub expires_at: UtcMillis,
     /// When it was redeemed.
@@ -44,10 +46,10 @@ pub struct AuthorizationCode {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, USE];
 
 const INSERT: &str = "insert into authorization_code (id, hash, client_id, user_id, redirect_uri, scope, resource,
- code_challenge, nonce, authenticated_at, expires_at, used_at, grant_id)
- values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+ code_challenge, nonce, authenticated_at, expires_at, used_at, grant_id, method, session_id, confirmation)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 const BY_ID: &str = "select id, hash, client_id, user_id, redirect_uri, scope, resource, code_challenge, nonce,
- authenticated_at, expires_at, used_at, grant_id from authorization_code where id = $1";
+ authenticated_at, method, session_id, expires_at, used_at, grant_id, confirmation from authorization_code where id = $1";
 const USE: &str = "update authorization_code set used_at = $2 where id = $1 and used_at is null and expires_at > $2";
 
 impl FromRow for AuthorizationCode {
@@ -64,10 +66,11 @@ impl FromRow for AuthorizationCode {
             code_challenge: CodeChallenge::from_stored(&challenge)
                 .ok_or_else(|| Error::Corrupt { what: "a code challenge of another form".into() })?,
             nonce: row.get(8)?,
-            authenticated_at: row.time(9)?,
-            expires_at: row.time(10)?,
-            used_at: row.maybe_time(11)?,
-            grant_id: row.id(12)?,
+            authentication: row.authentication(9)?,
+            expires_at: row.time(12)?,
+            used_at: row.maybe_time(13)?,
+            grant_id: row.id(14)?,
+            confirmation: row.maybe_parsed(15)?,
         })
     }
 }
@@ -88,10 +91,13 @@ impl Store {
             code.resource.as_str(),
             code.code_challenge.as_str(),
             code.nonce.clone(),
-            code.authenticated_at.0,
+            code.authentication.at.0,
             code.expires_at.0,
             maybe(code.used_at),
-            code.grant_id.0
+            code.grant_id.0,
+            code.authentication.method.as_str(),
+            code.authentication.session_id.map(|id| id.0),
+            code.confirmation.as_ref().map(ToString::to_string)
         ];
         self.db.execute(INSERT, params).await.map(drop)
     }

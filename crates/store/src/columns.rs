@@ -2,7 +2,7 @@
 
 use gatepass_db::{Error, Row, Value};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::{ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{ResourceUri, Scope, SignInMethod, UtcMillis};
 use std::{fmt, str::FromStr};
 
 /// A person's identifier: a UUIDv7, shown in the usual form of a UUID. It is the `sub` of tokens.
@@ -24,6 +24,17 @@ impl fmt::Display for UserId {
     }
 }
 
+/// How and when a person proved themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// When.
+    pub at: UtcMillis,
+    /// How.
+    pub method: SignInMethod,
+    /// In which web session.
+    pub session_id: Option<TokenId>,
+}
+
 /// Reading columns as what they mean. The index counts from 0 in the order of the `select`.
 pub(crate) trait Columns {
     fn id(&self, index: usize) -> Result<TokenId, Error>;
@@ -35,6 +46,9 @@ pub(crate) trait Columns {
     fn time(&self, index: usize) -> Result<UtcMillis, Error>;
     fn maybe_time(&self, index: usize) -> Result<Option<UtcMillis>, Error>;
     fn parsed<T: FromStr>(&self, index: usize) -> Result<T, Error>;
+    fn maybe_parsed<T: FromStr>(&self, index: usize) -> Result<Option<T>, Error>;
+    /// Three columns: when, how, and in which session.
+    fn authentication(&self, first: usize) -> Result<Authentication, Error>;
     fn scope(&self, index: usize) -> Result<Scope, Error>;
     fn resource(&self, index: usize) -> Result<ResourceUri, Error>;
     /// A list that was written with [`joined`].
@@ -76,6 +90,18 @@ impl Columns for Row<'_> {
 
     fn parsed<T: FromStr>(&self, index: usize) -> Result<T, Error> {
         parse(&self.get::<String>(index)?, index)
+    }
+
+    fn maybe_parsed<T: FromStr>(&self, index: usize) -> Result<Option<T>, Error> {
+        self.get::<Option<String>>(index)?.map(|text| parse(&text, index)).transpose()
+    }
+
+    fn authentication(&self, first: usize) -> Result<Authentication, Error> {
+        Ok(Authentication {
+            at: self.time(first)?,
+            method: self.parsed(first + 1)?,
+            session_id: self.maybe_id(first + 2)?,
+        })
     }
 
     fn scope(&self, index: usize) -> Result<Scope, Error> {

@@ -1,9 +1,11 @@
 //! Devices that wait for a person (RFC 8628).
 
-use crate::{Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns, token_grant::NewGrant};
+use crate::{
+    Authentication, Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns, token_grant::NewGrant,
+};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::{ClientId, CodeChallenge, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{ClientId, CodeChallenge, Confirmation, ResourceUri, Scope, UtcMillis};
 use std::time::Duration;
 
 /// A device's request and where it stands.
@@ -23,6 +25,8 @@ pub struct DeviceGrant {
     pub resource: ResourceUri,
     /// What the poller must answer, when it bound the request to itself.
     pub code_challenge: Option<CodeChallenge>,
+    /// The key of the poller, when it showed one.
+    pub confirmation: Option<Confirmation>,
     /// The number that is shown only where the code is shown.
     pub number_match: Option<String>,
     /// What the device calls itself.
@@ -63,24 +67,27 @@ pub enum Decision {
 pub struct Approval {
     /// The person.
     pub user_id: UserId,
-    /// When they proved themselves.
-    pub authenticated_at: UtcMillis,
+    /// How and when they proved themselves.
+    pub authentication: Authentication,
 }
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, BY_USER_CODE, POLLED, APPROVE, DENY, REDEEM];
 
 const INSERT: &str = "insert into device_grant (id, hash, user_code_hash, client_id, scope, resource, code_challenge,
- number_match, device_name, address, user_agent, created_at, expires_at, interval_millis, next_poll_at, grant_id)
- values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+ number_match, device_name, address, user_agent, created_at, expires_at, interval_millis, next_poll_at, grant_id,
+ confirmation) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const BY_ID: &str = "select id, hash, user_code_hash, client_id, scope, resource, code_challenge, number_match,
  device_name, address, user_agent, created_at, expires_at, interval_millis, next_poll_at, user_id, authenticated_at,
- approved_at, denied_at, redeemed_at, grant_id from device_grant where id = $1";
+ approved_at, denied_at, redeemed_at, grant_id, method, session_id, confirmation
+ from device_grant where id = $1";
 const BY_USER_CODE: &str = "select id, hash, user_code_hash, client_id, scope, resource, code_challenge, number_match,
  device_name, address, user_agent, created_at, expires_at, interval_millis, next_poll_at, user_id, authenticated_at,
- approved_at, denied_at, redeemed_at, grant_id from device_grant where user_code_hash = $1";
+ approved_at, denied_at, redeemed_at, grant_id, method, session_id, confirmation
+ from device_grant where user_code_hash = $1";
 const POLLED: &str =
     "update device_grant set interval_millis = $3, next_poll_at = $4 where id = $1 and next_poll_at = $2";
-const APPROVE: &str = "update device_grant set user_id = $3, authenticated_at = $4, approved_at = $2
+const APPROVE: &str = "update device_grant set user_id = $3, authenticated_at = $4, method = $5, session_id = $6,
+ approved_at = $2
  where id = $1 and approved_at is null and denied_at is null and expires_at > $2";
 const DENY: &str = "update device_grant set denied_at = $2
  where id = $1 and approved_at is null and denied_at is null and expires_at > $2";
@@ -107,6 +114,7 @@ impl FromRow for DeviceGrant {
             next_poll_at: row.time(14)?,
             decision: read_decision(row)?,
             grant_id: row.id(20)?,
+            confirmation: row.maybe_parsed(23)?,
         })
     }
 }
@@ -118,10 +126,11 @@ fn read_decision(row: &Row<'_>) -> Result<Decision, Error> {
     if row.maybe_time(19)?.is_some() {
         return Ok(Decision::Redeemed);
     }
-    match (row.maybe_time(17)?, row.maybe_user(15)?, row.maybe_time(16)?) {
+    match (row.maybe_time(17)?, row.maybe_user(15)?, row.maybe_time(16)?, row.maybe_parsed(21)?) {
         (None, ..) => Ok(Decision::Pending),
-        (Some(_), Some(user_id), Some(authenticated_at)) => {
-            Ok(Decision::Approved(Approval { user_id, authenticated_at }))
+        (Some(_), Some(user_id), Some(at), Some(method)) => {
+            let authentication = Authentication { at, method, session_id: row.maybe_id(22)? };
+            Ok(Decision::Approved(Approval { user_id, authentication }))
         }
         _ => Err(Error::Corrupt { what: "an approved device without its person".into() }),
     }
@@ -153,7 +162,8 @@ impl Store {
             grant.expires_at.0,
             millis(grant.interval),
             grant.next_poll_at.0,
-            grant.grant_id.0
+            grant.grant_id.0,
+            grant.confirmation.as_ref().map(ToString::to_string)
         ];
         match self.db.execute(INSERT, params).await {
             Err(Error::Unique { .. }) => Ok(Change::TooLate),
@@ -197,7 +207,8 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn approve_device(&self, id: TokenId, approval: Approval, now: UtcMillis) -> Result<Change, Error> {
-        let params = params![id.0, now.0, approval.user_id.0, approval.authenticated_at.0];
+        let Approval { user_id, authentication: Authentication { at, method, session_id } } = approval;
+        let params = params![id.0, now.0, user_id.0, at.0, method.as_str(), session_id.map(|id| id.0)];
         self.db.execute(APPROVE, params).await.map(Change::from_rows)
     }
 

@@ -35,7 +35,7 @@ pub mod throttle;
 pub mod token_grant;
 pub mod user_account;
 
-pub use columns::UserId;
+pub use columns::{Authentication, UserId};
 pub use gatepass_db::{DatabaseUrl, Engine, Error};
 pub use schema::MIGRATIONS;
 

@@ -11,4 +11,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002_room_for_changes.sql"),
         postgres: Some(include_str!("../migrations/0002_room_for_changes.postgres.sql")),
     },
+    Migration {
+        number: 3,
+        name: "bound tokens",
+        sql: include_str!("../migrations/0003_bound_tokens.sql"),
+        postgres: None,
+    },
 ];

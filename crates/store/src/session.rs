@@ -1,9 +1,9 @@
 //! Web sessions: who holds this cookie.
 
-use crate::{Change, Error, Store, UserId, columns::Columns};
+use crate::{Authentication, Change, Error, Store, UserId, columns::Columns};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::UtcMillis;
+use gatepass_oauth::{SignInMethod, UtcMillis};
 
 /// A session that has begun.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct NewSession {
     pub user_id: UserId,
     /// When they proved themselves.
     pub authenticated_at: UtcMillis,
+    /// How.
+    pub method: SignInMethod,
     /// When it ends, unless it is used before.
     pub expires_at: UtcMillis,
     /// Where from.
@@ -41,17 +43,28 @@ pub struct LiveSession {
     pub email_verified_at: Option<UtcMillis>,
     /// When they proved themselves.
     pub authenticated_at: UtcMillis,
+    /// How.
+    pub method: SignInMethod,
     /// When it was last prolonged.
     pub seen_at: UtcMillis,
+}
+
+impl LiveSession {
+    /// How and when the person proved themselves.
+    #[must_use]
+    pub fn authentication(&self) -> Authentication {
+        Authentication { at: self.authenticated_at, method: self.method, session_id: Some(self.id) }
+    }
 }
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE, REVOKE_ALL];
 
 const INSERT: &str =
-    "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent)
- values ($1, $2, $3, $4, $4, $5, $6, $7)";
-const LIVE: &str = "select s.id, s.hash, s.user_id, u.email, u.name, u.email_verified_at, s.authenticated_at, s.seen_at
- from session s join user_account u on u.id = s.user_id
+    "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent,
+ method) values ($1, $2, $3, $4, $4, $5, $6, $7, $8)";
+const LIVE: &str =
+    "select s.id, s.hash, s.user_id, u.email, u.name, u.email_verified_at, s.authenticated_at, s.seen_at,
+ s.method from session s join user_account u on u.id = s.user_id
  where s.id = $1 and s.expires_at > $2 and s.revoked_at is null";
 const PROLONG: &str =
     "update session set seen_at = $2, expires_at = $3 where id = $1 and revoked_at is null and seen_at < $2";
@@ -73,6 +86,7 @@ impl FromRow for LiveSession {
             email_verified_at: row.maybe_time(5)?,
             authenticated_at: row.time(6)?,
             seen_at: row.time(7)?,
+            method: row.parsed(8)?,
         })
     }
 }
@@ -90,7 +104,8 @@ impl Store {
             session.authenticated_at.0,
             session.expires_at.0,
             &session.address,
-            &session.user_agent
+            &session.user_agent,
+            session.method.as_str()
         ];
         self.db.execute(INSERT, params).await.map(drop)
     }

@@ -8,10 +8,10 @@
 //! 2. the one before: perhaps its answer was lost, and the sealed answer is given again;
 //! 3. anything else: an older one, so somebody holds a copy, and the family ends.
 
-use crate::{Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns};
+use crate::{Authentication, Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
-use gatepass_oauth::{ClientId, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
 
 /// A grant as it begins.
 #[derive(Clone, Debug)]
@@ -26,8 +26,10 @@ pub struct NewGrant {
     pub scope: Scope,
     /// For which API.
     pub resource: ResourceUri,
-    /// When the person proved themselves.
-    pub authenticated_at: UtcMillis,
+    /// How and when the person proved themselves.
+    pub authentication: Authentication,
+    /// The key that its refresh tokens are bound to.
+    pub confirmation: Option<Confirmation>,
     /// Since when.
     pub created_at: UtcMillis,
     /// The first refresh token; `None` for a client that may not refresh.
@@ -49,6 +51,10 @@ pub struct TokenGrant {
     pub scope: Scope,
     /// For which API.
     pub resource: ResourceUri,
+    /// How and when the person proved themselves.
+    pub authentication: Authentication,
+    /// The key that its refresh tokens are bound to.
+    pub confirmation: Option<Confirmation>,
     /// The current refresh token.
     pub refresh_hash: Option<HashedToken>,
     /// When it can no longer be refreshed.
@@ -115,9 +121,11 @@ pub struct NewRotation {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, ROTATE, SUCCESSOR_USED, REVOKE];
 
 const INSERT: &str = "insert into token_grant (id, client_id, user_id, scope, resource, authenticated_at, created_at,
- refresh_hash, refresh_expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+ refresh_hash, refresh_expires_at, method, session_id, confirmation)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const BY_ID: &str = "select id, client_id, user_id, scope, resource, refresh_hash, refresh_expires_at, rotated_at,
- previous_hash, sealed_answer, successor_used_at, revoked_at from token_grant where id = $1";
+ previous_hash, sealed_answer, successor_used_at, revoked_at, authenticated_at, method, session_id, confirmation
+ from token_grant where id = $1";
 const ROTATE: &str = "update token_grant set refresh_hash = $3, previous_hash = $2, rotated_at = $4,
  refresh_expires_at = $5, sealed_answer = $6, successor_used_at = null
  where id = $1 and refresh_hash = $2 and revoked_at is null";
@@ -144,6 +152,8 @@ impl FromRow for TokenGrant {
             refresh_expires_at: row.time(6)?,
             last_rotation,
             revoked_at: row.maybe_time(11)?,
+            authentication: row.authentication(12)?,
+            confirmation: row.maybe_parsed(15)?,
         })
     }
 }
@@ -156,10 +166,13 @@ impl NewGrant {
             self.user_id.0,
             self.scope.to_string(),
             self.resource.as_str(),
-            self.authenticated_at.0,
+            self.authentication.at.0,
             self.created_at.0,
             self.refresh_hash.map(|hash| hash.0),
-            self.refresh_expires_at.0
+            self.refresh_expires_at.0,
+            self.authentication.method.as_str(),
+            self.authentication.session_id.map(|id| id.0),
+            self.confirmation.as_ref().map(ToString::to_string)
         ];
         Stmt::new(INSERT, params)
     }

@@ -11,9 +11,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("gatepass-keys", &["gatepass-oauth"]),
     ("gatepass-db", &[]),
     ("gatepass-store", &["gatepass-db", "gatepass-keys", "gatepass-oauth"]),
-    ("gatepass-authority", &["gatepass-store", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-fetch", &[]),
+    ("gatepass-authority", &["gatepass-store", "gatepass-fetch", "gatepass-keys", "gatepass-oauth"]),
     ("gatepass-resource", &["gatepass-keys", "gatepass-oauth"]),
-    ("gatepass-server", &["gatepass-authority", "gatepass-resource", "gatepass-keys", "gatepass-oauth"]),
+    (
+        "gatepass-server",
+        &["gatepass-authority", "gatepass-resource", "gatepass-fetch", "gatepass-keys", "gatepass-oauth"],
+    ),
     ("gatepass-client", &["gatepass-keys", "gatepass-oauth"]),
     ("gatepass-cli", &["gatepass-server", "gatepass-client", "gatepass-keys", "gatepass-oauth"]),
 ];

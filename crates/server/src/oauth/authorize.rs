@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     pages::{Page, PageFailure, consent, form_action, is_for, login},
-    web::{form::Form, origin, session},
+    web::{caller::From as CallerFrom, form::Form, origin, session},
 };
 use axum::{
     body::Body,
@@ -15,7 +15,7 @@ use axum::{
 use form_urlencoded::Serializer;
 use gatepass_authority::{
     Failure,
-    authorize::{ConsentAnswer, Next},
+    authorize::{ConsentAnswer, Next, Visit},
 };
 use gatepass_oauth::{Error, Params, authorization::prompt_after_sign_in};
 use std::borrow::Cow;
@@ -23,13 +23,15 @@ use std::borrow::Cow;
 /// `GET`: the client sends the browser here.
 pub(crate) async fn ask(
     State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response<Body>, PageFailure> {
     let query = query.unwrap_or_default();
     let params = Params::parse(query.as_bytes())?;
     let session = session::read(&app, &headers).await?;
-    let next = app.authority.authorize(&params, session.as_ref(), ConsentAnswer::NotAsked).await?;
+    let visit = Visit { session: session.as_ref(), answer: ConsentAnswer::NotAsked, caller: &caller };
+    let next = app.authority.authorize(&params, visit).await?;
     answer_browser(&app, next, &query).await
 }
 
@@ -37,6 +39,7 @@ pub(crate) async fn ask(
 /// browser here with a form instead of a link (OpenID Connect Core §3.1.2.1).
 pub(crate) async fn answer(
     State(app): State<App>,
+    CallerFrom(caller): CallerFrom,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, PageFailure> {
@@ -59,7 +62,8 @@ pub(crate) async fn answer(
     if session.as_ref().is_some_and(|session| !is_for(&form, session.user_id)) {
         return Err(PageFailure::OtherPerson);
     }
-    let next = app.authority.authorize(&params, session.as_ref(), answer).await?;
+    let visit = Visit { session: session.as_ref(), answer, caller: &caller };
+    let next = app.authority.authorize(&params, visit).await?;
     answer_browser(&app, next, query).await
 }
 

@@ -1,6 +1,6 @@
 //! The device authorization endpoint (RFC 8628 §3.1).
 
-use super::authenticated_client;
+use super::asker;
 use crate::{
     app::App,
     web::{
@@ -23,8 +23,9 @@ pub(crate) async fn start(
     form: Form,
 ) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
     let params = form.params()?;
-    let client = authenticated_client(&app, &headers, &form, &caller).await?;
-    if !client.may_use(GrantType::DeviceCode) {
+    let asker = asker(&app, &headers, &form, caller).await?;
+    let asking = asker.asking();
+    if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());
     }
     let request = DeviceRequest {
@@ -41,5 +42,5 @@ pub(crate) async fn start(
             NumberMatch::NotShown
         },
     };
-    Ok(Json(app.authority.start_device(&client, &request, &caller).await?))
+    Ok(Json(app.authority.start_device(asking, &request).await?))
 }

@@ -64,8 +64,6 @@ fn server_metadata(issuer: &Issuer) -> ServerMetadata {
         prompt_values_supported: texts(&["none", "login", "consent", "select_account"]),
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
-        introspection_endpoint: None,
-        registration_endpoint: None,
-        service_documentation: None,
+        ..ServerMetadata::default()
     }
 }

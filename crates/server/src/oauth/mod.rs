@@ -10,22 +10,32 @@ pub(crate) mod userinfo;
 
 use crate::{app::App, web::form::Form};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
-use gatepass_authority::{Caller, Client, Failure};
-use gatepass_oauth::{ClientCredentials, Error};
+use gatepass_authority::{Asking, Caller, Client, Failure};
+use gatepass_oauth::{ClientCredentials, Confirmation, Error};
 use std::sync::Arc;
 
-/// The client of a request, proven by what it sent.
-async fn authenticated_client(
-    app: &App,
-    headers: &HeaderMap,
-    form: &Form,
-    caller: &Caller,
-) -> Result<Arc<Client>, Failure> {
+/// Who sent a request to one of the client's endpoints: a client that has proven itself.
+pub(crate) struct Asker {
+    client: Arc<Client>,
+    caller: Caller,
+    confirmation: Option<Confirmation>,
+}
+
+impl Asker {
+    /// As the use cases take it.
+    pub(crate) fn asking(&self) -> Asking<'_> {
+        Asking { client: &self.client, caller: &self.caller, confirmation: self.confirmation.as_ref() }
+    }
+}
+
+/// Who sent this request, proven by what it carries.
+async fn asker(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Asker, Failure> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let authorization = values.next().map(|value| value.to_str().map_err(|_| Error::invalid_client())).transpose()?;
     if values.next().is_some() {
         return Err(Error::invalid_request("the Authorization header is repeated").into());
     }
     let credentials = ClientCredentials::read(authorization, &form.params()?)?;
-    app.authority.authenticate_client(&credentials, caller).await
+    let client = app.authority.authenticate_client(&credentials, &caller).await?;
+    Ok(Asker { client, caller, confirmation: None })
 }

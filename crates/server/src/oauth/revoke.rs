@@ -1,6 +1,6 @@
 //! The revocation endpoint (RFC 7009).
 
-use super::authenticated_client;
+use super::asker;
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -15,7 +15,7 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     form: Form,
 ) -> Result<(), JsonFailure> {
-    let client = authenticated_client(&app, &headers, &form, &caller).await?;
+    let asker = asker(&app, &headers, &form, caller).await?;
     let token = Secret::from(form.params()?.required("token")?);
-    Ok(app.authority.revoke(&client, &token).await?)
+    Ok(app.authority.revoke(asker.asking(), &token).await?)
 }

@@ -5,7 +5,7 @@
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
-use super::authenticated_client;
+use super::asker;
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, header},
     response::IntoResponse,
 };
-use gatepass_authority::{Client, CodeRequest, DevicePoll, Failure, RefreshRequest};
+use gatepass_authority::{Asking, CodeRequest, DevicePoll, Failure, RefreshRequest};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, TokenResponse,
     authorization::{read_resource, read_scope},
@@ -29,27 +29,33 @@ pub(crate) async fn exchange(
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
     let params = form.params()?;
-    let client = authenticated_client(&app, &headers, &form, &caller).await?;
+    let asker = asker(&app, &headers, &form, caller).await?;
+    let asking = asker.asking();
     let grant = params.required("grant_type")?.parse::<GrantType>();
     let grant = grant.map_err(|error| Error::new(ErrorCode::UnsupportedGrantType, error.to_string()))?;
-    if !client.may_use(grant) {
+    if !asking.client.may_use(grant) {
         return Err(
             Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
         );
     }
     // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
-    Ok(([(header::PRAGMA, "no-cache")], Json(redeem(&app, grant, &client, &params).await?)))
+    Ok(([(header::PRAGMA, "no-cache")], Json(redeem(&app, grant, asking, &params).await?)))
 }
 
-async fn redeem(app: &App, grant: GrantType, client: &Client, params: &Params<'_>) -> Result<TokenResponse, Failure> {
+async fn redeem(
+    app: &App,
+    grant: GrantType,
+    asking: Asking<'_>,
+    params: &Params<'_>,
+) -> Result<TokenResponse, Failure> {
     let authority = &app.authority;
     match grant {
-        GrantType::AuthorizationCode => authority.redeem_code(client, &code_request(params)?).await,
-        GrantType::RefreshToken => authority.refresh(client, &refresh_request(params)?).await,
+        GrantType::AuthorizationCode => authority.redeem_code(asking, &code_request(params)?).await,
+        GrantType::RefreshToken => authority.refresh(asking, &refresh_request(params)?).await,
         GrantType::ClientCredentials => {
-            authority.client_credentials(client, read_scope(params)?.as_ref(), read_resource(params)?.as_ref()).await
+            authority.client_credentials(asking, read_scope(params)?.as_ref(), read_resource(params)?.as_ref()).await
         }
-        GrantType::DeviceCode => authority.redeem_device(client, &device_poll(params)?).await,
+        GrantType::DeviceCode => authority.redeem_device(asking, &device_poll(params)?).await,
     }
 }
 

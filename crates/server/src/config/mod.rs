@@ -1,7 +1,9 @@
 //! What the operator sets: flag beats environment beats file beats default.
 //!
 //! Flags and environment arrive as [`Overrides`], texts as they were typed; the file is TOML. Every
-//! refusal is one sentence that names the setting and the remedy.
+//! refusal is one sentence that names the setting and the remedy. Each table of the file has a module of its own.
+
+mod lifetimes;
 
 use gatepass_authority::{DatabaseUrl, Lifetimes};
 use gatepass_oauth::Issuer;
@@ -11,7 +13,6 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// Where the server listens unless told otherwise.
@@ -62,17 +63,7 @@ struct File {
     public_url: Option<String>,
     database_url: Option<String>,
     trusted_proxies: Vec<String>,
-    lifetimes: FileLifetimes,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct FileLifetimes {
-    authorization_code: Option<String>,
-    access_token: Option<String>,
-    refresh_token: Option<String>,
-    device_code: Option<String>,
-    session: Option<String>,
+    lifetimes: lifetimes::File,
 }
 
 /// Why the settings will not do.
@@ -132,7 +123,7 @@ impl Config {
                 .map_err(|_| value("listen", &listen, "it is an address and a port, such as 127.0.0.1:8484"))?,
             public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text)).transpose()?,
             trusted_proxies: proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?,
-            lifetimes: lifetimes(file.lifetimes)?,
+            lifetimes: lifetimes::resolve(file.lifetimes)?,
             data_dir,
             database_url,
         })
@@ -191,32 +182,10 @@ fn proxy(text: &str) -> Result<IpNet, ConfigError> {
         .map_err(|_| value("trusted-proxy", text, "it is an address or a network such as 10.0.0.0/8"))
 }
 
-fn lifetimes(file: FileLifetimes) -> Result<Lifetimes, ConfigError> {
-    let standard = Lifetimes::default();
-    Ok(Lifetimes {
-        authorization_code: lifetime(
-            "lifetimes.authorization_code",
-            file.authorization_code,
-            standard.authorization_code,
-        )?,
-        access_token: lifetime("lifetimes.access_token", file.access_token, standard.access_token)?,
-        refresh_token: lifetime("lifetimes.refresh_token", file.refresh_token, standard.refresh_token)?,
-        device_code: lifetime("lifetimes.device_code", file.device_code, standard.device_code)?,
-        session: lifetime("lifetimes.session", file.session, standard.session)?,
-    })
-}
-
-fn lifetime(setting: &'static str, text: Option<String>, standard: Duration) -> Result<Duration, ConfigError> {
-    let Some(text) = text else { return Ok(standard) };
-    let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(10 * 366 * 24 * 60 * 60));
-    let expected = "it is a time between 1s and 10 years, such as \"60s\", \"1h\" or \"30d\"";
-    let span = humantime::parse_duration(&text).map_err(|_| value(setting, &text, expected))?;
-    if (shortest..=longest).contains(&span) { Ok(span) } else { Err(value(setting, &text, expected)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn with_file(text: &str, overrides: Overrides) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();

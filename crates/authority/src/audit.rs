@@ -1,0 +1,170 @@
+//! What happened, for whoever watches: one line of the log and, in time, one row that is never changed.
+//!
+//! An event says who (a person), by which program (a client), from where, and what became of it. It never holds a
+//! secret: identifiers and the words of the standards only.
+
+use crate::{Authority, Caller};
+use gatepass_keys::TokenId;
+use gatepass_oauth::ClientId;
+use gatepass_store::UserId;
+use std::fmt;
+
+macro_rules! event_kinds {
+    ($( $(#[$doc:meta])* $variant:ident = $text:literal $rank:ident $sentence:literal, )*) => {
+        /// What can happen.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind { $( $(#[$doc])* $variant, )* }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )* ];
+
+            /// Its name in the table, the metrics and the log.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text, )* }
+            }
+
+            /// The same as a sentence.
+            #[must_use]
+            pub fn sentence(self) -> &'static str {
+                match self { $( Self::$variant => $sentence, )* }
+            }
+
+            /// How much it matters.
+            #[must_use]
+            pub fn rank(self) -> Rank {
+                match self { $( Self::$variant => Rank::$rank, )* }
+            }
+        }
+    };
+}
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It happens all the time.
+    Routine,
+    /// Somebody did something.
+    Notable,
+    /// Somebody may be up to something.
+    Alarming,
+}
+
+event_kinds! {
+    /// A person signed in.
+    SignedIn = "signed_in" Notable "a person signed in",
+    /// A sign-in failed.
+    SignInFailed = "sign_in_failed" Notable "a sign-in failed",
+    /// A person signed out.
+    SignedOut = "signed_out" Notable "a person signed out",
+    /// A person allowed a client.
+    ConsentGiven = "consent_given" Notable "a person allowed a client",
+    /// A person denied a client.
+    ConsentDenied = "consent_denied" Notable "a person denied a client",
+    /// A client got a code.
+    CodeIssued = "code_issued" Routine "an authorization code was issued",
+    /// A client exchanged a code.
+    CodeExchanged = "code_exchanged" Routine "a code was exchanged for tokens",
+    /// A code came a second time.
+    CodeReused = "code_reused" Alarming "a code came again; its grant is revoked",
+    /// A device asks to be signed in.
+    DeviceStarted = "device_started" Routine "a device asks to be signed in",
+    /// A person approved a device.
+    DeviceApproved = "device_approved" Notable "a person approved a device",
+    /// A person denied a device.
+    DeviceDenied = "device_denied" Notable "a device was denied",
+    /// A device got its tokens.
+    DeviceSignedIn = "device_signed_in" Notable "a device was signed in",
+    /// A refresh token was rotated.
+    Refreshed = "refreshed" Routine "a refresh token was rotated",
+    /// A rotation was repeated.
+    RefreshRepeated = "refresh_repeated" Routine "a refresh was repeated and answered as before",
+    /// A refresh token came again after it was given up.
+    RefreshReused = "refresh_reused" Alarming "a refresh token was used again; its family is revoked",
+    /// A client got a token on its own behalf.
+    TokenIssued = "token_issued" Routine "a client got a token",
+    /// A token was revoked.
+    TokenRevoked = "token_revoked" Notable "a token was revoked",
+    /// A grant was revoked.
+    GrantRevoked = "grant_revoked" Notable "a grant was revoked",
+    /// A client failed to prove itself.
+    ClientRefused = "client_refused" Notable "a client failed to prove itself",
+    /// There were too many attempts.
+    Throttled = "throttled" Alarming "there were too many attempts",
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub(crate) kind: EventKind,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) client_id: Option<ClientId>,
+    pub(crate) subject: Option<TokenId>,
+    pub(crate) address: String,
+    pub(crate) detail: String,
+}
+
+impl Event {
+    /// Something happened.
+    #[must_use]
+    pub fn new(kind: EventKind) -> Self {
+        Self { kind, user_id: None, client_id: None, subject: None, address: String::new(), detail: String::new() }
+    }
+
+    /// To or by whom.
+    #[must_use]
+    pub fn user(self, id: UserId) -> Self {
+        Self { user_id: Some(id), ..self }
+    }
+
+    /// By which program.
+    #[must_use]
+    pub fn client(self, id: &ClientId) -> Self {
+        Self { client_id: Some(id.clone()), ..self }
+    }
+
+    /// The grant, device or session that it is about.
+    #[must_use]
+    pub fn about(self, id: TokenId) -> Self {
+        Self { subject: Some(id), ..self }
+    }
+
+    /// From where.
+    #[must_use]
+    pub fn from(self, caller: &Caller) -> Self {
+        Self { address: caller.address.clone(), ..self }
+    }
+
+    /// What else there is to say; nothing secret.
+    #[must_use]
+    pub fn detail(self, detail: impl fmt::Display) -> Self {
+        Self { detail: detail.to_string(), ..self }
+    }
+}
+
+impl Authority {
+    /// Notes that something happened.
+    pub(crate) async fn record(&self, event: Event) {
+        let Event { kind, user_id, client_id, subject, address, detail } = &event;
+        let (user, client) = (user_id.map(tracing::field::display), client_id.as_ref().map(tracing::field::display));
+        let subject = subject.as_ref().map(tracing::field::debug);
+        match kind.rank() {
+            Rank::Routine => {
+                tracing::debug!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
+            }
+            Rank::Notable => {
+                tracing::info!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
+            }
+            Rank::Alarming => {
+                tracing::warn!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
+            }
+        }
+    }
+}
