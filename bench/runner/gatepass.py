@@ -30,6 +30,7 @@ class Place:
         folder.mkdir()
         self.folder = folder
         self.data = folder / "data"
+        self.database_url = database_url
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = folder / "serve.log"
