@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     pages::{Page, PageFailure, consent, form_action, is_for, login},
-    web::{form::Form, origin, session},
+    web::{form::Form, own_form::OwnForm, session},
 };
 use axum::{
     body::Body,
@@ -44,9 +44,7 @@ pub(crate) async fn answer(
         // Asked again as a link: the browser adds the cookie only to that.
         return redirect(&format!("/authorize?{}", form.as_query()?));
     }
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
+    let form = OwnForm::check(form, &headers, &app)?;
     let form = form.params()?;
     let query = form.required("authorization_request")?;
     let params = Params::parse(query.as_bytes())?;
