@@ -107,6 +107,16 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
     Ok(Authority::open(parts).await?)
 }
 
+/// People's https ends before this server, which speaks plain HTTP. When what ends it is not trusted,
+/// its address is taken for everybody's, on the device page and wherever attempts are counted.
+fn warn_of_untrusted_proxy(issuer: &Issuer, config: &Config) {
+    if !issuer.is_plain_http() && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "the public URL is https, so a proxy stands in front, but none is trusted and everybody behind it counts as one address; name it with --trusted-proxy"
+        );
+    }
+}
+
 impl Server {
     /// Binds the address and opens everything; connections wait from here on.
     ///
@@ -118,7 +128,9 @@ impl Server {
             _ => ServeError::Listen { address: config.listen, source },
         })?;
         let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-        let authority = open_authority(config, config.issuer(address)?, world).await?;
+        let issuer = config.issuer(address)?;
+        warn_of_untrusted_proxy(&issuer, config);
+        let authority = open_authority(config, issuer, world).await?;
         let app = App::new(authority, config.trusted_proxies.clone());
         let router = routes::router(&app);
         Ok(Self { listener, address, app, router, limits: Limits::default() })
