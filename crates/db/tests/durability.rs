@@ -21,13 +21,17 @@ use tokio::task::JoinSet;
 /// Names the database of the child process.
 const CHILD: &str = "GATEPASS_DB_TEST_CHILD";
 
+/// The test runs itself again, as the process that is killed.
 #[tokio::test]
 async fn what_was_answered_survives_kill_9() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        return write_until_killed(DatabaseUrl::sqlite(path)).await;
+    }
     for round in 0..3 {
         let place = Place::sqlite();
         place.with_tables().await.close().await;
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_process_that_is_killed", "--ignored", "--nocapture"])
+            .args(["--exact", "what_was_answered_survives_kill_9", "--nocapture"])
             .env(CHILD, place.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -51,12 +55,10 @@ async fn what_was_answered_survives_kill_9() {
     }
 }
 
-/// Writes until it is killed, saying which writes were answered.
-#[ignore = "started by the test above"]
-#[tokio::test]
-async fn child_process_that_is_killed() {
-    let Some(path) = std::env::var_os(CHILD) else { return };
-    let db = Db::open(&DatabaseUrl::sqlite(path), &Options::default()).await.unwrap();
+/// Writes, saying which writes were answered.
+#[expect(clippy::print_stdout, reason = "the test that started it reads along")]
+async fn write_until_killed(url: DatabaseUrl) {
+    let db = Db::open(&url, &Options::default()).await.unwrap();
     let mut writers = JoinSet::new();
     for writer in 0..8_u8 {
         let db = db.clone();

@@ -32,10 +32,6 @@ use tokio::{
 const HEADER_TIME: Duration = Duration::from_secs(15);
 /// The most bytes of a request's header.
 const HEADER_BYTES: usize = 32 * 1024;
-/// The most connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 8192;
-/// How long requests under way may take after the server was told to end.
-const GRACE: Duration = Duration::from_secs(20);
 
 /// Why the server does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +72,28 @@ pub struct World {
     pub secret: Option<String>,
 }
 
+/// How much the server takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at once; more wait to be accepted.
+    pub connections: usize,
+    /// How long requests under way may take after the server was told to end.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 8192, grace: Duration::from_secs(20) }
+    }
+}
+
 /// A server that listens and is ready to run.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     app: App,
     router: Router,
+    limits: Limits,
 }
 
 /// Opens the authorization server of these settings, without listening: for administration.
@@ -97,6 +109,16 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
     Ok(Authority::open(parts).await?)
 }
 
+/// People's https ends before this server, which speaks plain HTTP. When what ends it is not trusted,
+/// its address is taken for everybody's, on the device page and wherever attempts are counted.
+fn warn_of_untrusted_proxy(issuer: &Issuer, config: &Config) {
+    if !issuer.is_plain_http() && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "the public URL is https, so a proxy stands in front, but none is trusted and everybody behind it counts as one address; name it with --trusted-proxy"
+        );
+    }
+}
+
 impl Server {
     /// Binds the address and opens everything; connections wait from here on.
     ///
@@ -108,10 +130,18 @@ impl Server {
             _ => ServeError::Listen { address: config.listen, source },
         })?;
         let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-        let authority = open_authority(config, config.issuer(address)?, world).await?;
+        let issuer = config.issuer(address)?;
+        warn_of_untrusted_proxy(&issuer, config);
+        let authority = open_authority(config, issuer, world).await?;
         let app = App::new(authority, config.trusted_proxies.clone());
         let router = routes::router(&app);
-        Ok(Self { listener, address, app, router })
+        Ok(Self { listener, address, app, router, limits: Limits::default() })
+    }
+
+    /// The same server within other limits.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it listens.
@@ -137,7 +167,7 @@ impl Server {
 
     /// Serves until `end` comes, then finishes what is under way.
     pub async fn run(self, end: impl Future<Output = ()>) {
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = Arc::new(Semaphore::new(self.limits.connections));
         let graceful = GracefulShutdown::new();
         tokio::pin!(end);
         loop {
@@ -167,7 +197,7 @@ impl Server {
         }
         drop(self.listener);
         tracing::info!("the server ends; requests under way are finished");
-        if timeout(GRACE, graceful.shutdown()).await.is_err() {
+        if timeout(self.limits.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }
         self.app.authority.close().await;

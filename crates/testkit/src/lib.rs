@@ -22,6 +22,7 @@ pub use browser::{Browser, Form, Page};
 pub use database::{Engine, TestDatabase};
 pub use gatepass_authority as authority;
 pub use gatepass_keys as keys;
+pub use gatepass_server::serve::Limits;
 pub use oauth::{Answer, Pkce, REDIRECT_URI, RegisteredClient};
 pub use server::{Options, PASSWORD, TestServer, USER};
 pub use tokio;

@@ -7,7 +7,10 @@ use gatepass_authority::{
 };
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::UtcMillis;
-use gatepass_server::{Config, Overrides, Server, serve::World};
+use gatepass_server::{
+    Config, Overrides, Server,
+    serve::{Limits, World},
+};
 use std::time::Duration;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -24,6 +27,7 @@ pub struct Options {
     pub public_url: Option<String>,
     /// `true` leaves the server without any account.
     pub empty: bool,
+    pub limits: Limits,
 }
 
 /// A running server.
@@ -58,7 +62,7 @@ impl TestServer {
         .unwrap();
         config.lifetimes = options.lifetimes;
         let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
-        let server = Server::bind(&config, &world).await.unwrap();
+        let server = Server::bind(&config, &world).await.unwrap().within(options.limits);
         let authority = server.authority().clone();
         let url = format!("http://{}", server.address());
         let (end, ended) = oneshot::channel::<()>();

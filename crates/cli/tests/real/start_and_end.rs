@@ -30,6 +30,20 @@ async fn a_first_start_prints_a_link_that_makes_the_owner_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn an_https_server_that_trusts_no_proxy_says_so_when_it_starts() {
+    let sentence = "the public URL is https, so a proxy stands in front, but none is trusted";
+    let place = Place::sqlite().await;
+    assert_eq!(place.serve().logged(sentence), 0, "on loopback nothing stands in front");
+    place.settings("public_url = \"https://auth.example\"");
+    let server = place.serve();
+    assert_eq!(server.logged(sentence), 1);
+    let line = server.program.err.wait_for(sentence);
+    assert!(line.contains("\"level\":\"WARN\"") && line.contains("name it with --trusted-proxy"), "{line}");
+    place.settings("public_url = \"https://auth.example\"\ntrusted_proxies = [\"127.0.0.1\"]");
+    assert_eq!(place.serve().logged(sentence), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn told_to_end_it_answers_what_is_under_way_and_takes_nothing_new() {
     let place = Place::sqlite().await;
     let server = place.serve();

@@ -51,7 +51,7 @@ impl Page {
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
              <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}}\
              @media(prefers-color-scheme:dark){{body{{background:#111;color:#eee}}}}</style>\n\
-             <h1>{title}</h1>\n<p>{text}</p>\n</html>\n"
+             <main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</html>\n"
         );
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\

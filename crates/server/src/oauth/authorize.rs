@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     pages::{Page, PageFailure, consent, form_action, is_for, login},
-    web::{caller::From as CallerFrom, form::Form, origin, session},
+    web::{caller::From as CallerFrom, form::Form, own_form::OwnForm, session},
 };
 use axum::{
     body::Body,
@@ -47,9 +47,7 @@ pub(crate) async fn answer(
         // Asked again as a link: the browser adds the cookie only to that.
         return redirect(&format!("/authorize?{}", form.as_query()?));
     }
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
+    let form = OwnForm::check(form, &headers, &app)?;
     let form = form.params()?;
     let query = form.required("authorization_request")?;
     let params = Params::parse(query.as_bytes())?;

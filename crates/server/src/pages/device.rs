@@ -6,7 +6,7 @@
 use super::{Page, PageFailure, ScopeLine, host_of, is_for, login::required, message, scope_lines};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, form::Form, origin, segment::Segment},
+    web::{caller::From as CallerFrom, own_form::OwnForm, segment::Segment},
 };
 use askama::Template;
 use axum::{
@@ -62,11 +62,8 @@ pub(crate) async fn enter(State(app): State<App>, headers: HeaderMap) -> Result<
 pub(crate) async fn look_up(
     State(app): State<App>,
     headers: HeaderMap,
-    form: Form,
+    form: OwnForm,
 ) -> Result<Response<Body>, PageFailure> {
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
     let session = match required(&app, &headers, "/device").await? {
         Ok(session) => session,
         Err(to_login) => return Ok(to_login),
@@ -132,11 +129,8 @@ pub(crate) async fn decide(
     CallerFrom(caller): CallerFrom,
     Segment(code): Segment,
     headers: HeaderMap,
-    form: Form,
+    form: OwnForm,
 ) -> Result<Response<Body>, PageFailure> {
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
     let Ok(code) = code.parse::<UserCode>() else { return enter(State(app), headers).await };
     let session = match required(&app, &headers, &format!("/device/{code}")).await? {
         Ok(session) => session,

@@ -3,7 +3,7 @@
 use super::{Page, PageFailure, form_action};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, form::Form, origin, session},
+    web::{caller::From as CallerFrom, own_form::OwnForm, session},
 };
 use askama::Template;
 use axum::{
@@ -75,11 +75,8 @@ pub(crate) async fn sign_in(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
     headers: HeaderMap,
-    form: Form,
+    form: OwnForm,
 ) -> Result<Response<Body>, PageFailure> {
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
     let params = form.params()?;
     let (next, email) = (safe_next(params.get("next")), params.get("email").unwrap_or_default());
     let password = Secret::from(params.get("password").unwrap_or_default());
@@ -115,10 +112,8 @@ pub(crate) async fn sign_out(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
     headers: HeaderMap,
+    _: OwnForm,
 ) -> Result<Response<Body>, PageFailure> {
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
     if let Some(cookie) = app.cookies.read(&headers) {
         app.authority.sign_out(cookie, &caller).await?;
     }

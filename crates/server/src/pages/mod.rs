@@ -8,7 +8,7 @@ pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod set_up;
 
-use crate::web::failure::{note, retry_after};
+use crate::web::failure::{Refused, note, retry_after};
 use askama::Template;
 use axum::{
     body::Body,
@@ -90,11 +90,19 @@ pub(crate) enum PageFailure {
     Failure(Failure),
     /// The request did not come from one of our pages.
     NotOurs,
+    /// The form could not be read.
+    Refused(Refused),
 }
 
 impl<E: Into<Failure>> From<E> for PageFailure {
     fn from(error: E) -> Self {
         Self::Failure(error.into())
+    }
+}
+
+impl From<Refused> for PageFailure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
     }
 }
 
@@ -117,6 +125,7 @@ impl IntoResponse for PageFailure {
                 );
                 return (StatusCode::CONFLICT, Page(page)).into_response();
             }
+            Self::Refused(Refused { status, error }) => return (status, Page(bad_request(&error))).into_response(),
             Self::Failure(failure) => failure,
         };
         note(&failure);
@@ -147,7 +156,7 @@ impl IntoResponse for PageFailure {
 fn bad_request(error: &Error) -> Message {
     message(
         "This request cannot be answered",
-        &format!("{} ({})", error.description, error.code),
+        &format!("The reason: {} ({})", error.description, error.code),
         "Go back to the program that sent you here and start again. If it happens again, tell its maker what this page says.",
     )
 }

@@ -3,13 +3,13 @@
 use super::{Page, PageFailure, login::signed_in, message};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, form::Form, origin, segment::Segment},
+    web::{caller::From as CallerFrom, own_form::OwnForm, segment::Segment},
 };
 use askama::Template;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, Response, StatusCode},
+    http::{Response, StatusCode},
     response::IntoResponse,
 };
 use gatepass_authority::{
@@ -51,12 +51,8 @@ pub(crate) async fn create(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
     Segment(token): Segment,
-    headers: HeaderMap,
-    form: Form,
+    form: OwnForm,
 ) -> Result<Response<Body>, PageFailure> {
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
-        return Err(PageFailure::NotOurs);
-    }
     let params = form.params()?;
     let (email, name) = (params.get("email").unwrap_or_default(), params.get("name").unwrap_or_default());
     // Whoever reads the server's own log vouches for their own address.

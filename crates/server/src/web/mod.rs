@@ -7,6 +7,7 @@ pub(crate) mod form;
 mod headers;
 pub(crate) mod not_found;
 pub(crate) mod origin;
+pub(crate) mod own_form;
 pub(crate) mod segment;
 pub(crate) mod session;
 

@@ -109,6 +109,18 @@ on_both_engines! {
         }
     }
 
+    async fn a_page_that_gets_no_form_answers_with_a_page_but_a_stranger_is_sent_away_first(server: TestServer) {
+        let send = async |path: &str, origin: &str| {
+            let request = server.http().post(server.path(path)).header("origin", origin).header("content-type", "application/json");
+            let response = request.body("{}").send().await.unwrap();
+            (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap().to_owned())
+        };
+        for path in ["/login", "/logout", "/device", "/device/BBBB-BBBB", "/setup/gpl_nonsense"] {
+            assert_eq!(send(path, &server.url).await, (415, "text/html; charset=utf-8".to_owned()), "{path}");
+            assert_eq!(send(path, "https://evil.example").await, (403, "text/html; charset=utf-8".to_owned()), "{path}");
+        }
+    }
+
     async fn a_header_that_never_ends_and_nonsense_are_cut_off(server: TestServer) {
         let address = server.url.strip_prefix("http://").unwrap();
         for (bytes, begins) in [(b"GET / HTTP/1.1\r\nx: ".iter().copied().chain(std::iter::repeat_n(b'a', 200_000)).collect::<Vec<u8>>(), "HTTP/1.1 431"), (b"\x16\x03\x01nonsense\r\n\r\n".to_vec(), "HTTP/1.1 400")] {

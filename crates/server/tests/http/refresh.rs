@@ -59,6 +59,24 @@ on_both_engines! {
         assert_eq!(server.whoami(&third.text("access_token")).await.status, 401);
     }
 
+    async fn after_the_end_of_the_family_a_repeat_is_not_answered_again(server: TestServer) {
+        let client = server.client().await;
+        for ends_by in ["a revocation", "a reuse"] {
+            let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+            let second = server.refresh(&client, &first).await.text("refresh_token");
+            let third = server.refresh(&client, &second).await.text("refresh_token");
+            assert_eq!(server.refresh(&client, &second).await.text("refresh_token"), third, "a repeat, while the family lives");
+            if ends_by == "a revocation" {
+                assert_eq!(server.post("/revoke", &client, &[("token", &third)]).await.status, 200);
+            } else {
+                assert_eq!(server.refresh(&client, &first).await.error(), "invalid_grant");
+            }
+            let repeated = server.refresh(&client, &second).await;
+            assert_eq!((repeated.status.as_u16(), repeated.error().as_str()), (400, "invalid_grant"), "{ends_by}");
+            assert!(repeated.json.get("access_token").is_none() && repeated.json.get("refresh_token").is_none());
+        }
+    }
+
     async fn a_hundred_refreshers_at_once_all_get_the_same_answer(server: TestServer) {
         let client = server.client().await;
         let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");

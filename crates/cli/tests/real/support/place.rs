@@ -8,6 +8,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{self, Command},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// A folder with a settings file, and a database in it or beside it.
@@ -106,9 +107,10 @@ impl Place {
 }
 
 /// A free port outside the range from which the system gives ports away, so that a server that is
-/// killed finds it free again.
+/// killed finds it free again. Tests of one process begin to look at different places.
 fn lasting_port() -> u16 {
-    let first = process::id() % 10_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = process::id() % 10_000 + TAKEN.fetch_add(1, Ordering::Relaxed) * 601;
     (0..10_000)
         .map(|step| u16::try_from(10_000 + (first + step * 7) % 10_000).unwrap())
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
