@@ -54,7 +54,7 @@ await run({
 
   async register() {
     offered((await discover()).serverMetadata(), 'registration_endpoint');
-    const metadata = { client_name: 'Registered', redirect_uris: [redirect_uri], scope: 'openid' };
+    const metadata = { redirect_uris: [redirect_uri], token_endpoint_auth_method: 'none', scope: 'openid' };
     const config = await client.dynamicClientRegistration(new URL(issuer), metadata, client.None(), {
       execute: [client.allowInsecureRequests],
     });
