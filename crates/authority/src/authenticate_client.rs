@@ -11,15 +11,19 @@ use crate::{
     throttle::{CLIENT_SECRET, network},
 };
 use gatepass_keys::{HashedToken, JwkSet, jws};
-use gatepass_oauth::{ClientCredentials, Error, PresentedProof, Secret, UtcMillis};
+use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
 use gatepass_store::Change;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 
 /// How far the client's clock may be off.
 const SKEW: Duration = Duration::from_secs(60);
-/// The longest life of an assertion; longer ones would have to be remembered longer.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// The longest life of an assertion; longer ones would have to be remembered longer. Libraries that
+/// choose for their users go up to an hour.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// The endpoints at which clients prove themselves. An assertion may be for the server or for any of
+/// them: the standards leave the choice (RFC 7523 §3, RFC 9126 §2), and libraries differ in it.
+const ENDPOINTS: [&str; 5] = ["/token", "/device_authorization", "/revoke", "/introspect", "/par"];
 
 #[derive(Deserialize)]
 struct Assertion {
@@ -87,9 +91,7 @@ impl Authority {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let now = self.0.clock.now();
-        if let Err(reason) =
-            check_claims(&claims, client, &[self.issuer().as_str(), &self.issuer().endpoint("/token")], now)
-        {
+        if let Err(reason) = check_claims(&claims, client, self.issuer(), now) {
             return Ok(Err(reason.to_owned()));
         }
         let remembered_until = UtcMillis::from_seconds(claims.exp).plus(SKEW);
@@ -100,10 +102,12 @@ impl Authority {
     }
 }
 
-fn check_claims(claims: &Assertion, client: &Client, audiences: &[&str], now: UtcMillis) -> Result<(), &'static str> {
+fn check_claims(claims: &Assertion, client: &Client, issuer: &Issuer, now: UtcMillis) -> Result<(), &'static str> {
     let expires = UtcMillis::from_seconds(claims.exp);
     let future = |time: Option<i64>| time.is_some_and(|time| UtcMillis::from_seconds(time) > now.plus(SKEW));
-    let names_us = |audience: &String| audiences.contains(&audience.as_str());
+    let names_us = |audience: &String| {
+        audience == issuer.as_str() || ENDPOINTS.iter().any(|path| *audience == issuer.endpoint(path))
+    };
     let is_for_us = match &claims.aud {
         Audience::One(audience) => names_us(audience),
         Audience::Several(all) => all.iter().any(names_us),
@@ -115,7 +119,7 @@ fn check_claims(claims: &Assertion, client: &Client, audiences: &[&str], now: Ut
     } else if expires <= now.minus(SKEW) {
         Err("the assertion is expired")
     } else if expires > now.plus(LONGEST).plus(SKEW) {
-        Err("the assertion lives longer than ten minutes")
+        Err("the assertion lives longer than an hour")
     } else if future(claims.nbf) || future(claims.iat) {
         Err("the assertion is from the future")
     } else if claims.jti.is_empty() || claims.jti.len() > 256 {

@@ -1,5 +1,7 @@
 //! How clients prove themselves at the token endpoint.
 
+use gatepass_authority::add_client::NewClient;
+use gatepass_oauth::ClientAuthMethod;
 use gatepass_testkit::{
     Answer, RegisteredClient, TestServer,
     keys::{Entropy, JwkSet, SealingKey, SigningKey},
@@ -13,13 +15,27 @@ fn key() -> SigningKey {
 }
 
 async fn assert_with(server: &TestServer, claims: &Value, key: &SigningKey) -> Answer {
+    post_with(server, "/token", ("grant_type", "client_credentials"), claims, key).await
+}
+
+async fn post_with(server: &TestServer, path: &str, field: (&str, &str), claims: &Value, key: &SigningKey) -> Answer {
     let assertion = key.sign("JWT", claims).unwrap();
     let form = [
-        ("grant_type", "client_credentials"),
+        field,
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", assertion.as_str()),
     ];
-    Answer::of(server.http().post(server.path("/token")).form(&form)).await
+    Answer::of(server.http().post(server.path(path)).form(&form)).await
+}
+
+/// A client that proves itself with this key.
+async fn client_of(server: &TestServer, key: &SigningKey) -> RegisteredClient {
+    let jwks = JwkSet { keys: vec![key.public().clone()] };
+    let registration = |new: &mut NewClient| {
+        new.auth_method = ClientAuthMethod::PrivateKeyJwt;
+        new.jwks = Some(jwks);
+    };
+    server.client_with(registration).await
 }
 
 fn claims(server: &TestServer, client: &RegisteredClient, jti: &str) -> Value {
@@ -30,7 +46,7 @@ fn claims(server: &TestServer, client: &RegisteredClient, jti: &str) -> Value {
 on_both_engines! {
     async fn a_secret_works_only_where_it_is_registered_to_stand(server: TestServer) {
         let basic = server.client().await;
-        let post = server.client_with(|new| new.auth_method = gatepass_oauth::ClientAuthMethod::ClientSecretPost).await;
+        let post = server.client_with(|new| new.auth_method = ClientAuthMethod::ClientSecretPost).await;
         let in_body = |client: &RegisteredClient| {
             let form = [("grant_type", "client_credentials"), ("client_id", client.id.as_str()), ("client_secret", client.secret.as_str())];
             Answer::of(server.http().post(server.path("/token")).form(&form))
@@ -63,11 +79,7 @@ on_both_engines! {
 
     async fn a_signed_assertion_is_good_once(server: TestServer) {
         let key = key();
-        let jwks = JwkSet { keys: vec![key.public().clone()] };
-        let client = server.client_with(|new| {
-            new.auth_method = gatepass_oauth::ClientAuthMethod::PrivateKeyJwt;
-            new.jwks = Some(jwks);
-        }).await;
+        let client = client_of(&server, &key).await;
         let good = claims(&server, &client, "once");
         assert_eq!(assert_with(&server, &good, &key).await.status, 200);
         assert_eq!(assert_with(&server, &good, &key).await.error(), "invalid_client", "a jti comes once");
@@ -80,7 +92,7 @@ on_both_engines! {
             ("iss", json!("other")),
             ("aud", json!("https://other.example")),
             ("exp", json!(now - 61)),
-            ("exp", json!(now + 3600)),
+            ("exp", json!(now + 3600 + 61)),
             ("nbf", json!(now + 120)),
             ("iat", json!(now + 120)),
             ("jti", json!("")),
@@ -93,5 +105,26 @@ on_both_engines! {
         }
         let forged = claims(&server, &client, "forged");
         assert_eq!(assert_with(&server, &forged, &self::key()).await.error(), "invalid_client");
+    }
+
+    async fn an_assertion_may_live_an_hour(server: TestServer) {
+        let key = key();
+        let client = client_of(&server, &key).await;
+        let mut long = claims(&server, &client, "long");
+        long["exp"] = json!(server.authority().now().seconds() + 3600);
+        assert_eq!(assert_with(&server, &long, &key).await.status, 200);
+    }
+
+    async fn an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(server: TestServer) {
+        let key = key();
+        let client = client_of(&server, &key).await;
+        for (path, field) in [("/token", ("grant_type", "client_credentials")), ("/revoke", ("token", "nonsense"))] {
+            let mut to_endpoint = claims(&server, &client, path);
+            to_endpoint["aud"] = json!(server.path(path));
+            assert_eq!(post_with(&server, path, field, &to_endpoint, &key).await.status, 200, "{path}");
+        }
+        let mut to_no_endpoint = claims(&server, &client, "device page");
+        to_no_endpoint["aud"] = json!(server.path("/device"));
+        assert_eq!(assert_with(&server, &to_no_endpoint, &key).await.error(), "invalid_client");
     }
 }
