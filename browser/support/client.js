@@ -7,7 +7,7 @@ import { bounded } from './processes.js';
 const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
 export class Client {
-  /** Starts it and registers it. `leadOn` is where it sends the browser after an answer. */
+  /** Starts it and registers it. `leadOn` says to which origin it sends the browser after an answer. */
   static async start(server, name, { leadOn } = {}) {
     const client = new Client();
     client.answer = new Promise((resolve) => (client.answered = resolve));
@@ -59,7 +59,7 @@ export class Client {
       page('Begin', `<form method="post" action="${this.server.url}/authorize">${fields.join('')}<button>Go</button></form>`);
     } else if (url.pathname === '/cb') {
       this.answered(Object.fromEntries(url.searchParams));
-      if (leadOn) response.writeHead(302, { location: leadOn }).end();
+      if (leadOn) response.writeHead(302, { location: `${leadOn(this.origin)}/welcome` }).end();
       else page('Back at the client');
     } else {
       page('Welcome');

@@ -59,3 +59,11 @@ clientStory('a request that names no client is answered with a page', async (per
   await person.reads('This request cannot be answered');
   await person.looksRight('error');
 });
+
+clientStory('a client may lead on from its redirect URI to another origin', async (person, client) => {
+  await person.open(client.link());
+  await person.signIn();
+  await person.press('Allow');
+  await person.reads('Welcome');
+  assert.match(person.page.url(), /^http:\/\/localhost:/);
+}, { leadOn: (origin) => origin.replace('127.0.0.1', 'localhost') });

@@ -52,14 +52,16 @@ impl<T: Template> IntoResponse for Page<T> {
     }
 }
 
-/// The source that a `form-action` must name so that a redirect to `redirect_uri` is followed.
+/// The sources that a `form-action` must name so that a redirect to `redirect_uri` is followed, and those that may come
+/// after it: Chromium holds the whole chain to them, and a client often leads on to another origin of its own.
 pub(crate) fn form_action(uri: &RedirectUri) -> Option<String> {
     let url = Url::parse(uri.as_str()).ok()?;
     match (url.scheme(), url.host()) {
+        ("https", _) => Some("https:".into()),
         // A source cannot name an IPv6 address.
-        (scheme, Some(url::Host::Ipv6(_))) => Some(format!("{scheme}:")),
-        ("http" | "https", Some(_)) => Some(url.origin().ascii_serialization()),
-        (scheme, _) => Some(format!("{scheme}:")),
+        ("http", Some(url::Host::Ipv6(_))) => Some("https: http:".into()),
+        ("http", _) => Some("https: http://127.0.0.1:* http://localhost:*".into()),
+        (scheme, _) => Some(format!("https: {scheme}:")),
     }
 }
 
@@ -201,12 +203,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_may_lead_to_the_clients_own_origin_only() {
+    fn a_form_may_lead_to_the_client_and_from_there_on() {
         let table = [
-            ("https://app.example/cb?x=1", Some("https://app.example")),
-            ("http://127.0.0.1:4711/callback", Some("http://127.0.0.1:4711")),
-            ("http://[::1]:4711/callback", Some("http:")),
-            ("com.example.app:/cb", Some("com.example.app:")),
+            ("https://app.example/cb?x=1", Some("https:")),
+            ("http://127.0.0.1:4711/callback", Some("https: http://127.0.0.1:* http://localhost:*")),
+            ("http://[::1]:4711/callback", Some("https: http:")),
+            ("com.example.app:/cb", Some("https: com.example.app:")),
         ];
         for (uri, source) in table {
             assert_eq!(form_action(&uri.parse().unwrap()).as_deref(), source, "{uri}");

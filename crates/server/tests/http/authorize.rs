@@ -148,13 +148,13 @@ on_both_engines! {
         assert_eq!(browser.open(&server.authorize_path(&client, &pkce, &[])).await.heading(), "Allow Test app?");
     }
 
-    async fn the_consent_page_may_lead_its_form_to_the_client_only(server: TestServer) {
+    async fn the_consent_page_may_lead_its_form_to_the_client(server: TestServer) {
         let (client, pkce, browser) = (server.client().await, Pkce::new(), signed_in(&server).await);
         let consent = browser.open(&server.authorize_path(&client, &pkce, &[])).await;
         let policy = consent.headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.contains("form-action 'self' https://app.example;"), "{policy}");
+        assert!(policy.contains("form-action 'self' https:;"), "{policy}");
         let shown = browser.open(&server.authorize_path(&client, &pkce, &[("prompt", "login")])).await;
-        assert!(shown.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self' https://app.example;"));
+        assert!(shown.headers["content-security-policy"].to_str().unwrap().contains("form-action 'self' https:;"));
     }
 
     async fn a_client_may_send_the_request_as_a_form(server: TestServer) {
@@ -200,7 +200,7 @@ on_both_engines! {
         let policy = async |path: String| browser.open(&path).await.headers["content-security-policy"].to_str().unwrap().to_owned();
         let good = server.authorize_path(&client, &pkce, &[]);
         let left_out = good.replace("redirect_uri=https%3A%2F%2Fapp.example%2Fcb&", "");
-        assert!(policy(left_out).await.contains("form-action 'self' https://app.example;"));
+        assert!(policy(left_out).await.contains("form-action 'self' https:;"));
         for strange in ["https://evil.example/", "https://a;sandbox;x/", "javascript:x"] {
             let next = url(&format!("/authorize?client_id={}&redirect_uri={}", client.id, url(strange)));
             let policy = policy(format!("/login?next={next}")).await;
