@@ -10,8 +10,9 @@
 //! - **An answer is a promise.** A write that was answered survives the end of the process and of the power.
 //! - **Everything is bounded**: queues, pools and waits (see [`Options`]).
 //!
-//! SQLite has one writer thread, which lets concurrent writes share a transaction and its flush to the disk. PostgreSQL
-//! is a pool of connections, on which a batch takes one round trip.
+//! On both engines, writes that come at the same time share a transaction and its flush to the disk, and each gets the
+//! answer that it would have got alone. SQLite has one writer thread; PostgreSQL is a pool of connections, on which a
+//! transaction takes one round trip.
 
 mod ddl;
 mod error;
