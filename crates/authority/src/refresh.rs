@@ -104,6 +104,7 @@ impl Authority {
             let scope = narrowed(&grant, request)?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented)?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
+                self.note_use(client).await?;
                 self.record(event(EventKind::Refreshed, asking, &grant)).await;
                 return Ok(answer);
             }

@@ -1,5 +1,6 @@
 //! What the operator decides.
 
+use crate::ClientPolicy;
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ pub struct Settings {
     pub issuer: Issuer,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What strangers' programs may do.
+    pub clients: ClientPolicy,
 }
 
 /// How long things live.
