@@ -53,7 +53,7 @@ impl Authority {
         credentials: &ClientCredentials,
         caller: &Caller,
     ) -> Result<Arc<Client>, Failure> {
-        let client = match self.client_for(&credentials.client_id, caller).await? {
+        let client = match self.client_for(&credentials.client_id, Some(caller)).await? {
             Ok(client) => client,
             Err(reason) => return Err(Error::invalid_client().with_detail(reason).into()),
         };

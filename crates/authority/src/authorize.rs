@@ -94,7 +94,7 @@ impl Authority {
     /// # Errors
     /// An error that must be shown as a page: the redirect URI is not known to be good.
     pub async fn authorize(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
-        let Asker { client, redirect_uri, state } = self.asker(params, visit.caller).await?;
+        let Asker { client, redirect_uri, state } = self.asker(params, Some(visit.caller)).await?;
         let respond = |response: AuthorizationResponse| {
             Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer()))
         };
@@ -111,7 +111,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::Internal`].
     pub async fn redirect_uri_of(&self, params: &Params<'_>) -> Result<Option<RedirectUri>, Failure> {
-        match self.asker(params, &Caller::default()).await {
+        match self.asker(params, None).await {
             Ok(asker) => Ok(Some(asker.redirect_uri)),
             Err(Failure::Protocol(_)) => Ok(None),
             Err(other) => Err(other),
@@ -119,7 +119,7 @@ impl Authority {
     }
 
     /// Step 1.
-    async fn asker(&self, params: &Params<'_>, caller: &Caller) -> Result<Asker, Failure> {
+    async fn asker(&self, params: &Params<'_>, caller: Option<&Caller>) -> Result<Asker, Failure> {
         let target = AuthorizationTarget::read(params)?;
         let client = match self.client_for(&target.client_id, caller).await? {
             Ok(client) => client,

@@ -102,9 +102,9 @@ impl Authority {
                 Presented::Current => {}
             }
             let scope = narrowed(&grant, request)?;
+            self.note_use(client).await?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented)?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
-                self.note_use(client).await?;
                 self.record(event(EventKind::Refreshed, asking, &grant)).await;
                 return Ok(answer);
             }

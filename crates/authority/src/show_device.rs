@@ -54,7 +54,7 @@ impl Authority {
     /// [`Failure::TooMany`] after too many codes that nobody waits under.
     pub async fn show_device(&self, code: &UserCode, session: &LiveSession, caller: &Caller) -> Result<Shown, Failure> {
         let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Shown::Unknown) };
-        let Ok(client) = self.client_for(&grant.client_id, caller).await? else { return Ok(Shown::Unknown) };
+        let Ok(client) = self.client_for(&grant.client_id, Some(caller)).await? else { return Ok(Shown::Unknown) };
         Ok(Shown::Question(Box::new(DeviceQuestion {
             client_name: client.name.clone(),
             client_origin: client.origin,

@@ -247,9 +247,9 @@ impl Members<'_> {
     }
 }
 
-/// PostgreSQL keeps no zero character.
+/// No character that a terminal or a database would take for something else.
 fn is_storable(text: &str) -> bool {
-    !text.contains('\0')
+    !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

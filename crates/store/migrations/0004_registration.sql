@@ -21,5 +21,6 @@ create table client_document (
 ) without rowid;
 create index client_document_by_use on client_document (used_at);
 
--- What a client that is removed was given ends with it.
+-- What a client that is removed was given ends with it; so does what people have allowed one that is changed.
+create index consent_by_client on consent (client_id);
 create index if not exists token_grant_by_client on token_grant (client_id);

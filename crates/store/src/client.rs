@@ -2,7 +2,7 @@
 
 use crate::{
     Change, Error, Store,
-    client_registration::END_GRANTS,
+    client_registration::endings,
     columns::{Columns, joined, maybe},
 };
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
@@ -179,9 +179,9 @@ impl Store {
     /// [`Error`].
     pub async fn remove_client(&self, id: &ClientId, now: UtcMillis) -> Result<Change, Error> {
         let remove = Stmt::new(REMOVE, params![id.as_str()]).touching(1);
-        let end_grants = Stmt::new(END_GRANTS, params![id.as_str(), now.0]);
         let end_own = Stmt::new(END_OWN_TOKENS, params![id.as_str(), now.0]);
-        self.db.batch(vec![remove, end_grants, end_own]).await.map(Change::from)
+        let batch = [vec![remove, end_own], endings(id, now)].concat();
+        self.db.batch(batch).await.map(Change::from)
     }
 
     /// Registers a client; too late when its identifier is taken.

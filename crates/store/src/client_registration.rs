@@ -19,7 +19,8 @@ pub struct NewRegistration {
     pub fingerprint: Option<HashedToken>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[REGISTER, MANAGED, UPDATE, DELETE, END_GRANTS, NOTE_USE, IDLE, REAP];
+pub(crate) const STATEMENTS: &[&str] =
+    &[REGISTER, MANAGED, UPDATE, DELETE, END_GRANTS, END_CONSENT, NOTE_USE, IDLE, REAP];
 
 const REGISTER: &str =
     "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
@@ -32,8 +33,9 @@ const MANAGED: &str = "select id, name, auth_method, secret_hash, jwks, redirect
 const UPDATE: &str = "update client set name = $3, auth_method = $4, secret_hash = $5, jwks = $6, redirect_uris = $7,
  grant_types = $8, scope = $9, metadata = $10, fingerprint = null where id = $1 and registration_hash = $2";
 const DELETE: &str = "delete from client where id = $1 and registration_hash = $2";
-pub(crate) const END_GRANTS: &str = "update token_grant set revoked_at = $2, revoked_because = 'client_removed',
+const END_GRANTS: &str = "update token_grant set revoked_at = $2, revoked_because = 'client_removed',
  sealed_answer = null where client_id = $1 and revoked_at is null";
+const END_CONSENT: &str = "delete from consent where client_id = $1";
 const NOTE_USE: &str = "update client set used_at = $2 where id = $1 and used_at < $3";
 const IDLE: &str = "select id from client where used_at < $1 order by used_at limit $2";
 const REAP: &str = "delete from client where id = $1 and used_at < $2";
@@ -44,6 +46,11 @@ impl FromRow for Id {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
         crate::columns::Columns::parsed(row, 0).map(Self)
     }
+}
+
+/// What ends with a client: what it was given, and what people have allowed it.
+pub(crate) fn endings(id: &ClientId, now: UtcMillis) -> Vec<Stmt> {
+    vec![Stmt::new(END_GRANTS, params![id.as_str(), now.0]), Stmt::new(END_CONSENT, params![id.as_str()])]
 }
 
 impl Store {
@@ -66,7 +73,8 @@ impl Store {
         self.db.query_opt(MANAGED, params![id.as_str(), token.0]).await
     }
 
-    /// Puts other metadata in the place of a client's; too late when the token no longer manages it.
+    /// Puts other metadata in the place of a client's, and forgets what people have allowed it: they allowed something
+    /// else. Too late when the token no longer manages it.
     ///
     /// # Errors
     /// [`Error`].
@@ -84,7 +92,9 @@ impl Store {
             client.scope.to_string(),
             client.metadata_column()
         ];
-        self.db.execute(UPDATE, params).await.map(Change::from_rows)
+        let update = Stmt::new(UPDATE, params).touching(1);
+        let forget = Stmt::new(END_CONSENT, params![client.id.as_str()]);
+        self.db.batch(vec![update, forget]).await.map(Change::from)
     }
 
     /// Removes a client and ends what it was given; too late when the token no longer manages it.
@@ -93,8 +103,8 @@ impl Store {
     /// [`Error`].
     pub async fn delete_client(&self, id: &ClientId, token: HashedToken, now: UtcMillis) -> Result<Change, Error> {
         let delete = Stmt::new(DELETE, params![id.as_str(), token.0]).touching(1);
-        let end = Stmt::new(END_GRANTS, params![id.as_str(), now.0]);
-        self.db.batch(vec![delete, end]).await.map(Change::from)
+        let batch = [vec![delete], endings(id, now)].concat();
+        self.db.batch(batch).await.map(Change::from)
     }
 
     /// Notes that a client is in use, unless that was noted at `noted_since` or later.
@@ -115,8 +125,8 @@ impl Store {
         for Id(id) in idle {
             // Whoever uses one in this moment keeps it.
             let delete = Stmt::new(REAP, params![id.as_str(), since.0]).touching(1);
-            let end = Stmt::new(END_GRANTS, params![id.as_str(), now.0]);
-            if Change::from(self.db.batch(vec![delete, end]).await?) == Change::Made {
+            let batch = [vec![delete], endings(&id, now)].concat();
+            if Change::from(self.db.batch(batch).await?) == Change::Made {
                 reaped.push(id);
             }
         }
