@@ -111,9 +111,9 @@ async fn documents_that_break_a_rule_are_refused() {
     for (path, reply) in table {
         site.answers(path, reply);
         assert!(!is_known(&server, &browser, &site.id(path)).await, "{path}");
-        let answer =
-            form(&server, &[("grant_type", "refresh_token"), ("client_id", &site.id(path)), ("refresh_token", "x")]);
-        assert_eq!(answer.await.error(), "invalid_client", "{path}");
+        let id = site.id(path);
+        let fields = [("grant_type", "refresh_token"), ("client_id", id.as_str()), ("refresh_token", "x")];
+        assert_eq!(form(&server, &fields).await.error(), "invalid_client", "{path}");
     }
     assert!(site.asked().iter().all(|head| !head.contains("/elsewhere")), "no redirect was followed");
     assert!(is_known(&server, &browser, &site.publishes("/good")).await);
