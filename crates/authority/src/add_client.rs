@@ -1,8 +1,11 @@
 //! Registering a client by the operator's hand.
 
-use crate::{Authority, Client, ClientProof, Failure, clients::FIRST_PARTY};
+use crate::{Authority, Client, ClientProof, Event, EventKind, Failure, clients::FIRST_PARTY};
 use gatepass_keys::{JwkSet, PlainToken, Secret, TokenId, token::ClientSecret};
-use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope};
+use gatepass_oauth::{
+    ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri, Scope,
+    issuer::is_loopback_host,
+};
 use gatepass_store::Change;
 
 pub use crate::clients::{FIRST_PARTY as FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE};
@@ -24,6 +27,8 @@ pub struct NewClient {
     pub scope: Scope,
     /// The APIs that its tokens may be for.
     pub resources: Vec<ResourceUri>,
+    /// What else there is to say of it.
+    pub metadata: ClientMetadata,
 }
 
 /// A client that was registered.
@@ -42,8 +47,14 @@ pub enum ClientRefused {
     #[error("a client has a name of 1 to 100 characters without control characters")]
     Name,
     /// Keys without the method, or the method without keys.
-    #[error("private_key_jwt takes a key set, and no other method does")]
+    #[error("private_key_jwt takes a key set or the address of one, and no other method takes a key set")]
     Keys,
+    /// The server will ask there.
+    #[error("{0} is an https URL without a fragment, or http on loopback")]
+    Url(&'static str),
+    /// The server does not sign so.
+    #[error("the algorithm of ID tokens is one of {}", crate::client_policy::ID_TOKEN_ALGORITHMS.join(", "))]
+    Algorithm,
     /// A code needs somewhere to go.
     #[error("a client that uses authorization_code has at least one redirect URI")]
     NoRedirectUri,
@@ -71,9 +82,12 @@ impl NewClient {
         match () {
             () if !named => Err(ClientRefused::Name),
             () if self.grant_types.is_empty() => Err(ClientRefused::NoGrant),
-            () if (self.auth_method == ClientAuthMethod::PrivateKeyJwt) != self.jwks.is_some() => {
-                Err(ClientRefused::Keys)
+            () if !self.has_its_keys() => Err(ClientRefused::Keys),
+            () if !may_be_asked(self.metadata.jwks_uri.as_deref()) => Err(ClientRefused::Url("jwks_uri")),
+            () if !may_be_asked(self.metadata.backchannel_logout_uri.as_deref()) => {
+                Err(ClientRefused::Url("backchannel_logout_uri"))
             }
+            () if !signs_with(self.metadata.id_token_signed_response_alg.as_deref()) => Err(ClientRefused::Algorithm),
             () if uses(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() => {
                 Err(ClientRefused::NoRedirectUri)
             }
@@ -94,6 +108,28 @@ impl NewClient {
     }
 }
 
+impl NewClient {
+    fn has_its_keys(&self) -> bool {
+        let places = usize::from(self.jwks.is_some()) + usize::from(self.metadata.jwks_uri.is_some());
+        match self.auth_method {
+            ClientAuthMethod::PrivateKeyJwt => places == 1,
+            _ => self.jwks.is_none(),
+        }
+    }
+}
+
+fn may_be_asked(url: Option<&str>) -> bool {
+    url.is_none_or(|url| {
+        url::Url::parse(url).is_ok_and(|url| {
+            (url.scheme() == "https" || (url.scheme() == "http" && is_loopback_host(&url))) && url.fragment().is_none()
+        })
+    })
+}
+
+fn signs_with(algorithm: Option<&str>) -> bool {
+    algorithm.is_none_or(|name| crate::client_policy::ID_TOKEN_ALGORITHMS.contains(&name))
+}
+
 impl Authority {
     /// Registers a client.
     ///
@@ -111,7 +147,7 @@ impl Authority {
                 (ClientProof::SecretPost(secret.hash()), Some(secret.into_secret()))
             }
             (ClientAuthMethod::PrivateKeyJwt, Some(jwks)) => (ClientProof::PrivateKeyJwt(jwks), None),
-            (ClientAuthMethod::PrivateKeyJwt, None) => return Err(ClientRefused::Keys),
+            (ClientAuthMethod::PrivateKeyJwt, None) => (ClientProof::PrivateKeyJwt(JwkSet::default()), None),
             (ClientAuthMethod::None, _) => (ClientProof::Public, None),
         };
         let client = Client {
@@ -124,6 +160,9 @@ impl Authority {
             resources: new.resources,
             first_party_since: None,
             created_at: now,
+            origin: ClientOrigin::Operator,
+            metadata: new.metadata,
+            used_at: None,
         };
         match self.0.store.add_client(&client).await.map_err(Failure::from)? {
             Change::Made => Ok(Registered { client, secret }),
@@ -139,7 +178,29 @@ impl Authority {
         Ok(self.0.store.clients(after, limit).await?)
     }
 
-    fn new_client_id(&self) -> Result<ClientId, Failure> {
+    /// The client with this identifier, as it was registered.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Client>, Failure> {
+        Ok(self.0.store.client(id).await?)
+    }
+
+    /// Removes a client, whoever registered it, and ends what it was given; `false` when there was none.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn remove_client(&self, id: &ClientId) -> Result<bool, Failure> {
+        let removed = self.0.store.remove_client(id, self.0.clock.now()).await? == Change::Made;
+        if removed {
+            self.0.clients.forget(id);
+            self.forget_verified();
+            self.record(Event::new(EventKind::ClientDeleted).client(id)).await;
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn new_client_id(&self) -> Result<ClientId, Failure> {
         let TokenId(bytes) = TokenId::new(self.0.clock.now(), &self.0.entropy)?;
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         debug_assert_ne!(text, FIRST_PARTY);

@@ -90,6 +90,16 @@ event_kinds! {
     GrantRevoked = "grant_revoked" Notable "a grant was revoked",
     /// A client failed to prove itself.
     ClientRefused = "client_refused" Notable "a client failed to prove itself",
+    /// A program registered itself.
+    ClientRegistered = "client_registered" Notable "a client registered itself",
+    /// A program changed its registration.
+    ClientUpdated = "client_updated" Notable "a client changed its registration",
+    /// A registration was removed.
+    ClientDeleted = "client_deleted" Notable "a client was removed",
+    /// A client's document was fetched.
+    ClientDocumentFetched = "client_document_fetched" Routine "a client's document was fetched",
+    /// A client's document will not do, or its site is down.
+    ClientDocumentRefused = "client_document_refused" Notable "a client's document could not be used",
     /// There were too many attempts.
     Throttled = "throttled" Alarming "there were too many attempts",
 }

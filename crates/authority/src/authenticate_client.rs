@@ -10,7 +10,7 @@ use crate::{
     Authority, Caller, Client, ClientProof, Failure,
     throttle::{CLIENT_SECRET, network},
 };
-use gatepass_keys::{HashedToken, JwkSet, jws};
+use gatepass_keys::{HashedToken, JwkSet};
 use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
 use gatepass_store::Change;
 use serde::Deserialize;
@@ -57,8 +57,9 @@ impl Authority {
         credentials: &ClientCredentials,
         caller: &Caller,
     ) -> Result<Arc<Client>, Failure> {
-        let Some(client) = self.find_client(&credentials.client_id).await? else {
-            return Err(Error::invalid_client().with_detail("there is no such client").into());
+        let client = match self.client_for(&credentials.client_id, Some(caller)).await? {
+            Ok(client) => client,
+            Err(reason) => return Err(Error::invalid_client().with_detail(reason).into()),
         };
         let proven = match (&client.proof, &credentials.proof) {
             (ClientProof::Public, PresentedProof::Nothing) => Ok(()),
@@ -86,9 +87,9 @@ impl Authority {
         keys: &JwkSet,
         assertion: &Secret,
     ) -> Result<Result<(), String>, Failure> {
-        let claims: Assertion = match jws::verify(assertion.expose(), keys) {
+        let claims: Assertion = match self.verify_signed_by(client, keys, assertion.expose()).await {
             Ok(claims) => claims,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(reason) => return Ok(Err(reason)),
         };
         let now = self.0.clock.now();
         if let Err(reason) = check_claims(&claims, client, self.issuer(), now) {

@@ -9,8 +9,8 @@
 use crate::{Authority, Caller, Client, Event, EventKind, Failure, LiveSession, issue::choose_scope};
 use gatepass_keys::{PlainToken, TokenId, token};
 use gatepass_oauth::{
-    AuthorizationRequest, AuthorizationResponse, Error, ErrorCode, GrantType, Params, Prompt, RedirectUri, ResourceUri,
-    Scope, UtcMillis, authorization::AuthorizationTarget,
+    AuthorizationRequest, AuthorizationResponse, ClientIdUrl, ClientOrigin, Error, ErrorCode, GrantType, Params,
+    Prompt, RedirectUri, ResourceUri, Scope, UtcMillis, authorization::AuthorizationTarget,
 };
 use gatepass_store::{UserId, authorization_code::AuthorizationCode};
 use std::sync::Arc;
@@ -34,6 +34,12 @@ pub enum Next {
 pub struct ConsentQuestion {
     /// The program that asks.
     pub client_name: String,
+    /// Whose word its name is.
+    pub client_origin: ClientOrigin,
+    /// The host that stands for it, when its identifier is the address of its document.
+    pub client_host: Option<String>,
+    /// Whether it is known to stand nowhere but on the person's own machine, where any program can take its place.
+    pub only_on_this_machine: bool,
     /// Whom it asks.
     pub email: String,
     /// The same person, for the answer to name.
@@ -88,7 +94,7 @@ impl Authority {
     /// # Errors
     /// An error that must be shown as a page: the redirect URI is not known to be good.
     pub async fn authorize(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
-        let Asker { client, redirect_uri, state } = self.asker(params).await?;
+        let Asker { client, redirect_uri, state } = self.asker(params, Some(visit.caller)).await?;
         let respond = |response: AuthorizationResponse| {
             Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer()))
         };
@@ -105,7 +111,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::Internal`].
     pub async fn redirect_uri_of(&self, params: &Params<'_>) -> Result<Option<RedirectUri>, Failure> {
-        match self.asker(params).await {
+        match self.asker(params, None).await {
             Ok(asker) => Ok(Some(asker.redirect_uri)),
             Err(Failure::Protocol(_)) => Ok(None),
             Err(other) => Err(other),
@@ -113,10 +119,11 @@ impl Authority {
     }
 
     /// Step 1.
-    async fn asker(&self, params: &Params<'_>) -> Result<Asker, Failure> {
+    async fn asker(&self, params: &Params<'_>, caller: Option<&Caller>) -> Result<Asker, Failure> {
         let target = AuthorizationTarget::read(params)?;
-        let Some(client) = self.find_client(&target.client_id).await? else {
-            return Err(Error::invalid_request("the client_id is unknown").into());
+        let client = match self.client_for(&target.client_id, caller).await? {
+            Ok(client) => client,
+            Err(reason) => return Err(Error::new(ErrorCode::InvalidClient, reason).into()),
         };
         let redirect_uri = choose_redirect_uri(&client, target.redirect_uri)?;
         Ok(Asker { client, redirect_uri, state: target.state })
@@ -183,7 +190,7 @@ impl Authority {
         if client.first_party_since.is_some() && redirect_uri.is_loopback() && !request.prompt.has(Prompt::Consent) {
             return Ok(None);
         }
-        if !request.prompt.has(Prompt::Consent) {
+        if !request.prompt.has(Prompt::Consent) && is_remembered(client, redirect_uri) {
             let before = self.0.store.consented(session.user_id, &client.id, resource).await?;
             if before.is_some_and(|before| scope.is_within(&before)) {
                 return Ok(None);
@@ -194,6 +201,9 @@ impl Authority {
         }
         Ok(Some(ConsentQuestion {
             client_name: client.name.clone(),
+            client_origin: client.origin,
+            client_host: document_host(client),
+            only_on_this_machine: client.redirect_uris.iter().all(RedirectUri::is_loopback),
             email: session.email.clone(),
             user_id: session.user_id,
             redirect_uri: redirect_uri.clone(),
@@ -249,6 +259,19 @@ fn choose_redirect_uri(client: &Client, requested: Option<RedirectUri>) -> Resul
         (None, [only]) => Ok(only.clone()),
         (None, _) => Err(Error::invalid_request("the parameter redirect_uri is missing")),
     }
+}
+
+/// Whether a yes of before holds. A stranger's program that takes its answer on the person's machine cannot be told from
+/// another one there that gives the same name, so it asks each time (RFC 8252 §8.6).
+fn is_remembered(client: &Client, redirect_uri: &RedirectUri) -> bool {
+    client.origin == ClientOrigin::Operator || redirect_uri.as_str().starts_with("https:")
+}
+
+/// The host that stands for a client with a document.
+pub(crate) fn document_host(client: &Client) -> Option<String> {
+    let is_document = client.origin == ClientOrigin::MetadataDocument;
+    let url = is_document.then(|| ClientIdUrl::read(&client.id, |_| true).ok()).flatten()?;
+    Some(url.host().to_owned())
 }
 
 /// Whether the sign-in is recent enough for the request. `prompt=login` is never satisfied by an

@@ -3,8 +3,8 @@
 //! A registration changes rarely and is read on every request, so what was read stays good for a
 //! second. That is also how soon a change on another node takes effect.
 
-use crate::{Authority, Client, ClientProof, Failure};
-use gatepass_oauth::{ClientId, GrantType, UtcMillis};
+use crate::{Authority, Caller, Client, ClientProof, Failure};
+use gatepass_oauth::{ClientId, ClientIdUrl, ClientMetadata, ClientOrigin, GrantType, UtcMillis};
 use quick_cache::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
@@ -44,11 +44,34 @@ fn first_party() -> Option<Client> {
         resources: Vec::new(),
         first_party_since: Some(UtcMillis(0)),
         created_at: UtcMillis(0),
+        origin: ClientOrigin::Operator,
+        metadata: ClientMetadata::default(),
+        used_at: None,
     })
 }
 
+impl Clients {
+    /// The registration has changed: what was read is no longer good.
+    pub(crate) fn forget(&self, id: &ClientId) {
+        self.read.remove(id);
+    }
+}
+
 impl Authority {
-    /// The client with this identifier, if there is one.
+    /// The client with this identifier; inside, the reason why there is none, fit for its developer. A document that is
+    /// not known yet is fetched only for somebody.
+    pub(crate) async fn client_for(
+        &self,
+        id: &ClientId,
+        caller: Option<&Caller>,
+    ) -> Result<Result<Arc<Client>, String>, Failure> {
+        if ClientIdUrl::is_claimed_by(id) {
+            return self.document_client(id, caller).await;
+        }
+        Ok(self.find_client(id).await?.ok_or_else(|| "there is no such client".into()))
+    }
+
+    /// The client with this identifier, if there is one that is known already.
     pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
         let (clients, now) = (&self.0.clients, self.0.clock.now());
         if let Some(client) = clients.first_party.as_ref().filter(|client| client.id == *id) {
@@ -59,7 +82,14 @@ impl Authority {
         {
             return Ok(Some(client));
         }
-        let Some(client) = self.0.store.client(id).await?.map(Arc::new) else { return Ok(None) };
+        if ClientIdUrl::is_claimed_by(id) {
+            return Ok(self.document_client(id, None).await?.ok());
+        }
+        let Some(mut client) = self.0.store.client(id).await? else { return Ok(None) };
+        if client.origin != ClientOrigin::Operator {
+            self.0.settings.clients.put_on(&mut client);
+        }
+        let client = Arc::new(client);
         clients.read.insert(id.clone(), (client.clone(), now));
         Ok(Some(client))
     }

@@ -71,6 +71,7 @@ impl<'a> PersonClaims<'a> {
 impl Authority {
     /// Makes the tokens of a new grant.
     pub(crate) async fn issue(&self, allowed: &Allowed<'_>) -> Result<Issued, Failure> {
+        self.note_use(allowed.asking.client).await?;
         let now = self.0.clock.now();
         let id_token =
             if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };

@@ -19,6 +19,8 @@
 //! | sign in and out | [`sign_in`], [`session`] | |
 //! | set up, add a user, verify their address, set a password | [`set_up`], [`add_user`], [`verify_user`], [`set_password`] | |
 //! | add a client | [`add_client`] | |
+//! | let a client register itself | [`register_client`] | RFC 7591, RFC 7592 |
+//! | know a client by its document | `client_documents` | Client ID Metadata Document |
 //! | say what happened | [`audit`] | |
 
 pub mod add_client;
@@ -27,14 +29,19 @@ pub mod audit;
 mod authenticate_client;
 pub mod authorize;
 mod client_credentials;
+mod client_documents;
+mod client_keys;
+pub mod client_policy;
 mod clients;
 pub mod decide_device;
 mod failure;
+mod freshness;
 mod issue;
 mod password;
 mod redeem_code;
 mod redeem_device;
 mod refresh;
+pub mod register_client;
 mod revoke;
 pub mod session;
 pub mod set_password;
@@ -50,6 +57,7 @@ pub mod verify;
 pub mod verify_user;
 
 pub use audit::{Event, EventKind};
+pub use client_policy::ClientPolicy;
 pub use failure::Failure;
 pub use gatepass_store::{
     Authentication, DatabaseUrl, Error as StoreError, Store, UserId,
@@ -65,6 +73,8 @@ pub use settings::{Lifetimes, Settings};
 pub use throttle::TooMany;
 pub use userinfo::UserInfo;
 
+use client_documents::Documents;
+use client_keys::RemoteKeys;
 use clients::Clients;
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
@@ -87,6 +97,8 @@ struct Inner {
     signing_key: SigningKey,
     user_codes: KeyedHash,
     clients: Clients,
+    documents: Documents,
+    remote_keys: RemoteKeys,
     verified: Verified,
     passwords: Passwords,
 }
@@ -139,6 +151,8 @@ impl Authority {
         let inner = Inner {
             user_codes: secret.keyed_hash("user code"),
             clients: Clients::default(),
+            documents: Documents::default(),
+            remote_keys: RemoteKeys::default(),
             verified: Verified::default(),
             passwords: Passwords::new(),
             store,
@@ -168,6 +182,12 @@ impl Authority {
     #[must_use]
     pub fn lifetimes(&self) -> &Lifetimes {
         &self.0.settings.lifetimes
+    }
+
+    /// What strangers' programs may do.
+    #[must_use]
+    pub fn client_policy(&self) -> &ClientPolicy {
+        &self.0.settings.clients
     }
 
     /// The time by which this server lives.

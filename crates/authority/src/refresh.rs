@@ -102,6 +102,7 @@ impl Authority {
                 Presented::Current => {}
             }
             let scope = narrowed(&grant, request)?;
+            self.note_use(client).await?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented)?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
                 self.record(event(EventKind::Refreshed, asking, &grant)).await;

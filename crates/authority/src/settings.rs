@@ -1,5 +1,6 @@
 //! What the operator decides.
 
+use crate::ClientPolicy;
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -10,6 +11,16 @@ pub struct Settings {
     pub issuer: Issuer,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What strangers' programs may do.
+    pub clients: ClientPolicy,
+}
+
+impl Settings {
+    /// The settings of a server of that name, as they are where the operator says nothing.
+    #[must_use]
+    pub fn new(issuer: Issuer) -> Self {
+        Self { issuer, lifetimes: Lifetimes::default(), clients: ClientPolicy::default() }
+    }
 }
 
 /// How long things live.

@@ -1,7 +1,7 @@
 //! Showing a person who asks to be signed in (RFC 8628 §3.3), before they decide.
 
-use crate::{Authority, Caller, Failure, LiveSession, throttle::USER_CODE};
-use gatepass_oauth::{Scope, UserCode, UtcMillis};
+use crate::{Authority, Caller, Failure, LiveSession, authorize::document_host, throttle::USER_CODE};
+use gatepass_oauth::{ClientOrigin, Scope, UserCode, UtcMillis};
 use gatepass_store::device_grant::{Decision, DeviceGrant};
 
 /// What the page shows.
@@ -9,6 +9,10 @@ use gatepass_store::device_grant::{Decision, DeviceGrant};
 pub struct DeviceQuestion {
     /// The program that asks.
     pub client_name: String,
+    /// Whose word that name is.
+    pub client_origin: ClientOrigin,
+    /// The host that stands for it, when its identifier is the address of its document.
+    pub client_host: Option<String>,
     /// Whether it is gatepass's own.
     pub first_party: bool,
     /// What the device calls itself; its own word, not checked.
@@ -50,9 +54,11 @@ impl Authority {
     /// [`Failure::TooMany`] after too many codes that nobody waits under.
     pub async fn show_device(&self, code: &UserCode, session: &LiveSession, caller: &Caller) -> Result<Shown, Failure> {
         let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Shown::Unknown) };
-        let Some(client) = self.find_client(&grant.client_id).await? else { return Ok(Shown::Unknown) };
+        let Ok(client) = self.client_for(&grant.client_id, Some(caller)).await? else { return Ok(Shown::Unknown) };
         Ok(Shown::Question(Box::new(DeviceQuestion {
             client_name: client.name.clone(),
+            client_origin: client.origin,
+            client_host: document_host(&client),
             first_party: client.first_party_since.is_some(),
             number: number_rule(&grant, caller),
             device_name: grant.device_name,

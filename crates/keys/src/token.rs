@@ -54,6 +54,8 @@ kinds! {
     SessionCookie = "gps_",
     /// A confidential client's secret.
     ClientSecret = "gpx_",
+    /// Manages the registration of a client that registered itself.
+    RegistrationToken = "gpm_",
     /// The path of a one-time link.
     OneTimeLink = "gpl_",
 }

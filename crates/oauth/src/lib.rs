@@ -17,6 +17,8 @@
 //! | resource indicators | [`resource`] | RFC 8707 |
 //! | the issuer and its metadata | [`issuer`], [`metadata`] | RFC 8414, OpenID Connect Discovery 1.0 |
 //! | client registration values | [`client`] | RFC 7591 §2 |
+//! | client metadata and registration | [`client_metadata`], [`registration`] | RFC 7591, OpenID Connect Registration |
+//! | a client identifier that is a URL | [`client_id_url`] | Client ID Metadata Document |
 //! | how a client proves itself | [`client_credentials`] | RFC 6749 §2.3, RFC 7523 §2.2 |
 //! | bearer challenges | [`challenge`] | RFC 6750 §3, RFC 9728 §5.1 |
 //! | the key that a token is bound to | [`confirmation`] | RFC 7800, RFC 9449 §6.1, RFC 8705 §3.1 |
@@ -26,6 +28,8 @@ pub mod authorization;
 pub mod challenge;
 pub mod client;
 pub mod client_credentials;
+pub mod client_id_url;
+pub mod client_metadata;
 pub mod confirmation;
 pub mod device;
 pub mod error;
@@ -34,6 +38,7 @@ pub mod metadata;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod secret;
@@ -45,6 +50,8 @@ pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Pro
 pub use challenge::Challenge;
 pub use client::{ClientAuthMethod, ClientId, GrantType};
 pub use client_credentials::{ClientCredentials, PresentedProof};
+pub use client_id_url::ClientIdUrl;
+pub use client_metadata::{ApplicationType, ClientMetadata, ClientOrigin};
 pub use confirmation::Confirmation;
 pub use device::{DeviceAuthorizationResponse, UserCode};
 pub use error::{Error, ErrorBody, ErrorCode};
@@ -53,6 +60,7 @@ pub use metadata::ServerMetadata;
 pub use params::Params;
 pub use pkce::{CodeChallenge, CodeVerifier};
 pub use redirect_uri::RedirectUri;
+pub use registration::Registration;
 pub use resource::ResourceUri;
 pub use scope::Scope;
 pub use secret::Secret;

@@ -103,8 +103,8 @@ pub struct Server {
 pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> Result<Authority, ServeError> {
     let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
     let store = Store::open(&config.database_url).await?;
-    let settings = Settings { issuer, lifetimes: config.lifetimes };
-    let fetcher = Fetcher::new([]);
+    let fetcher = Fetcher::new(config.clients.private_hosts.clone());
+    let settings = Settings { issuer, lifetimes: config.lifetimes, clients: config.clients.clone() };
     let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
 }

@@ -2,11 +2,14 @@
 
 use crate::{
     Change, Error, Store,
+    client_registration::endings,
     columns::{Columns, joined, maybe},
 };
-use gatepass_db::{FromRow, Row, params};
+use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::{HashedToken, JwkSet};
-use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{
+    ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri, Scope, UtcMillis,
+};
 
 /// A client: a program that asks for tokens.
 #[derive(Clone, Debug)]
@@ -29,6 +32,12 @@ pub struct Client {
     pub first_party_since: Option<UtcMillis>,
     /// When it was registered.
     pub created_at: UtcMillis,
+    /// Whose word all this is.
+    pub origin: ClientOrigin,
+    /// What else it said, as far as the server acts on it.
+    pub metadata: ClientMetadata,
+    /// When it was last used, to the day; `None` where nobody counts.
+    pub used_at: Option<UtcMillis>,
 }
 
 /// How a client proves itself, with what that takes.
@@ -40,7 +49,7 @@ pub enum ClientProof {
     SecretBasic(HashedToken),
     /// By the secret with this hash, in the body.
     SecretPost(HashedToken),
-    /// By an assertion signed with one of these keys.
+    /// By an assertion signed with one of these keys; there are none here when they lie at its `jwks_uri`.
     PrivateKeyJwt(JwkSet),
 }
 
@@ -71,32 +80,42 @@ impl Client {
     }
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST, REMOVE, END_OWN_TOKENS];
 
 const INSERT: &str = "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
- resources, first_party_since, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+ resources, first_party_since, created_at, origin, metadata, used_at)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const BY_ID: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id = $1";
+ first_party_since, created_at, origin, metadata, used_at from client where id = $1";
 const LIST: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id > $1 order by id limit $2";
+ first_party_since, created_at, origin, metadata, used_at from client where id > $1 order by id limit $2";
+const REMOVE: &str = "delete from client where id = $1";
+// Rare, by the operator's hand: it may look at the whole table.
+const END_OWN_TOKENS: &str = "update access_token set revoked_at = $2
+ where client_id = $1 and grant_id is null and revoked_at is null";
 
 impl FromRow for Client {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        let metadata: ClientMetadata = serde_json::from_str(&row.get::<String>(12)?)
+            .map_err(|_| Error::Corrupt { what: "a client's metadata of another form".into() })?;
         Ok(Self {
             id: row.parsed(0)?,
             name: row.get(1)?,
-            proof: read_proof(row)?,
+            proof: read_proof(row, &metadata)?,
             redirect_uris: row.list(5)?,
             grant_types: row.list(6)?,
             scope: row.scope(7)?,
             resources: row.list(8)?,
             first_party_since: row.maybe_time(9)?,
             created_at: row.time(10)?,
+            origin: row.parsed(11)?,
+            metadata,
+            used_at: row.maybe_time(13)?,
         })
     }
 }
 
-fn read_proof(row: &Row<'_>) -> Result<ClientProof, Error> {
+fn read_proof(row: &Row<'_>, metadata: &ClientMetadata) -> Result<ClientProof, Error> {
     let corrupt = || Error::Corrupt { what: "a client without what its authentication method needs".into() };
     let secret = || row.maybe_hash(3)?.ok_or_else(corrupt);
     Ok(match row.parsed::<ClientAuthMethod>(2)? {
@@ -105,36 +124,72 @@ fn read_proof(row: &Row<'_>) -> Result<ClientProof, Error> {
         ClientAuthMethod::ClientSecretPost => ClientProof::SecretPost(secret()?),
         ClientAuthMethod::PrivateKeyJwt => {
             let jwks: Option<String> = row.get(4)?;
-            ClientProof::PrivateKeyJwt(jwks.and_then(|text| JwkSet::parse(&text).ok()).ok_or_else(corrupt)?)
+            let keys = match jwks {
+                None if metadata.jwks_uri.is_some() => Some(JwkSet::default()),
+                None => None,
+                Some(text) => JwkSet::parse(&text).ok(),
+            };
+            ClientProof::PrivateKeyJwt(keys.ok_or_else(corrupt)?)
         }
     })
 }
 
+impl Client {
+    /// The columns of the proof: the hash of the secret and the keys.
+    pub(crate) fn proof_columns(&self) -> (Option<[u8; 32]>, Option<String>) {
+        match &self.proof {
+            ClientProof::Public => (None, None),
+            ClientProof::SecretBasic(hash) | ClientProof::SecretPost(hash) => (Some(hash.0), None),
+            ClientProof::PrivateKeyJwt(jwks) if jwks.keys.is_empty() => (None, None),
+            ClientProof::PrivateKeyJwt(jwks) => (None, serde_json::to_string(jwks).ok()),
+        }
+    }
+
+    /// The metadata as one column.
+    pub(crate) fn metadata_column(&self) -> String {
+        serde_json::to_string(&self.metadata).unwrap_or_else(|_| "{}".into())
+    }
+
+    /// The columns of an insertion.
+    pub(crate) fn columns(&self) -> Vec<Value> {
+        let (secret_hash, jwks) = self.proof_columns();
+        params![
+            self.id.as_str(),
+            &self.name,
+            self.proof.method().as_str(),
+            secret_hash,
+            jwks,
+            joined(&self.redirect_uris),
+            joined(&self.grant_types),
+            self.scope.to_string(),
+            joined(&self.resources),
+            maybe(self.first_party_since),
+            self.created_at.0,
+            self.origin.as_str(),
+            self.metadata_column(),
+            maybe(self.used_at)
+        ]
+    }
+}
+
 impl Store {
+    /// Removes a client, whoever registered it, and ends what it was given.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn remove_client(&self, id: &ClientId, now: UtcMillis) -> Result<Change, Error> {
+        let remove = Stmt::new(REMOVE, params![id.as_str()]).touching(1);
+        let end_own = Stmt::new(END_OWN_TOKENS, params![id.as_str(), now.0]);
+        let batch = [vec![remove, end_own], endings(id, now)].concat();
+        self.db.batch(batch).await.map(Change::from)
+    }
+
     /// Registers a client; too late when its identifier is taken.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn add_client(&self, client: &Client) -> Result<Change, Error> {
-        let (secret_hash, jwks) = match &client.proof {
-            ClientProof::Public => (None, None),
-            ClientProof::SecretBasic(hash) | ClientProof::SecretPost(hash) => (Some(hash.0), None),
-            ClientProof::PrivateKeyJwt(jwks) => (None, serde_json::to_string(jwks).ok()),
-        };
-        let params = params![
-            client.id.as_str(),
-            &client.name,
-            client.proof.method().as_str(),
-            secret_hash,
-            jwks,
-            joined(&client.redirect_uris),
-            joined(&client.grant_types),
-            client.scope.to_string(),
-            joined(&client.resources),
-            maybe(client.first_party_since),
-            client.created_at.0
-        ];
-        match self.db.execute(INSERT, params).await {
+        match self.db.execute(INSERT, client.columns()).await {
             Err(Error::Unique { .. }) => Ok(Change::TooLate),
             rows => rows.map(Change::from_rows),
         }

@@ -10,6 +10,8 @@
 //! | `user_account` | [`user_account`] | people with a local account |
 //! | `session` | [`session`] | web sessions |
 //! | `client` | [`client`] | registered clients |
+//! | | [`client_registration`] | those that registered themselves |
+//! | `client_document` | [`client_document`] | metadata documents of clients whose identifier is a URL |
 //! | `client_assertion` | [`client_assertion`] | the `jti` of assertions that were used |
 //! | `signing_key` | [`signing_key`] | sealed private keys |
 //! | `authorization_code` | [`authorization_code`] | codes on their way through a browser |
@@ -24,6 +26,8 @@ pub mod access_token;
 pub mod authorization_code;
 pub mod client;
 pub mod client_assertion;
+pub mod client_document;
+pub mod client_registration;
 mod columns;
 pub mod consent;
 pub mod device_grant;
@@ -109,6 +113,8 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("user_account", user_account::STATEMENTS),
     ("session", session::STATEMENTS),
     ("client", client::STATEMENTS),
+    ("client", client_registration::STATEMENTS),
+    ("client_document", client_document::STATEMENTS),
     ("client_assertion", client_assertion::STATEMENTS),
     ("signing_key", signing_key::STATEMENTS),
     ("authorization_code", authorization_code::STATEMENTS),

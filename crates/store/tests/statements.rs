@@ -58,6 +58,7 @@ async fn every_hot_statement_stays_on_an_index() {
         "signing_key where retired_at is null",
         "select id from user_account limit 1",
         "not exists (select 1 from user_account)",
+        "where client_id = $1 and grant_id is null",
     ];
     let database = TestDatabase::new(Engine::Sqlite).await;
     let store = Store::open(&database.database_url()).await.unwrap();

@@ -83,6 +83,7 @@ impl TestServer {
             grant_types: GrantType::ALL.to_vec(),
             scope: "openid profile email offline_access account api:read".parse().unwrap(),
             resources: vec!["https://api.example".parse().unwrap()],
+            metadata: gatepass_oauth::ClientMetadata::default(),
         };
         change(&mut new);
         let registered = self.authority().add_client(new).await.unwrap();

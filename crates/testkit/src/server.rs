@@ -2,7 +2,7 @@
 
 use crate::{Engine, TestDatabase};
 use gatepass_authority::{
-    Authority, Lifetimes, UserAccount,
+    Authority, ClientPolicy, Lifetimes, UserAccount,
     add_user::{EmailState, NewUser},
 };
 use gatepass_keys::{Clock, Entropy};
@@ -25,6 +25,7 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     pub trusted_proxies: Vec<String>,
     pub public_url: Option<String>,
+    pub clients: ClientPolicy,
     /// `true` leaves the server without any account.
     pub empty: bool,
     pub limits: Limits,
@@ -61,6 +62,7 @@ impl TestServer {
         })
         .unwrap();
         config.lifetimes = options.lifetimes;
+        config.clients = options.clients.clone();
         let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
         let server = Server::bind(&config, &world).await.unwrap().within(options.limits);
         let authority = server.authority().clone();

@@ -3,9 +3,10 @@
 //! Flags and environment arrive as [`Overrides`], texts as they were typed; the file is TOML. Every
 //! refusal is one sentence that names the setting and the remedy. Each table of the file has a module of its own.
 
+mod clients;
 mod lifetimes;
 
-use gatepass_authority::{DatabaseUrl, Lifetimes};
+use gatepass_authority::{ClientPolicy, DatabaseUrl, Lifetimes};
 use gatepass_oauth::Issuer;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -35,6 +36,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What strangers' programs may do.
+    pub clients: ClientPolicy,
 }
 
 /// What flags and environment say, as it was typed.
@@ -64,6 +67,7 @@ struct File {
     database_url: Option<String>,
     trusted_proxies: Vec<String>,
     lifetimes: lifetimes::File,
+    clients: clients::File,
 }
 
 /// Why the settings will not do.
@@ -124,6 +128,7 @@ impl Config {
             public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text)).transpose()?,
             trusted_proxies: proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?,
             lifetimes: lifetimes::resolve(file.lifetimes)?,
+            clients: clients::resolve(file.clients)?,
             data_dir,
             database_url,
         })
@@ -224,6 +229,11 @@ mod tests {
         assert!(refusal("trusted_proxies = [\"ten\"]").contains("10.0.0.0/8"));
         assert!(refusal("[lifetimes]\nsession = \"soon\"").starts_with("lifetimes.session is 'soon'"));
         assert!(refusal("[lifetimes]\nsession = \"0s\"").contains("between 1s"));
+        assert!(
+            refusal("[clients]\ntrusted_domains = [\"https://a.example\"]").starts_with("clients.trusted_domains is")
+        );
+        assert!(refusal("[clients]\nregistration_idle = \"1h\"").contains("at least 1d"));
+        assert!(refusal("[clients]\nresources = [\"api\"]").starts_with("clients.resources is 'api'"));
         let missing =
             Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
         assert!(missing.to_string().contains("/nowhere/x.toml"));

@@ -2,14 +2,14 @@
 
 use crate::app::App;
 use axum::{Json, extract::State, response::IntoResponse};
-use gatepass_authority::add_client::FIRST_PARTY_SCOPE;
+use gatepass_authority::{ClientPolicy, add_client::FIRST_PARTY_SCOPE};
 use gatepass_keys::Algorithm;
 use gatepass_oauth::{ClientAuthMethod, GrantType, Issuer, ServerMetadata, pkce::METHOD_S256};
 use gatepass_resource::ResourceMetadata;
 
 /// RFC 8414 §3, OpenID Connect Discovery §4.
 pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
-    Json(server_metadata(app.authority.issuer()))
+    Json(server_metadata(app.authority.issuer(), app.authority.client_policy()))
 }
 
 /// RFC 9728 §3, for the server's own API.
@@ -23,7 +23,7 @@ pub(crate) async fn resource(State(app): State<App>) -> impl IntoResponse {
     })
 }
 
-fn server_metadata(issuer: &Issuer) -> ServerMetadata {
+fn server_metadata(issuer: &Issuer, clients: &ClientPolicy) -> ServerMetadata {
     let endpoint = |path: &str| Some(issuer.endpoint(path));
     let methods: Vec<String> = ClientAuthMethod::ALL.iter().map(ToString::to_string).collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
@@ -36,6 +36,8 @@ fn server_metadata(issuer: &Issuer) -> ServerMetadata {
         revocation_endpoint: endpoint("/revoke"),
         userinfo_endpoint: endpoint("/userinfo"),
         jwks_uri: endpoint("/jwks"),
+        registration_endpoint: endpoint("/register").filter(|_| clients.registration),
+        client_id_metadata_document_supported: clients.metadata_documents,
         scopes_supported: FIRST_PARTY_SCOPE.split(' ').map(str::to_owned).collect(),
         response_types_supported: texts(&["code"]),
         response_modes_supported: texts(&["query"]),

@@ -1,8 +1,9 @@
 //! Asking whether a client may.
 
-use super::{ScopeLine, host_of, scope_lines};
+use super::{Program, ScopeLine, host_of, scope_lines};
 use askama::Template;
 use gatepass_authority::authorize::ConsentQuestion;
+use gatepass_oauth::ClientOrigin;
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -12,6 +13,8 @@ pub(crate) struct Consent {
     user: String,
     goes_to: String,
     on_this_machine: bool,
+    program: Option<Program>,
+    can_be_anybody: bool,
     resource: Option<String>,
     scopes: Vec<ScopeLine>,
     request: String,
@@ -26,6 +29,8 @@ pub(crate) fn page(question: &ConsentQuestion, request: &str) -> Consent {
         user: question.user_id.to_string(),
         goes_to: question.redirect_uri.shown_host(),
         on_this_machine: question.redirect_uri.is_loopback(),
+        program: Program::of(question.client_origin, question.client_host.as_deref()),
+        can_be_anybody: question.client_origin != ClientOrigin::Operator && question.only_on_this_machine,
         resource: question.resource.as_deref().map(host_of),
         scopes: scope_lines(&question.scope),
         request: request.to_owned(),

@@ -3,7 +3,7 @@
 //! Nothing is decided by opening a link: a code that came with the address still shows who asks and
 //! waits for the button (§3.3.1, §5.4).
 
-use super::{Page, PageFailure, ScopeLine, host_of, is_for, login::required, message, scope_lines};
+use super::{Page, PageFailure, Program, ScopeLine, host_of, is_for, login::required, message, scope_lines};
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, own_form::OwnForm, segment::Segment},
@@ -35,6 +35,7 @@ struct Confirm {
     code: String,
     email: String,
     user: String,
+    program: Option<Program>,
     client_name: String,
     first_party: bool,
     device_name: String,
@@ -109,6 +110,7 @@ async fn question(
         code: code.to_string(),
         user: session.user_id.to_string(),
         email: session.email,
+        program: Program::of(question.client_origin, question.client_host.as_deref()),
         client_name: question.client_name,
         first_party: question.first_party,
         same_address: question.address == caller.address,

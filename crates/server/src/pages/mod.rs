@@ -16,7 +16,7 @@ use axum::{
     response::{Html, IntoResponse},
 };
 use gatepass_authority::{Failure, UserId};
-use gatepass_oauth::{Error, Params, RedirectUri, ResourceUri, Scope};
+use gatepass_oauth::{ClientOrigin, Error, ErrorCode, Params, RedirectUri, ResourceUri, Scope};
 use url::Url;
 
 /// A page of a template, with the headers that keep it safe.
@@ -133,6 +133,9 @@ impl IntoResponse for PageFailure {
         note(&failure);
         let wait = retry_after(&failure);
         let (status, page) = match failure {
+            Failure::Protocol(error) if error.code == ErrorCode::InvalidClient => {
+                (StatusCode::BAD_REQUEST, unknown_program(&error))
+            }
             Failure::Protocol(error) => (StatusCode::BAD_REQUEST, bad_request(&error)),
             Failure::TooMany(too_many) => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -161,6 +164,27 @@ fn bad_request(error: &Error) -> Message {
         &format!("The reason: {} ({})", error.description, error.code),
         "Go back to the program that sent you here and start again. If it happens again, tell its maker what this page says.",
     )
+}
+
+/// A registration that was removed, mistyped, or never was.
+fn unknown_program(error: &Error) -> Message {
+    message(
+        "This program is not known here",
+        &format!("Nothing was allowed and nothing is lost. The server says: {}.", error.description),
+        "Go back to the program and sign in anew: it then registers itself again. If this page comes back, remove the sign-in that the program remembers for this server, or ask its maker or the operator of this server.",
+    )
+}
+
+/// Who stands for a stranger's program, for a page.
+pub(crate) struct Program {
+    /// The host of its document; `None`: nobody does, it registered itself.
+    pub(crate) host: Option<String>,
+}
+
+impl Program {
+    pub(crate) fn of(origin: ClientOrigin, host: Option<&str>) -> Option<Self> {
+        (origin != ClientOrigin::Operator).then(|| Self { host: host.map(str::to_owned) })
+    }
 }
 
 /// One line of what is asked for, in words.

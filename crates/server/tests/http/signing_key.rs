@@ -2,7 +2,7 @@
 
 use gatepass_testkit::{
     Engine, TestDatabase,
-    authority::{Authority, Lifetimes, Parts, Settings, Store},
+    authority::{Authority, Parts, Settings, Store},
     keys::{Clock, Entropy, ServerSecret},
     tokio,
 };
@@ -15,7 +15,7 @@ const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbcc
 /// A node with a connection of its own; all begin at the same moment.
 async fn key_of_a_node(database: Arc<TestDatabase>, together: Arc<Barrier>) -> String {
     let store = Store::open(&database.database_url()).await.unwrap();
-    let settings = Settings { issuer: "https://auth.example".parse().unwrap(), lifetimes: Lifetimes::default() };
+    let settings = Settings::new("https://auth.example".parse().unwrap());
     let secret = ServerSecret::from_hex(SECRET).unwrap();
     let fetcher = gatepass_fetch::Fetcher::default();
     let parts = Parts { store, clock: Clock::System, entropy: Entropy::system(), secret, settings, fetcher };

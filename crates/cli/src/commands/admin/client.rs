@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::{ArgGroup, Args, Subcommand};
 use gatepass_keys::JwkSet;
-use gatepass_oauth::{ClientAuthMethod, GrantType, RedirectUri, ResourceUri, Scope};
+use gatepass_oauth::{ClientAuthMethod, ClientId, ClientMetadata, GrantType, RedirectUri, ResourceUri, Scope};
 use gatepass_server::authority::{
     Authority, Client as StoredClient,
     add_client::{ClientRefused, NewClient, Registered},
@@ -23,6 +23,18 @@ pub(super) enum Client {
     Add(Box<Add>),
     /// List the registered clients
     List,
+    /// Show what is registered of a client
+    Show {
+        /// Its client_id
+        #[arg(value_name = "ID")]
+        id: ClientId,
+    },
+    /// Remove a client and end what it was given
+    Remove {
+        /// Its client_id
+        #[arg(value_name = "ID")]
+        id: ClientId,
+    },
 }
 
 /// Register a client; its secret is shown this once
@@ -57,6 +69,27 @@ pub(super) struct Add {
     /// An API that its tokens may be for, besides this server's own; repeatable
     #[arg(long, value_name = "URI")]
     resource: Vec<ResourceUri>,
+    /// Where its public keys lie, for private_key_jwt, instead of a file
+    #[arg(long, value_name = "URL", conflicts_with = "jwks_file")]
+    jwks_uri: Option<String>,
+    /// Where the browser may go after a sign-out; repeatable
+    #[arg(long, value_name = "URI")]
+    post_logout_redirect_uri: Vec<RedirectUri>,
+    /// Whom to tell of a sign-out
+    #[arg(long, value_name = "URL")]
+    backchannel_logout_uri: Option<String>,
+    /// The notice of a sign-out must name the session
+    #[arg(long, requires = "backchannel_logout_uri")]
+    backchannel_logout_session: bool,
+    /// It always uses DPoP
+    #[arg(long)]
+    dpop_bound: bool,
+    /// It always pushes its authorization requests
+    #[arg(long)]
+    require_par: bool,
+    /// The algorithm of its ID tokens [default: the server's usual one]
+    #[arg(long, value_name = "ALGORITHM")]
+    id_token_alg: Option<String>,
 }
 
 impl Client {
@@ -64,9 +97,28 @@ impl Client {
         match self {
             Self::Add(add) => show(context.ui, &authority.add_client(add.registration()?).await?),
             Self::List => list(context.ui, authority).await?,
+            Self::Show { id } => {
+                let client = authority.client(&id).await?.ok_or_else(|| unknown(&id))?;
+                describe(context.ui, &client);
+            }
+            Self::Remove { id } => {
+                if !authority.remove_client(&id).await? {
+                    return Err(unknown(&id));
+                }
+                if context.ui.is_json() {
+                    context.ui.object(&json!({ "client_id": id, "removed": true }));
+                } else {
+                    context.ui.data(&format!("{id} is removed"));
+                }
+            }
         }
         Ok(())
     }
+}
+
+fn unknown(id: &ClientId) -> Error {
+    Error::new(Kind::Refused, format!("there is no client {id}"))
+        .hint_command("see the clients with", "gatepass admin client list")
 }
 
 /// A grant type by its name on the wire, or `device_code` for short.
@@ -80,10 +132,11 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
 
 impl Add {
     fn registration(self) -> Result<NewClient, Error> {
-        let standard = match (self.public, &self.jwks_file) {
+        let has_keys = self.jwks_file.is_some() || self.jwks_uri.is_some();
+        let standard = match (self.public, has_keys) {
             (true, _) => ClientAuthMethod::None,
-            (false, Some(_)) => ClientAuthMethod::PrivateKeyJwt,
-            (false, None) => ClientAuthMethod::ClientSecretBasic,
+            (false, true) => ClientAuthMethod::PrivateKeyJwt,
+            (false, false) => ClientAuthMethod::ClientSecretBasic,
         };
         let auth_method = self.auth_method.unwrap_or(standard);
         if self.public != (auth_method == ClientAuthMethod::None) {
@@ -98,6 +151,16 @@ impl Add {
             grant_types,
             scope: self.scope,
             resources: self.resource,
+            metadata: ClientMetadata {
+                jwks_uri: self.jwks_uri,
+                post_logout_redirect_uris: self.post_logout_redirect_uri,
+                backchannel_logout_uri: self.backchannel_logout_uri,
+                backchannel_logout_session_required: self.backchannel_logout_session,
+                dpop_bound_access_tokens: self.dpop_bound,
+                require_pushed_authorization_requests: self.require_par,
+                id_token_signed_response_alg: self.id_token_alg,
+                ..ClientMetadata::default()
+            },
         })
     }
 
@@ -133,7 +196,7 @@ fn show(ui: &Ui, Registered { client, secret }: &Registered) {
 }
 
 fn as_json(client: &StoredClient) -> Value {
-    json!({
+    let mut object = json!({
         "client_id": client.id,
         "client_name": client.name,
         "token_endpoint_auth_method": client.proof.method(),
@@ -141,7 +204,29 @@ fn as_json(client: &StoredClient) -> Value {
         "redirect_uris": client.redirect_uris,
         "scope": client.scope,
         "resources": client.resources,
-    })
+        "origin": client.origin.as_str(),
+    });
+    if let (Some(members), Ok(Value::Object(metadata))) =
+        (object.as_object_mut(), serde_json::to_value(&client.metadata))
+    {
+        members.extend(metadata);
+    }
+    object
+}
+
+fn describe(ui: &Ui, client: &StoredClient) {
+    let object = as_json(client);
+    if ui.is_json() {
+        return ui.object(&object);
+    }
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    let members = object.as_object().into_iter().flatten();
+    let rows: Vec<(&str, String)> = members.map(|(name, value)| (name.as_str(), text(value))).collect();
+    ui.table(&rows);
 }
 
 async fn list(ui: &Ui, authority: &Authority) -> Result<(), Error> {

@@ -1,0 +1,151 @@
+//! What strangers' programs may be and have: those that register themselves, and those whose identifier is the address of
+//! a document.
+//!
+//! 1. Neither acts for itself: the grants are those in which a person says yes.
+//! 2. Their scopes are those that the server offers, their resources those that the operator names.
+//! 3. A host that the operator denies is neither their identity nor where an answer goes.
+//! 4. What the server will ask later (`jwks_uri`, `backchannel_logout_uri`) is https and does not lead inside. What it
+//!    would never ask (`logo_uri` and the like) does not matter.
+
+use crate::{Client, ClientProof};
+use gatepass_fetch::address::is_public;
+use gatepass_keys::JwkSet;
+use gatepass_oauth::{
+    Error, ErrorCode, GrantType, RedirectUri, Registration, ResourceUri, Scope, client_id_url::lies_in,
+    issuer::is_loopback_host,
+};
+use std::time::Duration;
+use url::{Host, Url};
+
+/// The algorithms of ID tokens that a client may choose.
+pub const ID_TOKEN_ALGORITHMS: &[&str] = &["ES256"];
+
+/// What the operator lets strangers' programs do.
+#[derive(Clone, Debug)]
+pub struct ClientPolicy {
+    /// Whether programs may register themselves.
+    pub registration: bool,
+    /// Whether an identifier may be the address of a document.
+    pub metadata_documents: bool,
+    /// If there are any, only documents of these domains are fetched.
+    pub trusted_domains: Vec<String>,
+    /// Documents of these domains are not fetched, and answers do not go there.
+    pub denied_domains: Vec<String>,
+    /// Hosts that are asked although they are not public, also by plain http: for tests.
+    pub private_hosts: Vec<String>,
+    /// After how long without use a registration is removed.
+    pub registration_idle: Duration,
+    /// How many programs register from one address in an hour.
+    pub registrations_per_hour: u32,
+    /// How many register from all addresses together in an hour.
+    pub registrations_per_hour_in_all: u32,
+    /// How many documents that are not known yet are fetched for one address in an hour.
+    pub documents_per_hour: u32,
+    /// What they may ask for.
+    pub scope: Scope,
+    /// Which APIs their tokens may be for, besides this server's own.
+    pub resources: Vec<ResourceUri>,
+}
+
+impl Default for ClientPolicy {
+    fn default() -> Self {
+        Self {
+            registration: true,
+            metadata_documents: true,
+            trusted_domains: Vec::new(),
+            denied_domains: Vec::new(),
+            private_hosts: Vec::new(),
+            registration_idle: Duration::from_secs(90 * 24 * 60 * 60),
+            registrations_per_hour: 100,
+            registrations_per_hour_in_all: 2000,
+            documents_per_hour: 60,
+            scope: crate::clients::FIRST_PARTY_SCOPE.split(' ').collect(),
+            resources: Vec::new(),
+        }
+    }
+}
+
+/// A member will not do.
+pub(crate) fn bad(description: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorCode::InvalidClientMetadata, description)
+}
+
+impl ClientPolicy {
+    /// What is left of a stranger's registration: changed to what it may have.
+    pub(crate) fn admit(&self, mut registration: Registration) -> Result<Registration, Error> {
+        registration.grant_types.retain(|grant| {
+            matches!(grant, GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::DeviceCode)
+        });
+        if registration.grant_types.is_empty() {
+            return Err(bad(
+                "grant_types: a program that registers itself may use authorization_code, refresh_token and \
+                            device_code",
+            ));
+        }
+        let scope = match &registration.scope {
+            None => self.scope.clone(),
+            Some(asked) => asked.intersection(&self.scope),
+        };
+        if scope.is_empty() && registration.scope.as_ref().is_some_and(|asked| !asked.is_empty()) {
+            return Err(bad(format!("scope: what may be asked for is {}", self.scope)));
+        }
+        registration.scope = Some(scope);
+        if let Some(uri) = registration.redirect_uris.iter().find(|uri| self.is_denied(uri)) {
+            let description = format!("redirect_uris: answers do not go to {}", uri.shown_host());
+            return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
+        }
+        let metadata = &registration.metadata;
+        for (name, url) in
+            [("jwks_uri", &metadata.jwks_uri), ("backchannel_logout_uri", &metadata.backchannel_logout_uri)]
+        {
+            if url.as_deref().is_some_and(|url| !self.may_be_asked(url)) {
+                return Err(bad(format!("{name} is an https URL with a public address")));
+            }
+        }
+        match metadata.id_token_signed_response_alg.as_deref() {
+            Some(alg) if !ID_TOKEN_ALGORITHMS.contains(&alg) => Err(bad(format!(
+                "id_token_signed_response_alg: the known values are {}",
+                ID_TOKEN_ALGORITHMS.join(", ")
+            ))),
+            _ => Ok(registration),
+        }
+    }
+
+    fn is_denied(&self, uri: &RedirectUri) -> bool {
+        Url::parse(uri.as_str()).is_ok_and(|url| url.host_str().is_some_and(|host| lies_in(host, &self.denied_domains)))
+    }
+
+    /// Whether an address may be worth asking. The fetcher looks again, at what the name resolves to.
+    fn may_be_asked(&self, text: &str) -> bool {
+        let Ok(url) = Url::parse(text) else { return false };
+        let Some(host) = url.host() else { return false };
+        if self.private_hosts.contains(&host.to_string()) {
+            return true;
+        }
+        let public = match host {
+            Host::Ipv4(address) => is_public(address.into()),
+            Host::Ipv6(address) => is_public(address.into()),
+            Host::Domain(_) => !is_loopback_host(&url),
+        };
+        url.scheme() == "https" && public
+    }
+
+    /// What holds for a stranger's program at this moment, whatever was so when it registered.
+    pub(crate) fn put_on(&self, client: &mut Client) {
+        client.resources.clone_from(&self.resources);
+        client.scope = client.scope.intersection(&self.scope);
+        client.redirect_uris.retain(|uri| !self.is_denied(uri));
+    }
+}
+
+/// The keys of a program that signs its assertions: given here, or to be fetched.
+pub(crate) fn signing_proof(registration: &Registration) -> Result<ClientProof, Error> {
+    match (&registration.jwks, &registration.metadata.jwks_uri) {
+        (Some(jwks), None) => {
+            let keys = JwkSet::parse(&jwks.to_string()).map_err(|error| bad(format!("jwks: {error}")))?;
+            Ok(ClientProof::PrivateKeyJwt(keys))
+        }
+        (None, Some(_)) => Ok(ClientProof::PrivateKeyJwt(JwkSet::default())),
+        _ => Err(bad("private_key_jwt takes jwks or jwks_uri")),
+    }
+}

@@ -1,0 +1,281 @@
+//! `POST /register`, `GET`, `PUT` and `DELETE /register/{client_id}`.
+
+use crate::site::{policy, server};
+use gatepass_testkit::{
+    Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER, authority::ClientPolicy,
+    on_both_engines, tokio,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, time::Duration};
+
+async fn register(server: &TestServer, metadata: &Value) -> Answer {
+    Answer::of(server.http().post(server.path("/register")).json(metadata)).await
+}
+
+async fn manage(server: &TestServer, method: Method, client: &Value, token: &str, body: Option<&Value>) -> Answer {
+    let url = server.path(&format!("/register/{}", client["client_id"].as_str().unwrap()));
+    let request = server.http().request(method, url).bearer_auth(token);
+    Answer::of(match body {
+        Some(body) => request.json(body),
+        None => request,
+    })
+    .await
+}
+
+fn public() -> Value {
+    json!({
+        "client_name": "Desk tool",
+        "redirect_uris": ["http://localhost/callback", REDIRECT_URI],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "none",
+    })
+}
+
+fn client(answer: &Answer) -> RegisteredClient {
+    RegisteredClient {
+        id: answer.text("client_id"),
+        secret: answer.json["client_secret"].as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+on_both_engines! {
+    async fn a_program_registers_itself_and_signs_a_person_in(server: TestServer) {
+        let registered = register(&server, &json!({
+            "client_name": "Web app", "redirect_uris": [REDIRECT_URI], "unknown_member": [1], "client_name#de": "x",
+            "grant_types": ["authorization_code", "refresh_token"], "client_uri": "https://app.example",
+        })).await;
+        assert_eq!(registered.status, 201, "{}", registered.json);
+        assert_eq!(registered.headers["cache-control"], "no-store");
+        let told = &registered.json;
+        assert_eq!((&told["token_endpoint_auth_method"], &told["client_secret_expires_at"]), (&json!("client_secret_basic"), &json!(0)));
+        assert_eq!((&told["response_types"], &told["client_uri"]), (&json!(["code"]), &json!("https://app.example")));
+        assert_eq!(told["client_id_issued_at"], server.authority().now().seconds());
+        assert_eq!(told.get("unknown_member"), None);
+        let tokens = server.tokens(&client(&registered), &[("scope", "openid")]).await;
+        assert_eq!(tokens.status, 200, "{}", tokens.json);
+        assert_eq!(server.refresh(&client(&registered), &tokens.text("refresh_token")).await.status, 200);
+        let own = server.post("/token", &client(&registered), &[("grant_type", "client_credentials")]).await;
+        assert_eq!(own.error(), "unauthorized_client", "a stranger does not act for itself");
+    }
+
+    async fn every_rule_of_a_registration_has_its_error(server: TestServer) {
+        let table = [
+            (json!({}), "invalid_redirect_uri"),
+            (json!({"redirect_uris": ["http://app.example/cb"]}), "invalid_redirect_uri"),
+            (json!({"redirect_uris": ["http://localhost/cb"], "application_type": "web"}), "invalid_redirect_uri"),
+            (json!({"redirect_uris": [REDIRECT_URI], "client_name": 5}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "grant_types": ["client_credentials"]}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "grant_types": ["password"]}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "response_types": ["token"]}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "scope": "admin"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://127.0.0.1/keys"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://localhost/keys"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "http://app.example/keys"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "backchannel_logout_uri": "https://[fd00::1]/out"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "id_token_signed_response_alg": "none"}), "invalid_client_metadata"),
+            (json!([]), "invalid_client_metadata"),
+            (json!("text"), "invalid_client_metadata"),
+        ];
+        for (metadata, error) in table {
+            let answer = register(&server, &metadata).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{metadata}");
+        }
+        let send = |content_type: &'static str, body: Vec<u8>| {
+            Answer::of(server.http().post(server.path("/register")).header("content-type", content_type).body(body))
+        };
+        assert_eq!(send("application/x-www-form-urlencoded", b"a=b".to_vec()).await.status, 415);
+        assert_eq!(send("application/json", vec![b'['; 60_000]).await.status, 400);
+        assert_eq!(send("application/json", vec![b' '; 64 * 1024 + 1]).await.status, 413);
+        assert_eq!(send("application/json", b"{\"client_name\":\"\xff\"}".to_vec()).await.status, 400);
+    }
+
+    async fn a_registration_is_cut_to_what_a_stranger_may_have(server: TestServer) {
+        let registered = register(&server, &json!({
+            "redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"], "token_endpoint_auth_method": "none", "application_type": "native",
+            "grant_types": ["authorization_code", "client_credentials", "implicit"], "scope": "openid admin email",
+        })).await;
+        assert_eq!(registered.json["grant_types"], json!(["authorization_code"]));
+        assert_eq!(registered.json["scope"], "email openid");
+        assert_eq!(registered.json.get("client_secret"), None);
+    }
+
+    async fn the_same_public_program_is_one_client_that_nobody_can_change(server: TestServer) {
+        let first = register(&server, &public()).await;
+        let token = first.text("registration_access_token");
+        assert_eq!(manage(&server, Method::GET, &first.json, &token, None).await.status, 200);
+        let second = register(&server, &public()).await;
+        assert_eq!(second.text("client_id"), first.text("client_id"));
+        assert_eq!(second.json.get("registration_access_token"), None, "the second is not given the first one's token");
+        let mut evil = public();
+        (evil["client_id"], evil["redirect_uris"]) = (first.json["client_id"].clone(), json!(["https://evil.example/cb"]));
+        for (method, body) in [(Method::GET, None), (Method::PUT, Some(&evil)), (Method::DELETE, None)] {
+            let answer = manage(&server, method, &first.json, &token, body).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (401, "invalid_token"), "the first can no longer change it");
+            assert!(answer.headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
+        }
+        let mut other = public();
+        other["client_name"] = json!("Other tool");
+        assert_ne!(register(&server, &other).await.text("client_id"), first.text("client_id"));
+        let mut confidential = public();
+        confidential["token_endpoint_auth_method"] = json!("client_secret_post");
+        let (one, two) = (register(&server, &confidential).await, register(&server, &confidential).await);
+        assert_ne!(one.text("client_id"), two.text("client_id"), "secrets are not shared");
+    }
+
+    async fn whoever_holds_the_token_reads_changes_and_removes_the_registration(server: TestServer) {
+        let metadata = json!({"client_name": "Web app", "redirect_uris": [REDIRECT_URI], "grant_types": ["authorization_code", "refresh_token"]});
+        let registered = register(&server, &metadata).await;
+        let token = registered.text("registration_access_token");
+        assert!(token.starts_with("gpm_"));
+        let read = manage(&server, Method::GET, &registered.json, &token, None).await;
+        assert_eq!((read.status.as_u16(), read.json["registration_access_token"].as_str()), (200, Some(token.as_str())));
+        assert_eq!(read.json.get("client_secret"), None, "a secret is shown once");
+        assert_eq!(read.text("registration_client_uri"), server.path(&format!("/register/{}", registered.text("client_id"))));
+        let tokens = server.tokens(&client(&registered), &[("scope", "openid account")]).await;
+
+        let with = |name: &str, value: Value| {
+            let mut changed = metadata.clone();
+            changed["client_id"] = registered.json["client_id"].clone();
+            changed[name] = value;
+            changed
+        };
+        for bad in [
+            with("client_id", json!("gatepass-cli")),
+            with("client_id", Value::Null),
+            with("client_secret", json!("mine")),
+            with("registration_access_token", json!(token)),
+            with("client_secret_expires_at", json!(0)),
+            with("client_id_issued_at", json!(0)),
+        ] {
+            let answer = manage(&server, Method::PUT, &registered.json, &token, Some(&bad)).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_client_metadata"), "{bad}");
+        }
+        let good = with("client_secret", registered.json["client_secret"].clone());
+        assert_eq!(manage(&server, Method::PUT, &registered.json, &token, Some(&good)).await.status, 200);
+        let moved = manage(&server, Method::PUT, &registered.json, &token, Some(&with("redirect_uris", json!(["https://new.example/cb"])))).await;
+        assert_eq!((moved.status.as_u16(), &moved.json["redirect_uris"]), (200, &json!(["https://new.example/cb"])));
+        assert_eq!(server.refresh(&client(&registered), &tokens.text("refresh_token")).await.status, 200, "the secret is the same");
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let old = browser.open(&server.authorize_path(&client(&registered), &Pkce::new(), &[])).await;
+        assert_eq!(old.status, 400, "the old address is no longer good");
+        let path = server.authorize_path(&client(&registered), &Pkce::new(), &[("scope", "openid")]).replace("app.example", "new.example");
+        assert_eq!(browser.open(&path).await.heading(), "Allow Web app?", "people are asked again after a change");
+
+        for wrong in ["", "gpm_nonsense", "x"] {
+            assert_eq!(manage(&server, Method::DELETE, &registered.json, wrong, None).await.status, 401, "{wrong}");
+        }
+        let other = register(&server, &json!({"redirect_uris": [REDIRECT_URI]})).await;
+        let foreign = other.text("registration_access_token");
+        assert_eq!(manage(&server, Method::DELETE, &registered.json, &foreign, None).await.status, 401);
+        assert_eq!(manage(&server, Method::DELETE, &registered.json, &token, None).await.status, 204);
+        assert_eq!(manage(&server, Method::GET, &registered.json, &token, None).await.status, 401);
+        assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 401, "what it was given ends with it");
+        assert_eq!(server.refresh(&client(&registered), &tokens.text("refresh_token")).await.error(), "invalid_client");
+        let gone = browser.open(&server.authorize_path(&client(&registered), &Pkce::new(), &[])).await;
+        assert_eq!((gone.status.as_u16(), gone.heading().as_str()), (400, "This program is not known here"));
+        assert!(gone.html.contains("sign in anew"), "{}", gone.html);
+    }
+
+    async fn a_hundred_at_once_are_as_many_clients_as_there_are_programs(server: TestServer) {
+        let all = (0..100).map(|index| {
+            let mut metadata = public();
+            metadata["client_name"] = json!(format!("Tool {}", index % 10));
+            let request = server.http().post(server.path("/register")).json(&metadata);
+            tokio::spawn(async move { Answer::of(request).await })
+        });
+        let (mut ids, mut managed) = (BTreeSet::new(), 0);
+        for answer in all.collect::<Vec<_>>() {
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status, 201, "{}", answer.json);
+            ids.insert(answer.text("client_id"));
+            managed += usize::from(answer.json.get("registration_access_token").is_some());
+        }
+        assert_eq!((ids.len(), managed), (10, 10));
+    }
+
+    async fn registrations_that_nobody_uses_are_removed(server: TestServer) {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let used = register(&server, &json!({"redirect_uris": [REDIRECT_URI], "grant_types": ["authorization_code", "refresh_token"]})).await;
+        let idle = register(&server, &public()).await;
+        let operators = server.client().await;
+        let mut tokens = server.tokens(&client(&used), &[("scope", "openid")]).await;
+        for _ in 0..5 {
+            server.advance(day * 20);
+            tokens = server.refresh(&client(&used), &tokens.text("refresh_token")).await;
+            assert_eq!(tokens.status, 200, "{}", tokens.json);
+        }
+        assert_eq!(server.authority().reap_registrations(100).await.unwrap(), 1);
+        assert_eq!(server.authority().reap_registrations(100).await.unwrap(), 0);
+        assert_eq!(server.refresh(&client(&used), &tokens.text("refresh_token")).await.status, 200);
+        assert_eq!(server.post("/token", &operators, &[("grant_type", "client_credentials")]).await.status, 200);
+        let form = [("grant_type", "refresh_token"), ("client_id", &idle.text("client_id")), ("refresh_token", "x")];
+        assert_eq!(Answer::of(server.http().post(server.path("/token")).form(&form)).await.error(), "invalid_client");
+    }
+
+    async fn a_strangers_name_is_shown_harmlessly(server: TestServer) {
+        let metadata = json!({
+            "client_name": "<script>x</script>\u{202e}gnihton \u{200b}\u{2066}&amp;", "redirect_uris": [REDIRECT_URI], "logo_uri": "https://evil.example/pixel.png",
+            "client_uri": "https://evil.example/home", "tos_uri": "https://evil.example/tos",
+        });
+        let registered = register(&server, &metadata).await;
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let page = browser.open(&server.authorize_path(&client(&registered), &Pkce::new(), &[("scope", "openid")])).await;
+        assert_eq!(page.heading(), "Allow <script>x</script>gnihton &amp;?".replace("&amp;", "&"), "{}", page.html);
+        assert!(!page.html.contains("<script>") && !page.html.contains('\u{202e}') && !page.html.contains("evil.example"), "{}", page.html);
+        assert!(page.html.contains("registered itself"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn one_address_registers_only_so_much() {
+    let server = server(Engine::Sqlite, ClientPolicy { registrations_per_hour: 2, ..policy() }).await;
+    let named = |index: usize| {
+        let mut metadata = public();
+        metadata["client_name"] = json!(format!("Tool {index}"));
+        metadata
+    };
+    for _ in 0..5 {
+        assert_eq!(register(&server, &named(0)).await.status, 201, "the same again is nothing new");
+    }
+    assert_eq!(register(&server, &named(1)).await.status, 201);
+    let bounded = register(&server, &named(2)).await;
+    assert_eq!(bounded.status, 429);
+    assert!(bounded.headers.contains_key("retry-after"));
+    server.advance(Duration::from_secs(3601));
+    assert_eq!(register(&server, &named(2)).await.status, 201);
+    let all = crate::site::server(Engine::Sqlite, ClientPolicy { registrations_per_hour_in_all: 1, ..policy() }).await;
+    assert_eq!(register(&all, &named(1)).await.status, 201);
+    assert_eq!(register(&all, &named(2)).await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn an_operator_who_wants_no_registrations_has_no_endpoint() {
+    let server = server(Engine::Sqlite, ClientPolicy { registration: false, ..policy() }).await;
+    assert_eq!(register(&server, &public()).await.status, 404);
+    let client = json!({"client_id": "x"});
+    assert_eq!(manage(&server, Method::GET, &client, "gpm_x", None).await.status, 404);
+    let metadata = Answer::of(server.http().get(server.path("/.well-known/oauth-authorization-server"))).await;
+    assert_eq!(metadata.json.get("registration_endpoint"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn the_operator_says_what_strangers_may_ask_for() {
+    let clients = ClientPolicy {
+        scope: "openid mcp:tools".parse().unwrap(),
+        resources: vec!["https://api.example".parse().unwrap()],
+        denied_domains: vec!["evil.example".into()],
+        ..policy()
+    };
+    let server = TestServer::with(Engine::Sqlite, Options { clients, ..Options::default() }).await;
+    let denied = register(&server, &json!({"redirect_uris": ["https://a.evil.example/cb"]})).await;
+    assert_eq!(denied.error(), "invalid_redirect_uri");
+    let registered = register(&server, &json!({"redirect_uris": [REDIRECT_URI]})).await;
+    assert_eq!(registered.json["scope"], "mcp:tools openid");
+    let extra = [("scope", "mcp:tools"), ("resource", "https://api.example")];
+    assert_eq!(server.tokens(&client(&registered), &extra).await.status, 200);
+}
