@@ -1,8 +1,8 @@
 //! Registering a client by the operator's hand.
 
-use crate::{Authority, Client, ClientProof, Failure, clients::FIRST_PARTY};
+use crate::{Authority, Client, ClientProof, Failure, certificate::tidy_distinguished_name, clients::FIRST_PARTY};
 use gatepass_keys::{JwkSet, PlainToken, Secret, TokenId, token::ClientSecret};
-use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope};
+use gatepass_oauth::{CertificateSubject, ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope};
 use gatepass_store::Change;
 
 pub use crate::clients::{FIRST_PARTY as FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE};
@@ -14,8 +14,12 @@ pub struct NewClient {
     pub name: String,
     /// How it will prove itself.
     pub auth_method: ClientAuthMethod,
-    /// Its keys, for `private_key_jwt`.
+    /// Its keys, for `private_key_jwt` and `self_signed_tls_client_auth`.
     pub jwks: Option<JwkSet>,
+    /// What its certificate names, for `tls_client_auth`.
+    pub tls_subject: Option<CertificateSubject>,
+    /// Whether all its tokens are to be bound to its certificate.
+    pub certificate_bound: bool,
     /// Where its authorization responses may go.
     pub redirect_uris: Vec<RedirectUri>,
     /// What it may ask for tokens with.
@@ -42,8 +46,14 @@ pub enum ClientRefused {
     #[error("a client has a name of 1 to 100 characters without control characters")]
     Name,
     /// Keys without the method, or the method without keys.
-    #[error("private_key_jwt takes a key set, and no other method does")]
+    #[error("private_key_jwt and self_signed_tls_client_auth take a key set, and no other method does")]
     Keys,
+    /// A subject without the method, or the method without a subject.
+    #[error("tls_client_auth takes the one subject of its certificate, and no other method does")]
+    Subject,
+    /// A subject that no certificate can have.
+    #[error("the distinguished name is not in the form of RFC 4514, such as CN=build,O=Example")]
+    DistinguishedName,
     /// A code needs somewhere to go.
     #[error("a client that uses authorization_code has at least one redirect URI")]
     NoRedirectUri,
@@ -71,8 +81,9 @@ impl NewClient {
         match () {
             () if !named => Err(ClientRefused::Name),
             () if self.grant_types.is_empty() => Err(ClientRefused::NoGrant),
-            () if (self.auth_method == ClientAuthMethod::PrivateKeyJwt) != self.jwks.is_some() => {
-                Err(ClientRefused::Keys)
+            () if takes_keys(self.auth_method) != self.jwks.is_some() => Err(ClientRefused::Keys),
+            () if (self.auth_method == ClientAuthMethod::TlsClientAuth) != self.tls_subject.is_some() => {
+                Err(ClientRefused::Subject)
             }
             () if uses(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() => {
                 Err(ClientRefused::NoRedirectUri)
@@ -94,6 +105,21 @@ impl NewClient {
     }
 }
 
+fn takes_keys(method: ClientAuthMethod) -> bool {
+    matches!(method, ClientAuthMethod::PrivateKeyJwt | ClientAuthMethod::SelfSignedTlsClientAuth)
+}
+
+/// The subject in the form in which certificates are compared with it.
+fn tidy_subject(subject: CertificateSubject) -> Result<CertificateSubject, ClientRefused> {
+    match subject {
+        CertificateSubject::DistinguishedName(name) => {
+            let name = tidy_distinguished_name(&name).ok_or(ClientRefused::DistinguishedName)?;
+            Ok(CertificateSubject::DistinguishedName(name))
+        }
+        other => Ok(other),
+    }
+}
+
 impl Authority {
     /// Registers a client.
     ///
@@ -112,6 +138,11 @@ impl Authority {
             }
             (ClientAuthMethod::PrivateKeyJwt, Some(jwks)) => (ClientProof::PrivateKeyJwt(jwks), None),
             (ClientAuthMethod::PrivateKeyJwt, None) => return Err(ClientRefused::Keys),
+            (ClientAuthMethod::SelfSignedTlsClientAuth, Some(jwks)) => (ClientProof::SelfSignedTls(jwks), None),
+            (ClientAuthMethod::SelfSignedTlsClientAuth, None) => return Err(ClientRefused::Keys),
+            (ClientAuthMethod::TlsClientAuth, _) => {
+                (ClientProof::TlsSubject(tidy_subject(new.tls_subject.ok_or(ClientRefused::Subject)?)?), None)
+            }
             (ClientAuthMethod::None, _) => (ClientProof::Public, None),
         };
         let client = Client {
@@ -124,6 +155,7 @@ impl Authority {
             resources: new.resources,
             first_party_since: None,
             created_at: now,
+            certificate_bound_since: new.certificate_bound.then_some(now),
         };
         match self.0.store.add_client(&client).await.map_err(Failure::from)? {
             Change::Made => Ok(Registered { client, secret }),

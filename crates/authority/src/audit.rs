@@ -90,6 +90,12 @@ event_kinds! {
     GrantRevoked = "grant_revoked" Notable "a grant was revoked",
     /// A client failed to prove itself.
     ClientRefused = "client_refused" Notable "a client failed to prove itself",
+    /// A proof of possession would not do.
+    DpopRefused = "dpop_refused" Notable "a DPoP proof was refused",
+    /// A proof of possession came a second time.
+    DpopReplayed = "dpop_replayed" Alarming "a DPoP proof was used again",
+    /// What is bound to one key came with another, or with none.
+    WrongKey = "wrong_key" Alarming "what is bound to a key came without it",
     /// There were too many attempts.
     Throttled = "throttled" Alarming "there were too many attempts",
 }

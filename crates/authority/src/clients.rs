@@ -44,6 +44,7 @@ fn first_party() -> Option<Client> {
         resources: Vec::new(),
         first_party_since: Some(UtcMillis(0)),
         created_at: UtcMillis(0),
+        certificate_bound_since: None,
     })
 }
 

@@ -6,7 +6,9 @@ use crate::{
 };
 use gatepass_db::{FromRow, Row, params};
 use gatepass_keys::{HashedToken, JwkSet};
-use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{
+    CertificateSubject, ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope, UtcMillis,
+};
 
 /// A client: a program that asks for tokens.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Client {
     pub first_party_since: Option<UtcMillis>,
     /// When it was registered.
     pub created_at: UtcMillis,
+    /// Since when all its tokens are bound to its certificate (RFC 8705 §3.4).
+    pub certificate_bound_since: Option<UtcMillis>,
 }
 
 /// How a client proves itself, with what that takes.
@@ -42,6 +46,10 @@ pub enum ClientProof {
     SecretPost(HashedToken),
     /// By an assertion signed with one of these keys.
     PrivateKeyJwt(JwkSet),
+    /// By a certificate of a trusted authority that names this subject.
+    TlsSubject(CertificateSubject),
+    /// By a certificate with one of these keys, whoever signed it.
+    SelfSignedTls(JwkSet),
 }
 
 impl ClientProof {
@@ -53,6 +61,8 @@ impl ClientProof {
             Self::SecretBasic(_) => ClientAuthMethod::ClientSecretBasic,
             Self::SecretPost(_) => ClientAuthMethod::ClientSecretPost,
             Self::PrivateKeyJwt(_) => ClientAuthMethod::PrivateKeyJwt,
+            Self::TlsSubject(_) => ClientAuthMethod::TlsClientAuth,
+            Self::SelfSignedTls(_) => ClientAuthMethod::SelfSignedTlsClientAuth,
         }
     }
 }
@@ -74,11 +84,12 @@ impl Client {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST];
 
 const INSERT: &str = "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
- resources, first_party_since, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+ resources, first_party_since, created_at, tls_subject, certificate_bound_since)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const BY_ID: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id = $1";
+ first_party_since, created_at, tls_subject, certificate_bound_since from client where id = $1";
 const LIST: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id > $1 order by id limit $2";
+ first_party_since, created_at, tls_subject, certificate_bound_since from client where id > $1 order by id limit $2";
 
 impl FromRow for Client {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -92,6 +103,7 @@ impl FromRow for Client {
             resources: row.list(8)?,
             first_party_since: row.maybe_time(9)?,
             created_at: row.time(10)?,
+            certificate_bound_since: row.maybe_time(12)?,
         })
     }
 }
@@ -99,14 +111,17 @@ impl FromRow for Client {
 fn read_proof(row: &Row<'_>) -> Result<ClientProof, Error> {
     let corrupt = || Error::Corrupt { what: "a client without what its authentication method needs".into() };
     let secret = || row.maybe_hash(3)?.ok_or_else(corrupt);
+    let jwks = || {
+        let text: Option<String> = row.get(4)?;
+        text.and_then(|text| JwkSet::parse(&text).ok()).ok_or_else(corrupt)
+    };
     Ok(match row.parsed::<ClientAuthMethod>(2)? {
         ClientAuthMethod::None => ClientProof::Public,
         ClientAuthMethod::ClientSecretBasic => ClientProof::SecretBasic(secret()?),
         ClientAuthMethod::ClientSecretPost => ClientProof::SecretPost(secret()?),
-        ClientAuthMethod::PrivateKeyJwt => {
-            let jwks: Option<String> = row.get(4)?;
-            ClientProof::PrivateKeyJwt(jwks.and_then(|text| JwkSet::parse(&text).ok()).ok_or_else(corrupt)?)
-        }
+        ClientAuthMethod::PrivateKeyJwt => ClientProof::PrivateKeyJwt(jwks()?),
+        ClientAuthMethod::TlsClientAuth => ClientProof::TlsSubject(row.maybe_parsed(11)?.ok_or_else(corrupt)?),
+        ClientAuthMethod::SelfSignedTlsClientAuth => ClientProof::SelfSignedTls(jwks()?),
     })
 }
 
@@ -119,7 +134,14 @@ impl Store {
         let (secret_hash, jwks) = match &client.proof {
             ClientProof::Public => (None, None),
             ClientProof::SecretBasic(hash) | ClientProof::SecretPost(hash) => (Some(hash.0), None),
-            ClientProof::PrivateKeyJwt(jwks) => (None, serde_json::to_string(jwks).ok()),
+            ClientProof::PrivateKeyJwt(jwks) | ClientProof::SelfSignedTls(jwks) => {
+                (None, serde_json::to_string(jwks).ok())
+            }
+            ClientProof::TlsSubject(_) => (None, None),
+        };
+        let tls_subject = match &client.proof {
+            ClientProof::TlsSubject(subject) => Some(subject.to_string()),
+            _ => None,
         };
         let params = params![
             client.id.as_str(),
@@ -132,7 +154,9 @@ impl Store {
             client.scope.to_string(),
             joined(&client.resources),
             maybe(client.first_party_since),
-            client.created_at.0
+            client.created_at.0,
+            tls_subject,
+            maybe(client.certificate_bound_since)
         ];
         match self.db.execute(INSERT, params).await {
             Err(Error::Unique { .. }) => Ok(Change::TooLate),

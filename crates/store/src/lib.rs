@@ -11,6 +11,7 @@
 //! | `session` | [`session`] | web sessions |
 //! | `client` | [`client`] | registered clients |
 //! | `client_assertion` | [`client_assertion`] | the `jti` of assertions that were used |
+//! | `dpop_proof` | [`dpop_proof`] | proofs that were used |
 //! | `signing_key` | [`signing_key`] | sealed private keys |
 //! | `authorization_code` | [`authorization_code`] | codes on their way through a browser |
 //! | `token_grant` | [`token_grant`] | what was allowed, with its refresh token |
@@ -27,6 +28,7 @@ pub mod client_assertion;
 mod columns;
 pub mod consent;
 pub mod device_grant;
+pub mod dpop_proof;
 pub mod one_time_link;
 mod schema;
 pub mod session;
@@ -110,6 +112,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("session", session::STATEMENTS),
     ("client", client::STATEMENTS),
     ("client_assertion", client_assertion::STATEMENTS),
+    ("dpop_proof", dpop_proof::STATEMENTS),
     ("signing_key", signing_key::STATEMENTS),
     ("authorization_code", authorization_code::STATEMENTS),
     ("token_grant", token_grant::STATEMENTS),

@@ -79,6 +79,8 @@ impl TestServer {
             name: "Test app".into(),
             auth_method: ClientAuthMethod::ClientSecretBasic,
             jwks: None,
+            tls_subject: None,
+            certificate_bound: false,
             redirect_uris: vec![REDIRECT_URI.parse().unwrap()],
             grant_types: GrantType::ALL.to_vec(),
             scope: "openid profile email offline_access account api:read".parse().unwrap(),

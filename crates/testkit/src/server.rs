@@ -22,6 +22,7 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     pub trusted_proxies: Vec<String>,
     pub public_url: Option<String>,
+    pub tls: gatepass_server::config::Tls,
     /// `true` leaves the server without any account.
     pub empty: bool,
 }
@@ -53,14 +54,16 @@ impl TestServer {
             public_url: options.public_url.clone(),
             database_url: Some(database.url.clone()),
             trusted_proxies: options.trusted_proxies.clone(),
-            config: None,
+            ..Overrides::default()
         })
         .unwrap();
         config.lifetimes = options.lifetimes;
+        config.tls = options.tls.clone();
         let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
         let server = Server::bind(&config, &world).await.unwrap();
         let authority = server.authority().clone();
-        let url = format!("http://{}", server.address());
+        let scheme = if options.tls.files.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", server.address());
         let (end, ended) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move {
             let _ = ended.await;

@@ -7,13 +7,14 @@ use crate::{
 };
 use clap::{ArgGroup, Args, Subcommand};
 use gatepass_keys::JwkSet;
-use gatepass_oauth::{ClientAuthMethod, GrantType, RedirectUri, ResourceUri, Scope};
+use gatepass_oauth::{CertificateSubject, ClientAuthMethod, GrantType, RedirectUri, ResourceUri, Scope};
 use gatepass_server::authority::{
     Authority, Client as StoredClient,
     add_client::{ClientRefused, NewClient, Registered},
+    certificate::{public_key, read_pem},
 };
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::{fs, net::IpAddr, path::PathBuf};
 
 /// How many clients are read at once.
 const PAGE: i64 = 500;
@@ -51,12 +52,52 @@ pub(super) struct Add {
     /// How it proves itself [default: none if public, else client_secret_basic]
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<ClientAuthMethod>,
-    /// Its public keys as a JWK set, for private_key_jwt
+    /// Its public keys as a JWK set, for private_key_jwt and self_signed_tls_client_auth
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// Its certificate in PEM, for self_signed_tls_client_auth
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_file")]
+    certificate_file: Option<PathBuf>,
+    #[command(flatten)]
+    subject: Subject,
+    /// Bind all its tokens to the certificate that it shows
+    #[arg(long)]
+    certificate_bound: bool,
     /// An API that its tokens may be for, besides this server's own; repeatable
     #[arg(long, value_name = "URI")]
     resource: Vec<ResourceUri>,
+}
+
+/// What its certificate names, for tls_client_auth: one of these.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+struct Subject {
+    /// For tls_client_auth: its certificate's subject, such as CN=build,O=Example
+    #[arg(long, value_name = "DN")]
+    tls_subject_dn: Option<String>,
+    /// For tls_client_auth: a DNS name in its certificate
+    #[arg(long, value_name = "NAME")]
+    tls_san_dns: Option<String>,
+    /// For tls_client_auth: a URI in its certificate
+    #[arg(long, value_name = "URI")]
+    tls_san_uri: Option<String>,
+    /// For tls_client_auth: an IP address in its certificate
+    #[arg(long, value_name = "ADDRESS")]
+    tls_san_ip: Option<IpAddr>,
+    /// For tls_client_auth: an email address in its certificate
+    #[arg(long, value_name = "EMAIL")]
+    tls_san_email: Option<String>,
+}
+
+impl Subject {
+    fn named(self) -> Option<CertificateSubject> {
+        self.tls_subject_dn
+            .map(CertificateSubject::DistinguishedName)
+            .or(self.tls_san_dns.map(CertificateSubject::Dns))
+            .or(self.tls_san_uri.map(CertificateSubject::Uri))
+            .or(self.tls_san_ip.map(CertificateSubject::Ip))
+            .or(self.tls_san_email.map(CertificateSubject::Email))
+    }
 }
 
 impl Client {
@@ -79,10 +120,13 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
 }
 
 impl Add {
-    fn registration(self) -> Result<NewClient, Error> {
+    fn registration(mut self) -> Result<NewClient, Error> {
+        let tls_subject = std::mem::take(&mut self.subject).named();
         let standard = match (self.public, &self.jwks_file) {
             (true, _) => ClientAuthMethod::None,
             (false, Some(_)) => ClientAuthMethod::PrivateKeyJwt,
+            (false, None) if self.certificate_file.is_some() => ClientAuthMethod::SelfSignedTlsClientAuth,
+            (false, None) if tls_subject.is_some() => ClientAuthMethod::TlsClientAuth,
             (false, None) => ClientAuthMethod::ClientSecretBasic,
         };
         let auth_method = self.auth_method.unwrap_or(standard);
@@ -93,7 +137,12 @@ impl Add {
         Ok(NewClient {
             name: self.name,
             auth_method,
-            jwks: self.jwks_file.map(read_jwks).transpose()?,
+            jwks: match self.certificate_file {
+                Some(path) => Some(read_certificate(path)?),
+                None => self.jwks_file.map(read_jwks).transpose()?,
+            },
+            tls_subject,
+            certificate_bound: self.certificate_bound,
             redirect_uris: self.redirect_uri,
             grant_types,
             scope: self.scope,
@@ -114,6 +163,15 @@ fn read_jwks(path: PathBuf) -> Result<JwkSet, Error> {
     let wrong = |why: String| Error::new(Kind::Usage, format!("the key set {}: {why}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))
+}
+
+fn read_certificate(path: PathBuf) -> Result<JwkSet, Error> {
+    let wrong = |why: String| Error::new(Kind::Usage, format!("the certificate {}: {why}", path.display()));
+    let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    let certificate = read_pem(&text).ok_or_else(|| wrong("it is not a certificate in PEM".into()))?;
+    let key = public_key(&certificate);
+    let key = key.ok_or_else(|| wrong("its key is not one of P-256, Ed25519 or RSA of 2048 bits and more".into()))?;
+    Ok(JwkSet { keys: vec![key] })
 }
 
 fn show(ui: &Ui, Registered { client, secret }: &Registered) {
