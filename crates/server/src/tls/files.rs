@@ -28,6 +28,8 @@ pub(super) struct Current {
     files: TlsFiles,
     provider: Arc<CryptoProvider>,
     key: RwLock<Arc<CertifiedKey>>,
+    /// The files as they were before they were read first.
+    opened: [Version; 2],
 }
 
 /// What tells one version of a file from another: time of change and size.
@@ -35,22 +37,19 @@ type Version = Option<(SystemTime, u64)>;
 
 impl Current {
     pub(super) fn open(files: &TlsFiles, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
+        let opened = versions(files);
         let key = RwLock::new(Arc::new(load(files, &provider)?));
-        Ok(Self { files: files.clone(), provider, key })
-    }
-
-    fn versions(&self) -> [Version; 2] {
-        [version(&self.files.certificate), version(&self.files.key)]
+        Ok(Self { files: files.clone(), provider, key, opened })
     }
 
     /// Looks after the files until it is aborted.
     pub(super) fn keep_current(self: &Arc<Self>) -> JoinHandle<()> {
-        let (current, mut known) = (self.clone(), self.versions());
+        let (current, mut known) = (self.clone(), self.opened);
         tokio::spawn(async move {
             let mut look = interval(LOOK);
             loop {
                 look.tick().await;
-                let seen = current.versions();
+                let seen = versions(&current.files);
                 if seen != known {
                     known = seen;
                     current.reload();
@@ -74,6 +73,10 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.key.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
+}
+
+fn versions(files: &TlsFiles) -> [Version; 2] {
+    [version(&files.certificate), version(&files.key)]
 }
 
 fn version(path: &Path) -> Version {

@@ -1,9 +1,9 @@
 //! TLS that the server speaks itself, and the certificates that clients show.
 //!
-//! - [`listener`]: the handshake. A client is asked for a certificate and need not show one; whoever shows one proves to
+//! - `listener`: the handshake. A client is asked for a certificate and need not show one; whoever shows one proves to
 //!   hold its key. Who signed it does not matter there: the use cases decide what it is good for.
-//! - [`files`]: the server's own certificate, read again when its files change.
-//! - [`policy`]: which certificate a request counts as having shown: its connection's, or the one in a trusted proxy's
+//! - `files`: the server's own certificate, read again when its files change.
+//! - `policy`: which certificate a request counts as having shown: its connection's, or the one in a trusted proxy's
 //!   header; and whether a trusted authority vouches for it.
 
 mod files;

@@ -62,7 +62,7 @@ impl CertificatePolicy {
         connection: Option<&PresentedCertificate>,
         headers: &HeaderMap,
         from: (IpAddr, &[IpNet]),
-        now: UtcMillis,
+        now: impl FnOnce() -> UtcMillis,
     ) -> Option<PresentedCertificate> {
         if self.header.is_none() && connection.is_none() {
             return None;
@@ -75,7 +75,7 @@ impl CertificatePolicy {
         let mut values = headers.get_all(self.header.as_ref()?).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let certificate = header::parse(value.to_str().ok()?)?;
-        self.judge(&[certificate], now)
+        self.judge(&[certificate], now())
     }
 }
 
