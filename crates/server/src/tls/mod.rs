@@ -12,7 +12,7 @@ mod listener;
 mod policy;
 
 pub(crate) use listener::Listener;
-pub(crate) use policy::CertificatePolicy;
+pub(crate) use policy::{CertificatePolicy, Shown};
 
 use std::{io, path::PathBuf};
 

@@ -61,21 +61,47 @@ impl CertificatePolicy {
         &self,
         connection: Option<&PresentedCertificate>,
         headers: &HeaderMap,
-        from: (IpAddr, &[IpNet]),
-        now: impl FnOnce() -> UtcMillis,
-    ) -> Option<PresentedCertificate> {
+        peer: IpAddr,
+        proxies: &[IpNet],
+    ) -> Option<Shown> {
         if self.header.is_none() && connection.is_none() {
             return None;
         }
-        let (peer, proxies) = from;
         if !is_trusted(&peer, proxies) {
-            return connection.cloned();
+            return connection.cloned().map(Shown::Judged);
         }
         // Two of them are nobody's.
         let mut values = headers.get_all(self.header.as_ref()?).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let certificate = header::parse(value.to_str().ok()?)?;
-        self.judge(&[certificate], now())
+        Some(Shown::Told(ClientCertificate::from_der(&certificate)))
+    }
+}
+
+/// A certificate that counts for a request.
+#[derive(Clone)]
+pub(crate) enum Shown {
+    /// By its connection, when it was made.
+    Judged(PresentedCertificate),
+    /// By a header. Whether anybody vouches for it costs some signatures, so it waits until somebody asks.
+    Told(ClientCertificate),
+}
+
+impl Shown {
+    /// The certificate itself.
+    pub(crate) fn certificate(&self) -> &ClientCertificate {
+        match self {
+            Self::Judged(presented) => &presented.certificate,
+            Self::Told(certificate) => certificate,
+        }
+    }
+
+    /// The certificate, and who vouches for it.
+    pub(crate) fn presented(&self, policy: &CertificatePolicy, now: UtcMillis) -> Option<PresentedCertificate> {
+        match self {
+            Self::Judged(presented) => Some(presented.clone()),
+            Self::Told(certificate) => policy.judge(&[CertificateDer::from(certificate.der())], now),
+        }
     }
 }
 
@@ -86,6 +112,5 @@ fn authorities(path: &std::path::Path) -> Result<Arc<dyn ClientCertVerifier>, Tl
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()))
         .build()
-        .map(|verifier| verifier as _)
         .map_err(|error| TlsError::Unusable(error.to_string()))
 }

@@ -4,7 +4,7 @@
 //! trusted proxy's: everything to its left was written by strangers. From anybody else the header is
 //! ignored.
 
-use crate::app::App;
+use crate::{app::App, tls::Shown};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::USER_AGENT, request::Parts},
@@ -33,7 +33,8 @@ impl FromRequestParts<App> for From {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         let address = client_address(peer, &parts.headers, &app.trusted_proxies);
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let certificate = parts.extensions.get().cloned();
+        let shown = parts.extensions.get::<Shown>();
+        let certificate = shown.and_then(|shown| shown.presented(&app.certificates, app.authority.now()));
         Ok(Self(Caller { address: address.to_string(), user_agent: tidy(user_agent), certificate }))
     }
 }

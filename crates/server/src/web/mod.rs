@@ -46,9 +46,9 @@ pub(crate) async fn handle(
     let mut request = request.map(Body::new);
     let peer = connection.peer.ip();
     request.extensions_mut().insert(Peer(peer));
-    let (from, now) = ((peer, app.trusted_proxies.as_slice()), || app.authority.now());
-    if let Some(shown) = app.certificates.shown(connection.certificate.as_ref(), request.headers(), from, now) {
-        request.extensions_mut().insert(shown.certificate.clone());
+    let proxies = &app.trusted_proxies;
+    if let Some(shown) = app.certificates.shown(connection.certificate.as_ref(), request.headers(), peer, proxies) {
+        request.extensions_mut().insert(shown.certificate().clone());
         request.extensions_mut().insert(shown);
     }
     let proven = request.headers().contains_key(dpop::HEADER);

@@ -281,11 +281,11 @@ async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn plain_http_and_nonsense_at_the_tls_port_are_cut_off() {
+async fn plain_http_nonsense_and_silence_at_the_tls_port_are_cut_off() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
     let address = server.url.strip_prefix("https://").unwrap();
-    for bytes in [&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], b"\x16\x03\x01\xff\xff nonsense"] {
+    for bytes in [&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], b"\x16\x03\x01\xff\xff nonsense", b""] {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
