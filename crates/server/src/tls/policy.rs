@@ -114,3 +114,31 @@ fn authorities(path: &std::path::Path) -> Result<Arc<dyn ClientCertVerifier>, Tl
         .build()
         .map_err(|error| TlsError::Unusable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trusted_proxys_own_certificate_is_never_a_clients() {
+        let header = |name: Option<&str>| {
+            let client_certificate_header = name.map(|name| name.parse().unwrap());
+            CertificatePolicy::open(&Tls { client_certificate_header, ..Tls::default() }).unwrap()
+        };
+        let certificate = ClientCertificate::from_der(b"the connection's");
+        let connection = PresentedCertificate { certificate, trust: Trust::Authority };
+        let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let shown = |policy: &CertificatePolicy, peer: &str, headers: &HeaderMap| {
+            let shown = policy.shown(Some(&connection), headers, peer.parse().unwrap(), &proxies);
+            shown.map(|shown| shown.certificate().der().to_vec())
+        };
+        let told: HeaderMap = [("x-c".parse().unwrap(), ":AAAA:".parse().unwrap())].into_iter().collect();
+        for policy in [header(None), header(Some("x-c"))] {
+            assert_eq!(shown(&policy, "192.0.2.1", &told).as_deref(), Some(&b"the connection's"[..]));
+            assert_eq!(shown(&policy, "10.0.0.1", &HeaderMap::new()), None);
+        }
+        assert_eq!(shown(&header(None), "10.0.0.1", &told), None);
+        assert_eq!(shown(&header(Some("x-c")), "10.0.0.1", &told).as_deref(), Some(&[0, 0, 0][..]));
+        assert_eq!(shown(&header(Some("x-c")), "::ffff:10.0.0.1", &told).as_deref(), Some(&[0, 0, 0][..]));
+    }
+}
