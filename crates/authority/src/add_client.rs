@@ -1,6 +1,9 @@
 //! Registering a client by the operator's hand.
 
-use crate::{Authority, Client, ClientProof, Event, EventKind, Failure, clients::FIRST_PARTY};
+use crate::{
+    Authority, Client, ClientProof, Event, EventKind, Failure, certificate::tidy_distinguished_name,
+    clients::FIRST_PARTY,
+};
 use gatepass_keys::{JwkSet, PlainToken, Secret, TokenId, token::ClientSecret};
 use gatepass_oauth::{
     ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri, Scope,
@@ -17,7 +20,7 @@ pub struct NewClient {
     pub name: String,
     /// How it will prove itself.
     pub auth_method: ClientAuthMethod,
-    /// Its keys, for `private_key_jwt`.
+    /// Its keys, for `private_key_jwt` and `self_signed_tls_client_auth`.
     pub jwks: Option<JwkSet>,
     /// Where its authorization responses may go.
     pub redirect_uris: Vec<RedirectUri>,
@@ -47,7 +50,9 @@ pub enum ClientRefused {
     #[error("a client has a name of 1 to 100 characters without control characters")]
     Name,
     /// Keys without the method, or the method without keys.
-    #[error("private_key_jwt takes a key set or the address of one, and no other method takes a key set")]
+    #[error(
+        "private_key_jwt takes a key set or the address of one, self_signed_tls_client_auth a key set, and no other method takes any"
+    )]
     Keys,
     /// The server will ask there.
     #[error("{0} is an https URL without a fragment, or http on loopback")]
@@ -55,6 +60,12 @@ pub enum ClientRefused {
     /// The server does not sign so.
     #[error("the algorithm of ID tokens is one of {}", crate::client_policy::ID_TOKEN_ALGORITHMS.join(", "))]
     Algorithm,
+    /// A subject without the method, or the method without a subject.
+    #[error("tls_client_auth takes the one subject of its certificate, and no other method does")]
+    Subject,
+    /// A subject that no certificate can have.
+    #[error("the distinguished name is not in the form of RFC 4514, such as CN=build,O=Example")]
+    DistinguishedName,
     /// A code needs somewhere to go.
     #[error("a client that uses authorization_code has at least one redirect URI")]
     NoRedirectUri,
@@ -83,6 +94,11 @@ impl NewClient {
             () if !named => Err(ClientRefused::Name),
             () if self.grant_types.is_empty() => Err(ClientRefused::NoGrant),
             () if !self.has_its_keys() => Err(ClientRefused::Keys),
+            () if (self.auth_method == ClientAuthMethod::TlsClientAuth)
+                != self.metadata.certificate_subject().is_some() =>
+            {
+                Err(ClientRefused::Subject)
+            }
             () if !may_be_asked(self.metadata.jwks_uri.as_deref()) => Err(ClientRefused::Url("jwks_uri")),
             () if !may_be_asked(self.metadata.backchannel_logout_uri.as_deref()) => {
                 Err(ClientRefused::Url("backchannel_logout_uri"))
@@ -113,6 +129,7 @@ impl NewClient {
         let places = usize::from(self.jwks.is_some()) + usize::from(self.metadata.jwks_uri.is_some());
         match self.auth_method {
             ClientAuthMethod::PrivateKeyJwt => places == 1,
+            ClientAuthMethod::SelfSignedTlsClientAuth => self.jwks.is_some(),
             _ => self.jwks.is_none(),
         }
     }
@@ -135,7 +152,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`ClientRefused`].
-    pub async fn add_client(&self, new: NewClient) -> Result<Registered, ClientRefused> {
+    pub async fn add_client(&self, mut new: NewClient) -> Result<Registered, ClientRefused> {
         new.check()?;
         let now = self.0.clock.now();
         let secret = PlainToken::<ClientSecret>::mint(now, &self.0.entropy).map_err(Failure::from)?;
@@ -148,6 +165,16 @@ impl Authority {
             }
             (ClientAuthMethod::PrivateKeyJwt, Some(jwks)) => (ClientProof::PrivateKeyJwt(jwks), None),
             (ClientAuthMethod::PrivateKeyJwt, None) => (ClientProof::PrivateKeyJwt(JwkSet::default()), None),
+            (ClientAuthMethod::SelfSignedTlsClientAuth, Some(jwks)) => (ClientProof::SelfSignedTls(jwks), None),
+            (ClientAuthMethod::SelfSignedTlsClientAuth, None) => return Err(ClientRefused::Keys),
+            (ClientAuthMethod::TlsClientAuth, _) => {
+                // In the form in which certificates are compared with it.
+                if let Some(name) = &mut new.metadata.tls_client_auth_subject_dn {
+                    *name = tidy_distinguished_name(name).ok_or(ClientRefused::DistinguishedName)?;
+                }
+                let subject = new.metadata.certificate_subject().ok_or(ClientRefused::Subject)?;
+                (ClientProof::TlsSubject(subject), None)
+            }
             (ClientAuthMethod::None, _) => (ClientProof::Public, None),
         };
         let client = Client {

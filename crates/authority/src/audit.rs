@@ -100,6 +100,12 @@ event_kinds! {
     ClientDocumentFetched = "client_document_fetched" Routine "a client's document was fetched",
     /// A client's document will not do, or its site is down.
     ClientDocumentRefused = "client_document_refused" Notable "a client's document could not be used",
+    /// A proof of possession would not do.
+    DpopRefused = "dpop_refused" Notable "a DPoP proof was refused",
+    /// A proof of possession came a second time.
+    DpopReplayed = "dpop_replayed" Alarming "a DPoP proof was used again",
+    /// What is bound to one key came with another, or with none.
+    WrongKey = "wrong_key" Alarming "what is bound to a key came without it",
     /// There were too many attempts.
     Throttled = "throttled" Alarming "there were too many attempts",
 }

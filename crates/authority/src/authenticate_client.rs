@@ -1,13 +1,13 @@
-//! Who is this client? (RFC 6749 §2.3, RFC 7523 §3)
+//! Who is this client? (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2)
 //!
 //! 1. Find the registration.
 //! 2. The method that was used must be the registered one.
 //! 3. Compare the secret by its hash, or verify the assertion:
 //!    issuer and subject are the client, the audience is this server, it lives briefly, and its
-//!    `jti` is used once.
+//!    `jti` is used once. Or judge the certificate of the connection.
 
 use crate::{
-    Authority, Caller, Client, ClientProof, Failure,
+    Authority, Caller, Client, ClientProof, Failure, certificate,
     throttle::{CLIENT_SECRET, network},
 };
 use gatepass_keys::{HashedToken, JwkSet};
@@ -69,6 +69,15 @@ impl Authority {
             }
             (ClientProof::PrivateKeyJwt(keys), PresentedProof::Assertion(assertion)) => {
                 self.check_assertion(&client, keys, assertion).await?
+            }
+            (ClientProof::TlsSubject(subject), PresentedProof::Nothing) => {
+                certificate::check_subject(caller.certificate.as_ref(), subject).map_err(|reason| reason.to_string())
+            }
+            (ClientProof::SelfSignedTls(keys), PresentedProof::Nothing) => {
+                certificate::check_key(caller.certificate.as_ref(), keys).map_err(|reason| reason.to_string())
+            }
+            (ClientProof::TlsSubject(_) | ClientProof::SelfSignedTls(_), _) if caller.certificate.is_some() => {
+                return Err(Error::invalid_request("a client authenticates in one way per request").into());
             }
             (registered, _) => Err(format!("the client is registered for {}", registered.method())),
         };

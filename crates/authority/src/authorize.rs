@@ -232,7 +232,7 @@ impl Authority {
             code_challenge: checked.request.code_challenge,
             nonce: checked.request.nonce,
             authentication: session.authentication(),
-            confirmation: None,
+            confirmation: checked.request.dpop_jkt,
             expires_at: now.plus(self.lifetimes().authorization_code),
             used_at: None,
             grant_id: TokenId::new(now, &self.0.entropy)?,

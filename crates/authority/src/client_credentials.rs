@@ -33,6 +33,6 @@ impl Authority {
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         self.0.store.add_access_token(&token).await?;
         self.record(Event::new(EventKind::TokenIssued).client(&client.id).from(asking.caller)).await;
-        Ok(self.answer(plain, None, &scope, None))
+        Ok(self.answer(asking, plain, None, &scope, None))
     }
 }

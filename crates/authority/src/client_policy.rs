@@ -7,7 +7,7 @@
 //! 4. What the server will ask later (`jwks_uri`, `backchannel_logout_uri`) is https and does not lead inside. What it
 //!    would never ask (`logo_uri` and the like) does not matter.
 
-use crate::{Client, ClientProof};
+use crate::{Client, ClientProof, certificate::tidy_distinguished_name};
 use gatepass_fetch::address::is_public;
 use gatepass_keys::JwkSet;
 use gatepass_oauth::{
@@ -73,6 +73,10 @@ pub(crate) fn bad(description: impl Into<std::borrow::Cow<'static, str>>) -> Err
 impl ClientPolicy {
     /// What is left of a stranger's registration: changed to what it may have.
     pub(crate) fn admit(&self, mut registration: Registration) -> Result<Registration, Error> {
+        if let Some(name) = &mut registration.metadata.tls_client_auth_subject_dn {
+            *name = tidy_distinguished_name(name)
+                .ok_or_else(|| bad("tls_client_auth_subject_dn is a name in the form of RFC 4514"))?;
+        }
         registration.grant_types.retain(|grant| {
             matches!(grant, GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::DeviceCode)
         });

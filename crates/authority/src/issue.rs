@@ -91,12 +91,12 @@ impl Authority {
             scope: allowed.scope.clone(),
             resource: allowed.resource.clone(),
             authentication: allowed.authentication,
-            confirmation: allowed.asking.confirmation.cloned(),
+            confirmation: allowed.asking.refresh_confirmation(),
             created_at: now,
             refresh_hash: refresh.as_ref().map(PlainToken::hash),
             refresh_expires_at: now.plus(self.lifetimes().refresh_token),
         };
-        let answer = self.answer(plain, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
+        let answer = self.answer(allowed.asking, plain, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
         Ok(Issued { grant, token, answer })
     }
 
@@ -127,6 +127,7 @@ impl Authority {
     /// The answer of the token endpoint.
     pub(crate) fn answer(
         &self,
+        asking: Asking<'_>,
         access: PlainToken<AccessToken>,
         refresh: Option<Secret>,
         scope: &Scope,
@@ -134,7 +135,7 @@ impl Authority {
     ) -> TokenResponse {
         TokenResponse {
             access_token: access.into_secret(),
-            token_type: TokenType::Bearer,
+            token_type: TokenType::of(asking.confirmation),
             expires_in: Some(self.lifetimes().access_token.as_secs()),
             refresh_token: refresh,
             scope: Some(scope.clone()),

@@ -14,6 +14,7 @@
 //! | give a client its own token | `client_credentials` | RFC 6749 §4.4 |
 //! | start, show, decide, redeem a device | [`start_device`], [`show_device`], [`decide_device`], `redeem_device` | RFC 8628 |
 //! | revoke | `revoke` | RFC 7009 |
+//! | check that a key is held | [`dpop`], [`certificate`] | RFC 9449, RFC 8705 |
 //! | verify an access token | [`verify`] | RFC 6750 §2, RFC 8707 |
 //! | say who signed in | `userinfo` | OpenID Connect Core §5.3 |
 //! | sign in and out | [`sign_in`], [`session`] | |
@@ -28,12 +29,15 @@ pub mod add_user;
 pub mod audit;
 mod authenticate_client;
 pub mod authorize;
+mod binding;
+pub mod certificate;
 mod client_credentials;
 mod client_documents;
 mod client_keys;
 pub mod client_policy;
 mod clients;
 pub mod decide_device;
+pub mod dpop;
 mod failure;
 mod freshness;
 mod issue;
@@ -57,6 +61,7 @@ pub mod verify;
 pub mod verify_user;
 
 pub use audit::{Event, EventKind};
+pub use certificate::{PresentedCertificate, Trust};
 pub use client_policy::ClientPolicy;
 pub use failure::Failure;
 pub use gatepass_store::{
@@ -96,6 +101,7 @@ struct Inner {
     resource: ResourceUri,
     signing_key: SigningKey,
     user_codes: KeyedHash,
+    nonces: KeyedHash,
     clients: Clients,
     documents: Documents,
     remote_keys: RemoteKeys,
@@ -126,6 +132,8 @@ pub struct Caller {
     pub address: String,
     /// The `User-Agent`, shortened.
     pub user_agent: String,
+    /// The certificate of its TLS connection, if it showed one.
+    pub certificate: Option<PresentedCertificate>,
 }
 
 /// Who asks for tokens: a client that has proven itself, and what else its request has shown.
@@ -150,6 +158,7 @@ impl Authority {
         let resource = settings.issuer.as_resource().ok_or_else(|| Failure::internal("the issuer is no resource"))?;
         let inner = Inner {
             user_codes: secret.keyed_hash("user code"),
+            nonces: secret.keyed_hash("dpop nonce"),
             clients: Clients::default(),
             documents: Documents::default(),
             remote_keys: RemoteKeys::default(),

@@ -46,6 +46,8 @@ impl Authority {
         if code.client_id != asking.client.id {
             return Err(unknown().with_detail("the code is another client's").into());
         }
+        // Before anything is changed: who lacks the key can neither redeem the code nor end what it became.
+        self.check_confirmation(code.confirmation.as_ref(), asking, code.grant_id).await?;
         if code.used_at.is_some() {
             return self.code_came_again(asking, &code).await;
         }

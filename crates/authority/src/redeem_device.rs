@@ -72,6 +72,7 @@ impl Authority {
             return Err(unknown().with_detail("the device code is another client's").into());
         }
         check_binding(&grant, poll.code_verifier.as_ref())?;
+        self.check_confirmation(grant.confirmation.as_ref(), asking, grant.id).await?;
         match meet(&grant, self.0.clock.now()) {
             Met::Used => Err(unknown().with_detail("the device code was redeemed").into()),
             Met::Expired => Err(Error::new(ErrorCode::ExpiredToken, "the device code is expired; start again").into()),

@@ -7,12 +7,13 @@
 //! 3. *The one before*: when the answer may have been lost (within thirty seconds, or as long as the
 //!    new access token was not seen in use), the same answer again. So a dropped connection or two
 //!    processes at once lose nobody's sign-in.
+//!    Both halves ask for the key that the family or the answer is bound to, where it is bound to one.
 //! 4. *Older*, or before but settled: there are two holders, and one of them is a thief. The family
 //!    ends for both.
 
 use crate::{Asking, Authority, Event, EventKind, Failure};
 use gatepass_keys::{HashedToken, PlainToken, SealingKey, TokenId, token::RefreshToken};
-use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
+use gatepass_oauth::{Confirmation, Error, ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use gatepass_store::{
     Change,
     access_token::NewAccessToken,
@@ -44,6 +45,9 @@ pub struct RefreshRequest {
 struct KeptAnswer {
     answer: TokenResponse,
     expires_at: UtcMillis,
+    /// The key that its access token is bound to: only its holder is given the answer again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmation: Option<Confirmation>,
 }
 
 /// What a presented token is to its family.
@@ -92,10 +96,13 @@ impl Authority {
             if grant.refresh_expires_at <= now {
                 return Err(unknown().with_detail("the refresh token is expired").into());
             }
+            // Before anything is changed: who lacks the key can neither refresh nor end the family.
+            self.check_confirmation(grant.confirmation.as_ref(), asking, grant.id).await?;
             match recognise(&grant, presented.hash(), now) {
                 Presented::Reused => return self.end_family(asking, &grant, now).await,
                 Presented::Repeat(rotation) => {
-                    let answer = open_answer(&presented, rotation, now)?;
+                    let (answer, bound) = open_answer(&presented, rotation, now)?;
+                    self.check_confirmation(bound.as_ref(), asking, grant.id).await?;
                     self.record(event(EventKind::RefreshRepeated, asking, &grant)).await;
                     return Ok(answer);
                 }
@@ -124,7 +131,7 @@ impl Authority {
         let token = NewAccessToken { grant_id: Some(grant.id), user_id: Some(grant.user_id), ..token };
         let next = PlainToken::<RefreshToken>::with_id(grant.id, &self.0.entropy)?;
         let refresh_hash = next.hash();
-        let answer = self.answer(plain, Some(next.into_secret()), scope, None);
+        let answer = self.answer(asking, plain, Some(next.into_secret()), scope, None);
         let rotation = NewRotation {
             id: grant.id,
             previous_hash: presented.hash(),
@@ -134,7 +141,11 @@ impl Authority {
             sealed_answer: self.seal_answer(
                 presented,
                 grant.id,
-                &KeptAnswer { answer: answer.clone(), expires_at: token.expires_at },
+                &KeptAnswer {
+                    answer: answer.clone(),
+                    expires_at: token.expires_at,
+                    confirmation: token.confirmation.clone(),
+                },
             )?,
         };
         Ok((rotation, token, answer))
@@ -176,11 +187,12 @@ fn open_answer(
     presented: &PlainToken<RefreshToken>,
     rotation: &Rotation,
     now: UtcMillis,
-) -> Result<TokenResponse, Failure> {
+) -> Result<(TokenResponse, Option<Confirmation>), Failure> {
     let text = SealingKey::from_secret(presented.expose(), PURPOSE).open(&presented.id().0, &rotation.sealed_answer)?;
     let kept: KeptAnswer = serde_json::from_slice(&text).map_err(|_| Failure::internal("a kept answer is damaged"))?;
     // The same tokens; only what is left of their life is told anew.
-    Ok(TokenResponse { expires_in: Some(now.until(kept.expires_at).as_secs()), ..kept.answer })
+    let answer = TokenResponse { expires_in: Some(now.until(kept.expires_at).as_secs()), ..kept.answer };
+    Ok((answer, kept.confirmation))
 }
 
 fn narrowed(grant: &TokenGrant, request: &RefreshRequest) -> Result<Scope, Error> {

@@ -14,7 +14,7 @@ use crate::{
     throttle::{CLIENT_SECRET, Limit, network},
 };
 use gatepass_keys::{
-    HashedToken, PlainToken,
+    HashedToken, JwkSet, PlainToken,
     token::{ClientSecret, RegistrationToken},
 };
 use gatepass_oauth::{ClientAuthMethod, ClientId, ClientOrigin, Error, ErrorCode, Registration, Secret, UtcMillis};
@@ -196,6 +196,16 @@ impl Authority {
                 Ok((ClientProof::SecretPost(secret.hash()), Some(secret.into_secret())))
             }
             ClientAuthMethod::PrivateKeyJwt => Ok((signing_proof(registration)?, None)),
+            ClientAuthMethod::TlsClientAuth => {
+                let subject = registration.metadata.certificate_subject();
+                let subject = subject.ok_or_else(|| bad("tls_client_auth takes one member of tls_client_auth_*"))?;
+                Ok((ClientProof::TlsSubject(subject), None))
+            }
+            ClientAuthMethod::SelfSignedTlsClientAuth => {
+                let keys = registration.jwks.as_ref().and_then(|jwks| JwkSet::parse(&jwks.to_string()).ok());
+                let keys = keys.ok_or_else(|| bad("self_signed_tls_client_auth takes a key set in jwks"))?;
+                Ok((ClientProof::SelfSignedTls(keys), None))
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! A device asks to be signed in (RFC 8628 §3.1, §3.2).
 
-use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
+use crate::{Asking, Authority, Event, EventKind, Failure, dpop::key_to_bind, issue::choose_scope};
 use gatepass_keys::{PlainToken, TokenId, token::DeviceCode};
-use gatepass_oauth::{CodeChallenge, DeviceAuthorizationResponse, ResourceUri, Scope, UserCode, device};
+use gatepass_oauth::{CodeChallenge, Confirmation, DeviceAuthorizationResponse, ResourceUri, Scope, UserCode, device};
 use gatepass_store::{
     Change,
     device_grant::{Decision, DeviceGrant},
@@ -23,6 +23,8 @@ pub struct DeviceRequest {
     pub resource: Option<ResourceUri>,
     /// Binds the poll to this device.
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that it will poll with, when its request shows none (`dpop_jkt`).
+    pub dpop_jkt: Option<Confirmation>,
     /// What it calls itself.
     pub device_name: String,
     /// Whether it can show a number beside the code.
@@ -50,6 +52,7 @@ impl Authority {
         request: &DeviceRequest,
     ) -> Result<DeviceAuthorizationResponse, Failure> {
         let Asking { client, caller, confirmation } = asking;
+        let confirmation = key_to_bind(confirmation, request.dpop_jkt.clone())?;
         let scope = choose_scope(client, request.scope.as_ref())?;
         let resource = self.choose_resource(client, request.resource.as_ref())?;
         // gatepass's own program always shows the number, so nobody may leave it out in its name.
@@ -75,7 +78,7 @@ impl Authority {
                 scope: scope.clone(),
                 resource: resource.clone(),
                 code_challenge: request.code_challenge.clone(),
-                confirmation: confirmation.cloned(),
+                confirmation: confirmation.clone(),
                 number_match: number_match.clone(),
                 device_name: request.device_name.clone(),
                 address: caller.address.clone(),

@@ -39,6 +39,12 @@ variables! {
     PUBLIC_URL = "GATEPASS_PUBLIC_URL",
     /// Whose forwarded headers the server believes, as `--trusted-proxy`; several with commas.
     TRUSTED_PROXY = "GATEPASS_TRUSTED_PROXY",
+    /// The certificate with which the server speaks TLS, as `--tls-cert`.
+    TLS_CERT = "GATEPASS_TLS_CERT",
+    /// Its private key, as `--tls-key`.
+    TLS_KEY = "GATEPASS_TLS_KEY",
+    /// Who vouches for the certificates of clients, as `--tls-client-ca`.
+    TLS_CLIENT_CA = "GATEPASS_TLS_CLIENT_CA",
     /// The server's secret, 64 hexadecimal digits, instead of the file `secret` in the data folder.
     SECRET = "GATEPASS_SECRET",
     /// What the server logs: a level, or a filter such as `gatepass_server=debug,info`.

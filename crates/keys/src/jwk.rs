@@ -121,7 +121,7 @@ impl Jwk {
             && self.usage.as_deref().is_none_or(|usage| usage == "sig")
     }
 
-    fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         Algorithm::ALL.iter().any(|algorithm| self.may_verify(*algorithm))
             && match &self.key {
                 PublicKey::Ec { x, y, .. } => numbers_have(&[x, y], 32),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 
 /// The longest compact JWS that is read, in bytes.
-const MAX_LENGTH: usize = 16 * 1024;
+pub(crate) const MAX_LENGTH: usize = 16 * 1024;
 
 /// The signature algorithms that are offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ impl Algorithm {
         }
     }
 
-    fn from_header(name: &str) -> Option<Self> {
+    pub(crate) fn from_header(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
     }
 }
@@ -109,7 +109,7 @@ pub fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<C, Inva
     decode(payload).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(InvalidJws::Claims)
 }
 
-fn is_signed_by(jwk: &Jwk, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
+pub(crate) fn is_signed_by(jwk: &Jwk, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
     let verified = match (&jwk.key, algorithm) {
         (PublicKey::Ec { x, y, .. }, Algorithm::Es256) => {
             let (Some(x), Some(y)) = (decode(x), decode(y)) else { return false };
@@ -178,6 +178,15 @@ impl SigningKey {
         Self::from_pair(pair)
     }
 
+    /// A new ES256 key that is kept nowhere.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`].
+    pub fn ephemeral() -> Result<Self, SigningKeyError> {
+        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoEntropy)?;
+        Self::from_pair(pair)
+    }
+
     fn from_pair(pair: EcdsaKeyPair) -> Result<Self, SigningKeyError> {
         // An uncompressed point: 0x04, x, y.
         let (x, y) = match pair.public_key().as_ref() {
@@ -213,10 +222,19 @@ impl SigningKey {
             kid: self.public.kid.clone(),
             crit: None,
         };
+        self.sign_under(&header, claims)
+    }
+
+    /// Signs `claims` under a header of another form.
+    pub(crate) fn sign_under(
+        &self,
+        header: &impl Serialize,
+        claims: &impl Serialize,
+    ) -> Result<String, SigningKeyError> {
         let json = |bytes: Result<Vec<u8>, serde_json::Error>| {
             bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).map_err(|_| SigningKeyError::Damaged)
         };
-        let mut token = format!("{}.{}", json(serde_json::to_vec(&header))?, json(serde_json::to_vec(claims))?);
+        let mut token = format!("{}.{}", json(serde_json::to_vec(header))?, json(serde_json::to_vec(claims))?);
         let signature = self.pair.sign(&self.random, token.as_bytes()).map_err(|_| NoEntropy)?;
         token.push('.');
         token.push_str(&URL_SAFE_NO_PAD.encode(signature));
@@ -282,6 +300,73 @@ mod tests {
         assert_eq!(verify::<Value>(&format!("{header}.{payload}.AAAA"), &set(&ours)), Err(InvalidJws::Signature));
         let critical = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","crit":["x"]}"#);
         assert_eq!(verify::<Value>(&format!("{critical}.{payload}.AAAA"), &set(&ours)), Err(InvalidJws::Unsupported));
+    }
+
+    /// RFC 8725 §2.1: the public key's bytes are no HMAC secret, in whatever form the key is written.
+    #[test]
+    fn an_hmac_keyed_with_the_public_key_passes_under_no_name() {
+        let ours = key();
+        let PublicKey::Ec { x, y, .. } = &ours.public().key else { panic!("a key of another kind") };
+        let point = [&[0x04][..], &decode(x).unwrap(), &decode(y).unwrap()].concat();
+        let document = serde_json::to_vec(ours.public()).unwrap();
+        for alg in ["HS256", "ES256", "RS256", "PS256", "EdDSA"] {
+            for secret in [&point[..], &document] {
+                let kid = ours.kid();
+                let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}","kid":"{kid}"}}"#));
+                let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(r#"{"sub":"u"}"#));
+                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+                let tag = URL_SAFE_NO_PAD.encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()));
+                assert!(verify::<Value>(&format!("{signed}.{tag}"), &set(&ours)).is_err(), "{alg}");
+            }
+        }
+    }
+
+    /// The signature is good, and the set's key is not the one, or not for this.
+    #[test]
+    fn an_unknown_kid_or_a_key_that_is_for_something_else_verifies_nothing() {
+        let ours = key();
+        let token = ours.sign("JWT", &json!({"sub": "u"})).unwrap();
+        type Change = fn(&mut Jwk);
+        let changes: [(&str, Change); 5] = [
+            ("another kid", |jwk| jwk.kid = Some("other".into())),
+            ("no kid", |jwk| jwk.kid = None),
+            ("for another algorithm", |jwk| jwk.alg = Some("RS256".into())),
+            ("for encryption", |jwk| jwk.usage = Some("enc".into())),
+            ("of another curve", |jwk| {
+                let PublicKey::Ec { crv, .. } = &mut jwk.key else { panic!("a key of another kind") };
+                *crv = "secp256k1".into();
+            }),
+        ];
+        for (name, change) in changes {
+            let mut set = set(&ours);
+            change(&mut set.keys[0]);
+            assert_eq!(verify::<Value>(&token, &set), Err(InvalidJws::Signature), "{name}");
+        }
+        let mut of_another_kind = set(&ours);
+        of_another_kind.keys[0].key = PublicKey::Okp { crv: "Ed25519".into(), x: "A".repeat(43) };
+        assert_eq!(verify::<Value>(&token, &of_another_kind), Err(InvalidJws::Signature));
+        assert_eq!(verify::<Value>(&token, &JwkSet::default()), Err(InvalidJws::Signature));
+    }
+
+    #[test]
+    fn what_is_no_compact_jws_is_malformed() {
+        let ours = key();
+        let good = ours.sign("JWT", &json!({"sub": "u"})).unwrap();
+        let twice = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","alg":"none"}"#);
+        let rest = good.split_once('.').unwrap().1;
+        for bad in [
+            String::new(),
+            ".".into(),
+            "..".into(),
+            "a.b.c".into(),
+            format!("{good}."),
+            format!("{good}="),
+            format!(" {good}"),
+            format!("{twice}.{rest}"),
+            "x".repeat(MAX_LENGTH + 1),
+        ] {
+            assert!(verify::<Value>(&bad, &set(&ours)).is_err(), "{bad}");
+        }
     }
 
     proptest::proptest! {

@@ -13,8 +13,12 @@
 //! | authenticated encryption | [`seal`] |
 //! | public keys as JSON | [`jwk`] |
 //! | signatures over JSON | [`jws`] |
+//! | proofs that a key is held, made and verified | [`dpop`] |
+//! | the certificate of a client | [`certificate`] |
 
+pub mod certificate;
 pub mod clock;
+pub mod dpop;
 pub mod entropy;
 pub mod jwk;
 pub mod jws;
@@ -22,7 +26,9 @@ pub mod seal;
 pub mod server_secret;
 pub mod token;
 
+pub use certificate::ClientCertificate;
 pub use clock::Clock;
+pub use dpop::ProofKey;
 pub use entropy::Entropy;
 pub use gatepass_oauth::Secret;
 pub use jwk::{Jwk, JwkSet};

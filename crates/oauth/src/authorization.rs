@@ -5,7 +5,9 @@
 //! [`AuthorizationTarget`] is read and checked first, and only then the rest, whose errors are
 //! redirected.
 
-use crate::{ClientId, CodeChallenge, Error, ErrorCode, Issuer, Params, RedirectUri, ResourceUri, Scope, Secret};
+use crate::{
+    ClientId, CodeChallenge, Confirmation, Error, ErrorCode, Issuer, Params, RedirectUri, ResourceUri, Scope, Secret,
+};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use url::form_urlencoded::Serializer;
@@ -59,6 +61,8 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// Binds the ID token to the client's session.
     pub nonce: Option<String>,
+    /// The key that must redeem the code (`dpop_jkt`, RFC 9449 §10).
+    pub dpop_jkt: Option<Confirmation>,
 }
 
 /// One word of `prompt` (OpenID Connect Core §3.1.2.1).
@@ -151,6 +155,7 @@ impl AuthorizationRequest {
                 .map_err(|_| Error::invalid_request("max_age is a number of seconds"))?,
             login_hint: opaque(params, "login_hint")?,
             nonce: opaque(params, "nonce")?,
+            dpop_jkt: crate::dpop::read_jkt(params)?,
         })
     }
 }
@@ -293,6 +298,7 @@ mod tests {
             (format!("response_type=code&prompt=none+login&{CHALLENGE}"), ErrorCode::InvalidRequest),
             (format!("response_type=code&prompt=dance&{CHALLENGE}"), ErrorCode::InvalidRequest),
             (format!("response_type=code&max_age=soon&{CHALLENGE}"), ErrorCode::InvalidRequest),
+            (format!("response_type=code&dpop_jkt=short&{CHALLENGE}"), ErrorCode::InvalidRequest),
             (format!("response_type=code&request=x&{CHALLENGE}"), ErrorCode::RequestNotSupported),
             (format!("response_type=code&request_uri=x&{CHALLENGE}"), ErrorCode::RequestUriNotSupported),
             (format!("response_type=code&nonce={}&{CHALLENGE}", "n".repeat(3000)), ErrorCode::InvalidRequest),

@@ -1,11 +1,36 @@
-//! `WWW-Authenticate` challenges (RFC 6750 §3, RFC 9728 §5.1).
+//! `WWW-Authenticate` challenges (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1).
 
 use crate::{ErrorCode, Scope, error::printable};
 use std::fmt;
 
-/// A `Bearer` challenge: why a request was refused, and what would be accepted.
+/// How an access token is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Alone (RFC 6750 §2.1).
+    #[default]
+    Bearer,
+    /// With a proof beside it (RFC 9449 §7.1).
+    Dpop,
+}
+
+impl Scheme {
+    /// The name in the header.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+/// A challenge: why a request was refused, and what would be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Challenge {
+    /// How a token is to be sent.
+    pub scheme: Scheme,
+    /// The algorithms of proofs, with spaces between them (RFC 9449 §7.1).
+    pub algs: Option<String>,
     /// Left out when the request carried no credential at all (RFC 6750 §3.1).
     pub error: Option<ErrorCode>,
     /// A sentence for the developer.
@@ -18,7 +43,7 @@ pub struct Challenge {
 
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bearer")?;
+        f.write_str(self.scheme.as_str())?;
         let mut separator = " ";
         let mut parameter = |f: &mut fmt::Formatter<'_>, name: &str, value: &str| {
             let written = write!(f, "{separator}{name}=\"{}\"", printable(value));
@@ -37,6 +62,9 @@ impl fmt::Display for Challenge {
         if let Some(url) = &self.resource_metadata {
             parameter(f, "resource_metadata", url)?;
         }
+        if let Some(algs) = &self.algs {
+            parameter(f, "algs", algs)?;
+        }
         Ok(())
     }
 }
@@ -50,6 +78,12 @@ mod tests {
         assert_eq!(Challenge::default().to_string(), "Bearer");
         let challenge = Challenge { resource_metadata: Some("https://a.example/m".into()), ..Challenge::default() };
         assert_eq!(challenge.to_string(), "Bearer resource_metadata=\"https://a.example/m\"");
+    }
+
+    #[test]
+    fn a_challenge_for_a_proof_names_its_algorithms() {
+        let challenge = Challenge { scheme: Scheme::Dpop, algs: Some("ES256 EdDSA".into()), ..Challenge::default() };
+        assert_eq!(challenge.to_string(), "DPoP algs=\"ES256 EdDSA\"");
     }
 
     #[test]

@@ -117,6 +117,18 @@ wire_enum! {
         ClientSecretPost = "client_secret_post",
         /// A JWT signed with the client's key (RFC 7523 §2.2).
         PrivateKeyJwt = "private_key_jwt",
+        /// A certificate of a trusted authority, with a registered subject (RFC 8705 §2.1).
+        TlsClientAuth = "tls_client_auth",
+        /// A certificate with a registered key (RFC 8705 §2.2).
+        SelfSignedTlsClientAuth = "self_signed_tls_client_auth",
+    }
+}
+
+impl ClientAuthMethod {
+    /// Whether the client proves itself by the certificate of its TLS connection.
+    #[must_use]
+    pub fn is_mutual_tls(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 }
 

@@ -4,7 +4,7 @@
 //! own in a registration (name, redirect URIs, grant types, scope, keys, method). They are kept together as one JSON
 //! object; what stands at its default is left out of it.
 
-use crate::RedirectUri;
+use crate::{CertificateSubject, RedirectUri};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -75,6 +75,21 @@ pub struct ClientMetadata {
     /// Whether it always pushes its requests (RFC 9126 §6).
     #[serde(skip_serializing_if = "is_false")]
     pub require_pushed_authorization_requests: bool,
+}
+
+impl ClientMetadata {
+    /// The one name that its certificate must have (RFC 8705 §2.1.2); `None` when it names none that a certificate can.
+    #[must_use]
+    pub fn certificate_subject(&self) -> Option<CertificateSubject> {
+        let kinds = [
+            ("dn", &self.tls_client_auth_subject_dn),
+            ("dns", &self.tls_client_auth_san_dns),
+            ("uri", &self.tls_client_auth_san_uri),
+            ("ip", &self.tls_client_auth_san_ip),
+            ("email", &self.tls_client_auth_san_email),
+        ];
+        kinds.iter().find_map(|(kind, name)| format!("{kind}:{}", name.as_deref()?).parse().ok())
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

@@ -22,9 +22,12 @@
 //! | how a client proves itself | [`client_credentials`] | RFC 6749 §2.3, RFC 7523 §2.2 |
 //! | bearer challenges | [`challenge`] | RFC 6750 §3, RFC 9728 §5.1 |
 //! | the key that a token is bound to | [`confirmation`] | RFC 7800, RFC 9449 §6.1, RFC 8705 §3.1 |
+//! | the name in a client's certificate | [`certificate_subject`] | RFC 8705 §2.1.2 |
+//! | what a DPoP proof is for | [`dpop`] | RFC 9449 §4.2, §4.3, §10 |
 //! | how a person proved themselves | [`sign_in_method`] | RFC 8176, OpenID Connect Core §2 |
 
 pub mod authorization;
+pub mod certificate_subject;
 pub mod challenge;
 pub mod client;
 pub mod client_credentials;
@@ -32,6 +35,7 @@ pub mod client_id_url;
 pub mod client_metadata;
 pub mod confirmation;
 pub mod device;
+pub mod dpop;
 pub mod error;
 pub mod issuer;
 pub mod metadata;
@@ -47,7 +51,8 @@ pub mod time;
 pub mod token;
 
 pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Prompts};
-pub use challenge::Challenge;
+pub use certificate_subject::CertificateSubject;
+pub use challenge::{Challenge, Scheme};
 pub use client::{ClientAuthMethod, ClientId, GrantType};
 pub use client_credentials::{ClientCredentials, PresentedProof};
 pub use client_id_url::ClientIdUrl;

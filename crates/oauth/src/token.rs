@@ -1,6 +1,6 @@
 //! The answer of the token endpoint (RFC 6749 §5.1).
 
-use crate::{Scope, Secret};
+use crate::{Confirmation, Scope, Secret};
 use serde::{Deserialize, Serialize};
 
 /// `token_type`. The text is compared without regard to case (RFC 6749 §5.1).
@@ -9,6 +9,21 @@ pub enum TokenType {
     /// Whoever holds it may use it (RFC 6750).
     #[serde(alias = "bearer", alias = "BEARER")]
     Bearer,
+    /// Only the holder of a key may use it, with a proof (RFC 9449 §5).
+    #[serde(rename = "DPoP", alias = "dpop", alias = "DPOP")]
+    Dpop,
+}
+
+impl TokenType {
+    /// How a token with this confirmation is used. One that is bound to a certificate is a bearer token to
+    /// look at (RFC 8705 §3).
+    #[must_use]
+    pub fn of(confirmation: Option<&Confirmation>) -> Self {
+        match confirmation {
+            Some(Confirmation::Jkt(_)) => Self::Dpop,
+            Some(Confirmation::X5tS256(_)) | None => Self::Bearer,
+        }
+    }
 }
 
 /// The answer to a good token request.
@@ -42,5 +57,9 @@ mod tests {
             serde_json::from_str(r#"{"access_token":"abc","token_type":"bearer","expires_in":60}"#).unwrap();
         assert_eq!(answer.token_type, TokenType::Bearer);
         assert!(!format!("{answer:?}").contains("abc"));
+        for (text, read) in [("DPoP", TokenType::Dpop), ("dpop", TokenType::Dpop), ("Bearer", TokenType::Bearer)] {
+            assert_eq!(serde_json::from_str::<TokenType>(&format!("\"{text}\"")).unwrap(), read);
+        }
+        assert_eq!(serde_json::to_string(&TokenType::Dpop).unwrap(), "\"DPoP\"");
     }
 }

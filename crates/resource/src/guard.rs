@@ -1,8 +1,12 @@
 //! The layer.
 
-use crate::{Refusal, bearer};
-use gatepass_oauth::{ResourceUri, Scope};
-use http::{HeaderMap, Request, Response};
+use crate::{
+    Refusal, bearer,
+    proof::{NoProofs, ProofRefused, Proofs, ProvenRequest},
+};
+use gatepass_keys::ClientCertificate;
+use gatepass_oauth::{Confirmation, ResourceUri, Scheme, Scope, dpop};
+use http::{Extensions, HeaderMap, Request, Response};
 use std::{
     future::Future,
     pin::Pin,
@@ -18,6 +22,9 @@ pub struct Settings {
     pub(crate) audience: ResourceUri,
     pub(crate) scope: Scope,
     pub(crate) metadata_url: Option<String>,
+    /// The algorithms of proofs, with spaces between them; `None` when proofs are not offered.
+    pub(crate) proof_algorithms: Option<String>,
+    public_url: String,
     missing: Missing,
 }
 
@@ -36,7 +43,15 @@ impl Settings {
     /// A resource that takes tokens for `audience`.
     #[must_use]
     pub fn new(audience: ResourceUri) -> Self {
-        Self { audience, scope: Scope::empty(), metadata_url: None, missing: Missing::Challenge }
+        let origin = |url: url::Url| url.origin().ascii_serialization();
+        Self {
+            public_url: url::Url::parse(audience.as_str()).map(origin).unwrap_or_default(),
+            audience,
+            scope: Scope::empty(),
+            metadata_url: None,
+            proof_algorithms: None,
+            missing: Missing::Challenge,
+        }
     }
 
     /// Every request needs this scope.
@@ -49,6 +64,14 @@ impl Settings {
     #[must_use]
     pub fn with_metadata_url(self, url: String) -> Self {
         Self { metadata_url: Some(url), ..self }
+    }
+
+    /// What stands before the path of a request in the URL that clients know; without it, the origin of the
+    /// audience. A proof is made for that URL (RFC 9449 §4.2), so behind a proxy that takes a prefix off the path,
+    /// this must name the prefix: `https://api.example.com/v1`. The `Host` header is never asked.
+    #[must_use]
+    pub fn with_public_url(self, url: &str) -> Self {
+        Self { public_url: url.trim_end_matches('/').to_owned(), ..self }
     }
 
     /// What happens to a request without any credential.
@@ -64,6 +87,9 @@ pub trait TokenFacts {
     fn audience(&self) -> &ResourceUri;
     /// What it allows.
     fn scope(&self) -> &Scope;
+    /// The key that it is bound to: the member `cnf` of a JWT or of an introspection answer. A verifier that leaves
+    /// it out would let a bound token in without its key, so there is no default.
+    fn confirmation(&self) -> Option<&Confirmation>;
 }
 
 /// The verifier cannot answer now.
@@ -82,17 +108,44 @@ pub trait Verifier: Clone + Send + Sync + 'static {
 
 /// The guard, as a tower layer. A request that comes through carries the verifier's token in its
 /// extensions.
+///
+/// A token that is bound to a certificate (RFC 8705 §3) comes in only with that certificate: whoever ends the TLS
+/// connection puts a [`ClientCertificate`] into the request's extensions. A token that is bound to a key (RFC 9449)
+/// comes in only under the scheme `DPoP` and with a proof, once the guard was given [`Guard::with_proofs`].
 #[derive(Clone, Debug)]
-pub struct Guard<V> {
+pub struct Guard<V, P = NoProofs> {
     verifier: V,
+    proofs: P,
     settings: Arc<Settings>,
 }
+
+/// What the guard looks at in a request.
+struct Shown<'a> {
+    headers: &'a HeaderMap,
+    method: &'a str,
+    path: &'a str,
+    extensions: &'a Extensions,
+}
+
+/// A refusal, and the scheme under which the token was sent or ought to have been.
+type Refused = (Scheme, Refusal);
 
 impl<V: Verifier> Guard<V> {
     /// A guard with its verifier.
     #[must_use]
     pub fn new(verifier: V, settings: Settings) -> Self {
-        Self { verifier, settings: Arc::new(settings) }
+        Self { verifier, proofs: NoProofs, settings: Arc::new(settings) }
+    }
+}
+
+impl<V: Verifier, P: Proofs> Guard<V, P> {
+    /// Offers proofs of possession, checked by these.
+    #[must_use]
+    pub fn with_proofs<Q: Proofs>(self, proofs: Q) -> Guard<V, Q> {
+        let names: Vec<&str> = proofs.algorithms().iter().map(|algorithm| algorithm.as_str()).collect();
+        let proof_algorithms = Some(names.join(" ")).filter(|names| !names.is_empty());
+        let settings = Settings { proof_algorithms, ..Settings::clone(&self.settings) };
+        Guard { verifier: self.verifier, proofs, settings: Arc::new(settings) }
     }
 
     /// The answer to a request that the service behind the guard refuses itself.
@@ -102,26 +155,76 @@ impl<V: Verifier> Guard<V> {
     }
 
     /// The token of a good request; `None` for one that goes on without.
-    async fn check(&self, headers: &HeaderMap) -> Result<Option<V::Token>, Refusal> {
-        let text = match bearer::extract(headers)? {
-            Some(text) => text,
+    async fn check(&self, shown: Shown<'_>) -> Result<Option<V::Token>, Refused> {
+        let bearer = |refusal| (Scheme::Bearer, refusal);
+        let (scheme, text) = match bearer::credential(shown.headers).map_err(bearer)? {
+            // A scheme that is not offered is no credential.
+            Some((Scheme::Dpop, _)) if self.settings.proof_algorithms.is_none() => {
+                return Err(bearer(Refusal::Missing));
+            }
+            Some(credential) => credential,
             None if self.settings.missing == Missing::Pass => return Ok(None),
-            None => return Err(Refusal::Missing),
+            None => return Err(bearer(Refusal::Missing)),
         };
-        let found = self.verifier.verify(text).await.map_err(|Unavailable| Refusal::Unavailable)?;
-        let token = found.ok_or(Refusal::InvalidToken)?;
+        let found = self.verifier.verify(text).await.map_err(|Unavailable| (scheme, Refusal::Unavailable))?;
+        let token = found.ok_or((scheme, Refusal::InvalidToken))?;
         if !token.audience().names_same(&self.settings.audience) {
-            return Err(Refusal::InvalidToken);
+            return Err((scheme, Refusal::InvalidToken));
+        }
+        match (scheme, token.confirmation()) {
+            (Scheme::Bearer, None) => {}
+            (scheme, confirmation) => self.check_binding(scheme, confirmation, text, &shown).await?,
         }
         if !self.settings.scope.is_within(token.scope()) {
-            return Err(Refusal::InsufficientScope(self.settings.scope.clone()));
+            return Err((scheme, Refusal::InsufficientScope(self.settings.scope.clone())));
         }
         Ok(Some(token))
     }
+
+    /// Whether the sender holds the key that the token is bound to, and sent it the way that this asks for.
+    async fn check_binding(
+        &self,
+        scheme: Scheme,
+        confirmation: Option<&Confirmation>,
+        text: &str,
+        shown: &Shown<'_>,
+    ) -> Result<(), Refused> {
+        let holds = match (scheme, confirmation) {
+            (Scheme::Bearer, None) => true,
+            (Scheme::Bearer, Some(bound @ Confirmation::X5tS256(_))) => shown
+                .extensions
+                .get::<ClientCertificate>()
+                .is_some_and(|certificate| certificate.confirmation() == *bound),
+            // As a bearer token it may be a thief's (RFC 9449 §7.2).
+            (Scheme::Bearer, Some(Confirmation::Jkt(_))) => return Err((Scheme::Dpop, Refusal::InvalidToken)),
+            (Scheme::Dpop, Some(bound @ Confirmation::Jkt(_))) => self.proven_key(text, shown).await? == *bound,
+            (Scheme::Dpop, _) => false,
+        };
+        if holds { Ok(()) } else { Err((scheme, Refusal::InvalidToken)) }
+    }
+
+    /// The key that the request's one proof shows.
+    async fn proven_key(&self, text: &str, shown: &Shown<'_>) -> Result<Confirmation, Refused> {
+        let mut proofs = shown.headers.get_all(dpop::HEADER).iter();
+        let (Some(proof), None) = (proofs.next(), proofs.next()) else {
+            return Err((Scheme::Dpop, Refusal::InvalidProof));
+        };
+        let proof = proof.to_str().map_err(|_| (Scheme::Dpop, Refusal::InvalidProof))?;
+        let url = format!("{}{}", self.settings.public_url, shown.path);
+        let request = ProvenRequest { proof, method: shown.method, url: &url, access_token: text };
+        self.proofs.check(request).await.map_err(|refused| {
+            let refusal = match refused {
+                ProofRefused::Invalid => Refusal::InvalidProof,
+                ProofRefused::UseNonce(nonce) => Refusal::UseNonce(nonce),
+                ProofRefused::Unavailable => Refusal::Unavailable,
+            };
+            (Scheme::Dpop, refusal)
+        })
+    }
 }
 
-impl<V: Clone, S> Layer<S> for Guard<V> {
-    type Service = GuardService<V, S>;
+impl<V: Clone, P: Clone, S> Layer<S> for Guard<V, P> {
+    type Service = GuardService<V, S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
         GuardService { guard: self.clone(), inner }
@@ -130,14 +233,15 @@ impl<V: Clone, S> Layer<S> for Guard<V> {
 
 /// A service behind its guard.
 #[derive(Clone, Debug)]
-pub struct GuardService<V, S> {
-    guard: Guard<V>,
+pub struct GuardService<V, S, P = NoProofs> {
+    guard: Guard<V, P>,
     inner: S,
 }
 
-impl<V, S, B, R> Service<Request<B>> for GuardService<V, S>
+impl<V, S, P, B, R> Service<Request<B>> for GuardService<V, S, P>
 where
     V: Verifier,
+    P: Proofs,
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
@@ -157,13 +261,19 @@ where
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let guard = self.guard.clone();
         Box::pin(async move {
-            match guard.check(request.headers()).await {
+            let shown = Shown {
+                headers: request.headers(),
+                method: request.method().as_str(),
+                path: request.uri().path(),
+                extensions: request.extensions(),
+            };
+            match guard.check(shown).await {
                 Ok(Some(token)) => {
                     request.extensions_mut().insert(token);
                     inner.call(request).await
                 }
                 Ok(None) => inner.call(request).await,
-                Err(refusal) => Ok(guard.refuse(&refusal)),
+                Err((scheme, refusal)) => Ok(refusal.response_to(scheme, &guard.settings)),
             }
         })
     }

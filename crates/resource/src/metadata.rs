@@ -15,6 +15,12 @@ pub struct ResourceMetadata {
     pub scopes_supported: Vec<String>,
     /// How the token travels: in the header only.
     pub bearer_methods_supported: Vec<String>,
+    /// The algorithms of DPoP proofs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dpop_signing_alg_values_supported: Vec<String>,
+    /// Whether it takes tokens that are bound to certificates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_name: Option<String>,

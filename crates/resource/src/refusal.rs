@@ -1,8 +1,8 @@
 //! Why a request is not let in, and what is said to it: one table.
 
 use crate::Settings;
-use gatepass_oauth::{Challenge, Error, ErrorCode, Scope};
-use http::{HeaderValue, Response, StatusCode, header};
+use gatepass_oauth::{Challenge, Error, ErrorCode, Scheme, Scope, dpop::NONCE_HEADER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// Why a request is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Refusal {
     InvalidToken,
     /// The token lacks this scope.
     InsufficientScope(Scope),
+    /// A bound token came without one good proof of its key.
+    InvalidProof,
+    /// The proof must carry this nonce.
+    UseNonce(String),
     /// Nobody can tell now.
     Unavailable,
 }
@@ -23,6 +27,11 @@ impl Refusal {
     /// The answer, with its challenge.
     #[must_use]
     pub fn response<B: From<String>>(&self, settings: &Settings) -> Response<B> {
+        self.response_to(Scheme::Bearer, settings)
+    }
+
+    /// The answer to a request whose token was sent, or ought to be sent, under this scheme.
+    pub(crate) fn response_to<B: From<String>>(&self, scheme: Scheme, settings: &Settings) -> Response<B> {
         let (status, error) = match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, None),
             Self::Malformed => (
@@ -36,6 +45,14 @@ impl Refusal {
             Self::InsufficientScope(_) => {
                 (StatusCode::FORBIDDEN, Some((ErrorCode::InsufficientScope, "the access token lacks a scope")))
             }
+            Self::InvalidProof => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::InvalidDpopProof, "the token needs one good proof of its key, made for this request")),
+            ),
+            Self::UseNonce(_) => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::UseDpopNonce, "the proof needs the nonce of the header DPoP-Nonce")),
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
@@ -52,15 +69,29 @@ impl Refusal {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         } else {
+            let scheme = match self {
+                Self::InvalidProof | Self::UseNonce(_) => Scheme::Dpop,
+                _ => scheme,
+            };
             let challenge = Challenge {
+                scheme,
+                algs: settings.proof_algorithms.clone().filter(|_| scheme == Scheme::Dpop),
                 error: error.map(|(code, _)| code),
                 description: error.map(|(_, text)| text.to_owned()),
                 scope: self.scope(settings),
                 resource_metadata: settings.metadata_url.clone(),
             };
-            if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
-                headers.insert(header::WWW_AUTHENTICATE, value);
+            append(headers, &challenge);
+            // Who came without anything may come either way (RFC 9449 §7.2).
+            if let (Self::Missing, Scheme::Bearer, Some(algs)) = (self, scheme, &settings.proof_algorithms) {
+                let algs = Some(algs.clone());
+                append(headers, &Challenge { scheme: Scheme::Dpop, algs, ..challenge });
             }
+        }
+        if let Self::UseNonce(nonce) = self
+            && let Ok(nonce) = HeaderValue::from_str(nonce)
+        {
+            headers.insert(HeaderName::from_static(NONCE_HEADER), nonce);
         }
         response
     }
@@ -71,5 +102,11 @@ impl Refusal {
             Self::InsufficientScope(scope) => Some(scope.clone()),
             _ => Some(settings.scope.clone()).filter(|scope| !scope.is_empty()),
         }
+    }
+}
+
+fn append(headers: &mut HeaderMap, challenge: &Challenge) {
+    if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
+        headers.append(header::WWW_AUTHENTICATE, value);
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use axum::{Extension, Router, body::Body, routing::get};
-use gatepass_oauth::{ResourceUri, Scope};
+use gatepass_oauth::{Confirmation, ResourceUri, Scope};
 use gatepass_resource::{Guard, Missing, Settings, TokenFacts, Unavailable, Verifier};
 use http::{Request, StatusCode, header};
 use tower::ServiceExt;
@@ -20,6 +20,9 @@ impl TokenFacts for Token {
     }
     fn scope(&self) -> &Scope {
         &self.scope
+    }
+    fn confirmation(&self) -> Option<&Confirmation> {
+        None
     }
 }
 

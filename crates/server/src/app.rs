@@ -1,6 +1,6 @@
 //! What every endpoint shares.
 
-use crate::{rpc::Tokens, web::cookie::CookiePolicy};
+use crate::{rpc::Tokens, tls::CertificatePolicy, web::cookie::CookiePolicy};
 use gatepass_authority::Authority;
 use gatepass_oauth::Scope;
 use gatepass_resource::{Guard, Missing, Settings};
@@ -15,24 +15,27 @@ pub(crate) struct Shared {
     pub(crate) authority: Authority,
     pub(crate) cookies: CookiePolicy,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) certificates: CertificatePolicy,
     /// Guards the user API: a bearer token, or else a cookie that the endpoint checks.
-    pub(crate) user_api: Guard<Tokens>,
+    pub(crate) user_api: Guard<Tokens, Tokens>,
     /// Guards userinfo: a bearer token with `openid`.
-    pub(crate) userinfo: Guard<Tokens>,
+    pub(crate) userinfo: Guard<Tokens, Tokens>,
 }
 
 impl App {
-    pub(crate) fn new(authority: Authority, trusted_proxies: Vec<IpNet>) -> Self {
+    pub(crate) fn new(authority: Authority, trusted_proxies: Vec<IpNet>, certificates: CertificatePolicy) -> Self {
         let audience = authority.own_resource().clone();
         let metadata = authority.issuer().endpoint("/.well-known/oauth-protected-resource");
         let settings = || Settings::new(audience.clone()).with_metadata_url(metadata.clone());
         let tokens = Tokens(authority.clone());
+        let guard = |settings| Guard::new(tokens.clone(), settings).with_proofs(tokens.clone());
         Self(Arc::new(Shared {
             cookies: CookiePolicy::new(authority.issuer()),
-            user_api: Guard::new(tokens.clone(), settings().when_missing(Missing::Pass)),
-            userinfo: Guard::new(tokens, settings().with_scope(Scope::from_iter(["openid"]))),
+            user_api: guard(settings().when_missing(Missing::Pass)),
+            userinfo: guard(settings().with_scope(Scope::from_iter(["openid"]))),
             authority,
             trusted_proxies,
+            certificates,
         }))
     }
 }

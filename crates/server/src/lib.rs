@@ -21,6 +21,7 @@ mod rpc;
 pub mod secret_file;
 pub mod serve;
 pub mod telemetry;
+pub mod tls;
 mod web;
 
 pub use config::{Config, ConfigError, Overrides};

@@ -9,7 +9,8 @@ use crate::{
     config::{Config, ConfigError},
     routes,
     secret_file::{self, SecretError},
-    web,
+    tls::{CertificatePolicy, Listener, TlsError},
+    web::{self, Connection},
 };
 use axum::Router;
 use gatepass_authority::{Authority, Failure, Parts, Settings, Store, StoreError};
@@ -23,6 +24,7 @@ use hyper_util::{
 };
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -56,6 +58,9 @@ pub enum ServeError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The authorization server cannot start.
     #[error("the server cannot start: {0}")]
     Authority(#[from] Failure),
@@ -94,6 +99,7 @@ pub struct Server {
     app: App,
     router: Router,
     limits: Limits,
+    tls: Option<Listener>,
 }
 
 /// Opens the authorization server of these settings, without listening: for administration.
@@ -133,9 +139,10 @@ impl Server {
         let issuer = config.issuer(address)?;
         warn_of_untrusted_proxy(&issuer, config);
         let authority = open_authority(config, issuer, world).await?;
-        let app = App::new(authority, config.trusted_proxies.clone());
+        let tls = config.tls.files.as_ref().map(Listener::open).transpose()?;
+        let app = App::new(authority, config.trusted_proxies.clone(), CertificatePolicy::open(&config.tls)?);
         let router = routes::router(&app);
-        Ok(Self { listener, address, app, router, limits: Limits::default() })
+        Ok(Self { listener, address, app, router, limits: Limits::default(), tls })
     }
 
     /// The same server within other limits.
@@ -169,6 +176,7 @@ impl Server {
     pub async fn run(self, end: impl Future<Output = ()>) {
         let connections = Arc::new(Semaphore::new(self.limits.connections));
         let graceful = GracefulShutdown::new();
+        let renewal = self.tls.as_ref().map(Listener::keep_current);
         tokio::pin!(end);
         loop {
             let accept = async {
@@ -181,12 +189,32 @@ impl Server {
             };
             match accepted {
                 Ok((seat, stream, peer)) => {
-                    let connection = graceful.watch(self.connection(stream, peer));
-                    tokio::spawn(async move {
-                        // A client that goes away in the middle is no news.
-                        let _ = connection.await;
-                        drop(seat);
-                    });
+                    // Without this, the last small piece of an answer waits for the client's acknowledgement.
+                    let _ = stream.set_nodelay(true);
+                    match &self.tls {
+                        None => {
+                            let plain = Connection { peer, certificate: None };
+                            let connection = graceful.watch(self.connection(stream, plain));
+                            tokio::spawn(async move {
+                                // A client that goes away in the middle is no news.
+                                let _ = connection.await;
+                                drop(seat);
+                            });
+                        }
+                        Some(tls) => {
+                            let (tls, watcher) = (tls.clone(), graceful.watcher());
+                            let (app, router) = (self.app.clone(), self.router.clone());
+                            tokio::spawn(async move {
+                                if let Some(stream) = tls.accept(stream).await {
+                                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                                    let certificate = app.certificates.judge(chain, app.authority.now());
+                                    let connection = Connection { peer, certificate };
+                                    let _ = watcher.watch(connect(app, router, stream, connection)).await;
+                                }
+                                drop(seat);
+                            });
+                        }
+                    }
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: wait for some to be given back.
@@ -196,6 +224,9 @@ impl Server {
             }
         }
         drop(self.listener);
+        if let Some(renewal) = renewal {
+            renewal.abort();
+        }
         tracing::info!("the server ends; requests under way are finished");
         if timeout(self.limits.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
@@ -206,18 +237,25 @@ impl Server {
     fn connection(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        connection: Connection,
     ) -> impl hyper_util::server::graceful::GracefulConnection + Send + 'static {
-        // Without this, the last small piece of an answer waits for the client's acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let (app, router) = (self.app.clone(), self.router.clone());
-        let service = service_fn(move |request| web::handle(app.clone(), router.clone(), peer, request));
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIME)
-            // Answers are small: one buffer and one plain write is quicker than a list of buffers.
-            .writev(false)
-            .max_buf_size(HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), service)
+        connect(self.app.clone(), self.router.clone(), stream, connection)
     }
+}
+
+/// Serves one connection.
+fn connect(
+    app: App,
+    router: Router,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    connection: Connection,
+) -> impl hyper_util::server::graceful::GracefulConnection + Send + 'static {
+    let service = service_fn(move |request| web::handle(app.clone(), router.clone(), connection.clone(), request));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        // Answers are small: one buffer and one plain write is quicker than a list of buffers.
+        .writev(false)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
 }

@@ -8,7 +8,8 @@ use crate::{
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::{HashedToken, JwkSet};
 use gatepass_oauth::{
-    ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri, Scope, UtcMillis,
+    CertificateSubject, ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri,
+    Scope, UtcMillis,
 };
 
 /// A client: a program that asks for tokens.
@@ -51,6 +52,10 @@ pub enum ClientProof {
     SecretPost(HashedToken),
     /// By an assertion signed with one of these keys; there are none here when they lie at its `jwks_uri`.
     PrivateKeyJwt(JwkSet),
+    /// By a certificate of a trusted authority that names this subject.
+    TlsSubject(CertificateSubject),
+    /// By a certificate with one of these keys, whoever signed it.
+    SelfSignedTls(JwkSet),
 }
 
 impl ClientProof {
@@ -62,6 +67,8 @@ impl ClientProof {
             Self::SecretBasic(_) => ClientAuthMethod::ClientSecretBasic,
             Self::SecretPost(_) => ClientAuthMethod::ClientSecretPost,
             Self::PrivateKeyJwt(_) => ClientAuthMethod::PrivateKeyJwt,
+            Self::TlsSubject(_) => ClientAuthMethod::TlsClientAuth,
+            Self::SelfSignedTls(_) => ClientAuthMethod::SelfSignedTlsClientAuth,
         }
     }
 }
@@ -118,19 +125,18 @@ impl FromRow for Client {
 fn read_proof(row: &Row<'_>, metadata: &ClientMetadata) -> Result<ClientProof, Error> {
     let corrupt = || Error::Corrupt { what: "a client without what its authentication method needs".into() };
     let secret = || row.maybe_hash(3)?.ok_or_else(corrupt);
+    let jwks = || {
+        let text: Option<String> = row.get(4)?;
+        text.and_then(|text| JwkSet::parse(&text).ok()).ok_or_else(corrupt)
+    };
     Ok(match row.parsed::<ClientAuthMethod>(2)? {
         ClientAuthMethod::None => ClientProof::Public,
         ClientAuthMethod::ClientSecretBasic => ClientProof::SecretBasic(secret()?),
         ClientAuthMethod::ClientSecretPost => ClientProof::SecretPost(secret()?),
-        ClientAuthMethod::PrivateKeyJwt => {
-            let jwks: Option<String> = row.get(4)?;
-            let keys = match jwks {
-                None if metadata.jwks_uri.is_some() => Some(JwkSet::default()),
-                None => None,
-                Some(text) => JwkSet::parse(&text).ok(),
-            };
-            ClientProof::PrivateKeyJwt(keys.ok_or_else(corrupt)?)
-        }
+        ClientAuthMethod::PrivateKeyJwt if metadata.jwks_uri.is_some() => ClientProof::PrivateKeyJwt(JwkSet::default()),
+        ClientAuthMethod::PrivateKeyJwt => ClientProof::PrivateKeyJwt(jwks()?),
+        ClientAuthMethod::TlsClientAuth => ClientProof::TlsSubject(metadata.certificate_subject().ok_or_else(corrupt)?),
+        ClientAuthMethod::SelfSignedTlsClientAuth => ClientProof::SelfSignedTls(jwks()?),
     })
 }
 
@@ -141,7 +147,10 @@ impl Client {
             ClientProof::Public => (None, None),
             ClientProof::SecretBasic(hash) | ClientProof::SecretPost(hash) => (Some(hash.0), None),
             ClientProof::PrivateKeyJwt(jwks) if jwks.keys.is_empty() => (None, None),
-            ClientProof::PrivateKeyJwt(jwks) => (None, serde_json::to_string(jwks).ok()),
+            ClientProof::PrivateKeyJwt(jwks) | ClientProof::SelfSignedTls(jwks) => {
+                (None, serde_json::to_string(jwks).ok())
+            }
+            ClientProof::TlsSubject(_) => (None, None),
         }
     }
 

@@ -13,6 +13,7 @@
 //! | | [`client_registration`] | those that registered themselves |
 //! | `client_document` | [`client_document`] | metadata documents of clients whose identifier is a URL |
 //! | `client_assertion` | [`client_assertion`] | the `jti` of assertions that were used |
+//! | `dpop_proof` | [`dpop_proof`] | proofs that were used |
 //! | `signing_key` | [`signing_key`] | sealed private keys |
 //! | `authorization_code` | [`authorization_code`] | codes on their way through a browser |
 //! | `token_grant` | [`token_grant`] | what was allowed, with its refresh token |
@@ -31,6 +32,7 @@ pub mod client_registration;
 mod columns;
 pub mod consent;
 pub mod device_grant;
+pub mod dpop_proof;
 pub mod one_time_link;
 mod schema;
 pub mod session;
@@ -116,6 +118,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("client", client_registration::STATEMENTS),
     ("client_document", client_document::STATEMENTS),
     ("client_assertion", client_assertion::STATEMENTS),
+    ("dpop_proof", dpop_proof::STATEMENTS),
     ("signing_key", signing_key::STATEMENTS),
     ("authorization_code", authorization_code::STATEMENTS),
     ("token_grant", token_grant::STATEMENTS),

@@ -23,4 +23,5 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0004_registration.sql"),
         postgres: None,
     },
+    Migration { number: 5, name: "proofs", sql: include_str!("../migrations/0005_bound.sql"), postgres: None },
 ];

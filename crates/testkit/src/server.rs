@@ -26,6 +26,7 @@ pub struct Options {
     pub trusted_proxies: Vec<String>,
     pub public_url: Option<String>,
     pub clients: ClientPolicy,
+    pub tls: gatepass_server::config::Tls,
     /// `true` leaves the server without any account.
     pub empty: bool,
     pub limits: Limits,
@@ -58,15 +59,17 @@ impl TestServer {
             public_url: options.public_url.clone(),
             database_url: Some(database.url.clone()),
             trusted_proxies: options.trusted_proxies.clone(),
-            config: None,
+            ..Overrides::default()
         })
         .unwrap();
         config.lifetimes = options.lifetimes;
         config.clients = options.clients.clone();
+        config.tls = options.tls.clone();
         let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
         let server = Server::bind(&config, &world).await.unwrap().within(options.limits);
         let authority = server.authority().clone();
-        let url = format!("http://{}", server.address());
+        let scheme = if options.tls.files.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", server.address());
         let (end, ended) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move {
             let _ = ended.await;

@@ -30,6 +30,15 @@ pub(crate) struct Serve {
     /// A proxy in front whose forwarded headers are believed: an address or a network; repeatable
     #[arg(long, value_name = "CIDR", env = env::TRUSTED_PROXY, hide_env_values = true, value_delimiter = ',')]
     trusted_proxy: Vec<String>,
+    /// Speak TLS with this certificate: a PEM file, read again when it changes
+    #[arg(long, value_name = "FILE", env = env::TLS_CERT, hide_env_values = true)]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file
+    #[arg(long, value_name = "FILE", env = env::TLS_KEY, hide_env_values = true)]
+    tls_key: Option<PathBuf>,
+    /// Who vouches for the certificates of clients that use tls_client_auth: a PEM file
+    #[arg(long, value_name = "FILE", env = env::TLS_CLIENT_CA, hide_env_values = true)]
+    tls_client_ca: Option<PathBuf>,
 }
 
 /// Where the server's data is; what `serve` and `admin` share.
@@ -64,6 +73,9 @@ impl Serve {
             listen: self.listen,
             public_url: self.public_url,
             trusted_proxies: self.trusted_proxy,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            tls_client_ca: self.tls_client_ca,
             ..self.storage.overrides()
         };
         let config = Config::resolve(overrides)?;
@@ -133,6 +145,7 @@ impl From<ServeError> for Error {
             ServeError::Config(_)
             | ServeError::InUse(_)
             | ServeError::Listen { .. }
+            | ServeError::Tls(_)
             | ServeError::Secret(SecretError::Malformed { .. }) => Kind::Usage,
             ServeError::Secret(_) | ServeError::Store(_) | ServeError::Authority(_) => Kind::Failed,
         };

@@ -101,6 +101,35 @@ async fn a_client_with_a_key_file_proves_itself_by_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_client_with_a_certificate_is_registered_by_its_key_or_by_its_subject() {
+    let place = Place::sqlite().await;
+    let file = place.folder().join("client.pem");
+    let path = file.to_str().unwrap();
+    fs::write(&file, rcgen::generate_simple_self_signed(["build.example".to_owned()]).unwrap().cert.pem()).unwrap();
+    let add = |arguments: &[&str]| place.add_client(&[&["--confidential", "--name", "Build"], arguments].concat());
+    let by_key = add(&["--certificate-file", path]);
+    let by_name = add(&["--auth-method", "tls_client_auth", "--tls-san-dns", "build.example"]);
+    let by_subject = add(&["--tls-subject-dn", "CN=build,O=Example", "--certificate-bound"]);
+    let listed = place.admin(&["client", "list"]).done();
+    for (client, method) in
+        [(&by_key, "self_signed_tls_client_auth"), (&by_name, "tls_client_auth"), (&by_subject, "tls_client_auth")]
+    {
+        assert_eq!(client.secret, "");
+        assert!(listed.lines().any(|line| line.starts_with(&format!("{}  {method}  ", client.id))), "{listed}");
+    }
+    let refused = |arguments: &[&str]| {
+        place.admin(&[&["client", "add", "--name", "X", "--confidential"], arguments].concat()).failed(2)
+    };
+    refused(&["--auth-method", "tls_client_auth"]);
+    refused(&["--auth-method", "self_signed_tls_client_auth"]);
+    refused(&["--auth-method", "client_secret_basic", "--tls-san-dns", "a.example"]);
+    refused(&["--tls-san-dns", "a.example", "--tls-san-uri", "https://a.example"]);
+    assert!(refused(&["--tls-subject-dn", "somebody"]).contains("RFC 4514"));
+    fs::write(&file, "nonsense").unwrap();
+    assert!(refused(&["--certificate-file", path]).contains("PEM"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn a_client_that_makes_no_sense_is_refused() {
     let place = Place::sqlite().await;
     let file = place.folder().join("keys.json");

@@ -5,6 +5,9 @@
 
 mod clients;
 mod lifetimes;
+mod tls;
+
+pub use tls::{Tls, TlsFiles};
 
 use gatepass_authority::{ClientPolicy, DatabaseUrl, Lifetimes};
 use gatepass_oauth::Issuer;
@@ -38,6 +41,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// What strangers' programs may do.
     pub clients: ClientPolicy,
+    /// TLS, and the certificates of clients.
+    pub tls: Tls,
 }
 
 /// What flags and environment say, as it was typed.
@@ -53,6 +58,12 @@ pub struct Overrides {
     pub database_url: Option<String>,
     /// `--trusted-proxy`, `GATEPASS_TRUSTED_PROXY`; empty: as the file says.
     pub trusted_proxies: Vec<String>,
+    /// `--tls-cert`, `GATEPASS_TLS_CERT`.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`, `GATEPASS_TLS_KEY`.
+    pub tls_key: Option<PathBuf>,
+    /// `--tls-client-ca`, `GATEPASS_TLS_CLIENT_CA`.
+    pub tls_client_ca: Option<PathBuf>,
     /// `--config`, `GATEPASS_CONFIG`.
     pub config: Option<PathBuf>,
 }
@@ -68,6 +79,7 @@ struct File {
     trusted_proxies: Vec<String>,
     lifetimes: lifetimes::File,
     clients: clients::File,
+    tls: tls::File,
 }
 
 /// Why the settings will not do.
@@ -111,6 +123,8 @@ impl Config {
     /// [`ConfigError`], one sentence.
     pub fn resolve(overrides: Overrides) -> Result<Self, ConfigError> {
         let file = overrides.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let proxied = !overrides.trusted_proxies.is_empty() || !file.trusted_proxies.is_empty();
+        let tls = tls::resolve(file.tls, &overrides, proxied)?;
         let data_dir = overrides.data_dir.or(file.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         let listen = overrides.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.into());
         let database_url = match overrides.database_url.or(file.database_url) {
@@ -125,10 +139,11 @@ impl Config {
             listen: listen
                 .parse()
                 .map_err(|_| value("listen", &listen, "it is an address and a port, such as 127.0.0.1:8484"))?,
-            public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text)).transpose()?,
+            public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text, &tls)).transpose()?,
             trusted_proxies: proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?,
             lifetimes: lifetimes::resolve(file.lifetimes)?,
             clients: clients::resolve(file.clients)?,
+            tls,
             data_dir,
             database_url,
         })
@@ -142,7 +157,8 @@ impl Config {
         match &self.public_url {
             Some(url) => Ok(url.clone()),
             None if bound.ip().is_loopback() => {
-                format!("http://{bound}").parse().map_err(|_| ConfigError::NoPublicUrl(bound))
+                let scheme = if self.tls.files.is_some() { "https" } else { "http" };
+                format!("{scheme}://{bound}").parse().map_err(|_| ConfigError::NoPublicUrl(bound))
             }
             None => Err(ConfigError::NoPublicUrl(bound)),
         }
@@ -170,9 +186,12 @@ fn default_database(data_dir: &Path) -> Result<DatabaseUrl, ConfigError> {
         .map_err(|error: gatepass_authority::StoreError| value("data-dir", &shown, error))
 }
 
-fn public_url(text: &str) -> Result<Issuer, ConfigError> {
+fn public_url(text: &str, tls: &Tls) -> Result<Issuer, ConfigError> {
     let issuer: Issuer =
         text.parse().map_err(|error: gatepass_oauth::issuer::InvalidIssuer| value("public-url", text, error))?;
+    if issuer.is_plain_http() && tls.files.is_some() {
+        return Err(value("public-url", text, "the server speaks TLS, so it begins with https://"));
+    }
     if issuer.path().is_empty() {
         Ok(issuer)
     } else {
@@ -234,6 +253,14 @@ mod tests {
         );
         assert!(refusal("[clients]\nregistration_idle = \"1h\"").contains("at least 1d"));
         assert!(refusal("[clients]\nresources = [\"api\"]").starts_with("clients.resources is 'api'"));
+        assert!(refusal("[tls]\ncert = \"a\"").starts_with("tls-cert is 'a', but it comes with --tls-key"));
+        assert!(refusal("[tls]\nkey = \"a\"").contains("--tls-cert"));
+        assert!(refusal("[tls]\nclient_ca = \"a\"").contains("client_certificate_header"));
+        assert!(refusal("[tls]\nclient_certificate_header = \"x-c\"").contains("trusted_proxies"));
+        assert!(
+            refusal("trusted_proxies = [\"::1\"]\n[tls]\nclient_certificate_header = \"a b\"").contains("a header")
+        );
+        assert!(refusal("public_url = \"http://127.0.0.1:1\"\n[tls]\ncert = \"a\"\nkey = \"b\"").contains("https://"));
         let missing =
             Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
         assert!(missing.to_string().contains("/nowhere/x.toml"));
@@ -245,5 +272,8 @@ mod tests {
         assert!(matches!(config.issuer(config.listen), Err(ConfigError::NoPublicUrl(_))));
         let config = Config::resolve(Overrides::default()).unwrap();
         assert_eq!(config.issuer("127.0.0.1:9".parse().unwrap()).unwrap().as_str(), "http://127.0.0.1:9");
+        let (cert, key) = (Some("a".into()), Some("b".into()));
+        let config = Config::resolve(Overrides { tls_cert: cert, tls_key: key, ..Overrides::default() }).unwrap();
+        assert_eq!(config.issuer("127.0.0.1:9".parse().unwrap()).unwrap().as_str(), "https://127.0.0.1:9");
     }
 }

@@ -14,6 +14,7 @@ use gatepass_authority::start_device::{DeviceRequest, NumberMatch};
 use gatepass_oauth::{
     CodeChallenge, DeviceAuthorizationResponse, Error, ErrorCode, GrantType,
     authorization::{read_resource, read_scope},
+    dpop::read_jkt,
 };
 
 pub(crate) async fn start(
@@ -23,7 +24,7 @@ pub(crate) async fn start(
     form: Form,
 ) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?;
+    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/device_authorization").await?;
     let asking = asker.asking();
     if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());
@@ -35,6 +36,7 @@ pub(crate) async fn start(
             .get("code_challenge")
             .map(|text| CodeChallenge::parse(text, params.get("code_challenge_method")))
             .transpose()?,
+        dpop_jkt: read_jkt(&params)?,
         device_name: params.get("device_name").map(tidy).unwrap_or_default(),
         number_match: if params.get("number_match") == Some("true") {
             NumberMatch::Shown

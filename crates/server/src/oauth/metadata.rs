@@ -2,14 +2,14 @@
 
 use crate::app::App;
 use axum::{Json, extract::State, response::IntoResponse};
-use gatepass_authority::{ClientPolicy, add_client::FIRST_PARTY_SCOPE};
+use gatepass_authority::add_client::FIRST_PARTY_SCOPE;
 use gatepass_keys::Algorithm;
-use gatepass_oauth::{ClientAuthMethod, GrantType, Issuer, ServerMetadata, pkce::METHOD_S256};
+use gatepass_oauth::{ClientAuthMethod, GrantType, ServerMetadata, pkce::METHOD_S256};
 use gatepass_resource::ResourceMetadata;
 
 /// RFC 8414 §3, OpenID Connect Discovery §4.
 pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
-    Json(server_metadata(app.authority.issuer(), app.authority.client_policy()))
+    Json(server_metadata(&app))
 }
 
 /// RFC 9728 §3, for the server's own API.
@@ -19,13 +19,26 @@ pub(crate) async fn resource(State(app): State<App>) -> impl IntoResponse {
         authorization_servers: vec![app.authority.issuer().to_string()],
         scopes_supported: vec!["account".into()],
         bearer_methods_supported: vec!["header".into()],
+        dpop_signing_alg_values_supported: Algorithm::ALL.iter().map(|alg| alg.as_str().to_owned()).collect(),
+        tls_client_certificate_bound_access_tokens: app.certificates.meets_clients(),
         resource_name: Some("gatepass".into()),
     })
 }
 
-fn server_metadata(issuer: &Issuer, clients: &ClientPolicy) -> ServerMetadata {
+/// The methods that can work: with a certificate only where one can be met and, if need be, vouched for.
+fn auth_methods(app: &App) -> impl Iterator<Item = ClientAuthMethod> {
+    let (met, vouched) = (app.certificates.meets_clients(), app.certificates.has_authorities());
+    ClientAuthMethod::ALL.iter().copied().filter(move |method| match method {
+        ClientAuthMethod::TlsClientAuth => met && vouched,
+        ClientAuthMethod::SelfSignedTlsClientAuth => met,
+        _ => true,
+    })
+}
+
+fn server_metadata(app: &App) -> ServerMetadata {
+    let (issuer, clients) = (app.authority.issuer(), app.authority.client_policy());
     let endpoint = |path: &str| Some(issuer.endpoint(path));
-    let methods: Vec<String> = ClientAuthMethod::ALL.iter().map(ToString::to_string).collect();
+    let methods: Vec<String> = auth_methods(app).map(|method| method.to_string()).collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     ServerMetadata {
@@ -43,6 +56,8 @@ fn server_metadata(issuer: &Issuer, clients: &ClientPolicy) -> ServerMetadata {
         response_modes_supported: texts(&["query"]),
         grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
         token_endpoint_auth_methods_supported: methods.clone(),
+        dpop_signing_alg_values_supported: algorithms.clone(),
+        tls_client_certificate_bound_access_tokens: app.certificates.meets_clients(),
         token_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
         revocation_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_signing_alg_values_supported: algorithms,

@@ -4,6 +4,7 @@ pub(crate) mod authorize;
 pub(crate) mod device_authorization;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
+mod possession;
 pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod token;

@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 6749 §3.2).
 //!
 //! 1. Parse the form.
-//! 2. Know the client.
+//! 2. Know the client, and the key that it shows.
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
@@ -29,8 +29,9 @@ pub(crate) async fn exchange(
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?;
+    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/token").await?;
     let asking = asker.asking();
+    app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();
     let grant = grant.map_err(|error| Error::new(ErrorCode::UnsupportedGrantType, error.to_string()))?;
     if !asking.client.may_use(grant) {

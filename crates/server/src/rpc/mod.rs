@@ -4,9 +4,10 @@ mod envelope;
 pub(crate) mod user;
 mod whoami;
 
-use gatepass_authority::{Authority, Failure, LiveAccessToken};
-use gatepass_oauth::{ResourceUri, Scope};
-use gatepass_resource::{TokenFacts, Unavailable, Verifier};
+use gatepass_authority::{Authority, Caller, Failure, LiveAccessToken, dpop};
+use gatepass_keys::Algorithm;
+use gatepass_oauth::{Confirmation, ErrorCode, ResourceUri, Scope};
+use gatepass_resource::{ProofRefused, Proofs, ProvenRequest, TokenFacts, Unavailable, Verifier};
 use std::sync::Arc;
 
 /// Verifies access tokens in this very process.
@@ -24,6 +25,33 @@ impl TokenFacts for Token {
 
     fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    fn confirmation(&self) -> Option<&Confirmation> {
+        self.0.confirmation.as_ref()
+    }
+}
+
+/// Proofs are remembered in the store, so that each passes once, whatever node it comes to.
+impl Proofs for Tokens {
+    fn algorithms(&self) -> &'static [Algorithm] {
+        Algorithm::ALL
+    }
+
+    async fn check(&self, request: ProvenRequest<'_>) -> Result<Confirmation, ProofRefused> {
+        let ProvenRequest { proof, method, url, access_token } = request;
+        let caller = Caller::default();
+        let request = dpop::ProvenRequest { proof, method, url, access_token: Some(access_token), caller: &caller };
+        self.0.check_proof(request).await.map_err(|failure| match failure {
+            Failure::Protocol(error) if error.code == ErrorCode::UseDpopNonce => {
+                ProofRefused::UseNonce(self.0.dpop_nonce())
+            }
+            Failure::Protocol(_) => ProofRefused::Invalid,
+            other => {
+                crate::web::failure::note(&other);
+                ProofRefused::Unavailable
+            }
+        })
     }
 }
 

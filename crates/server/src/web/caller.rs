@@ -4,7 +4,7 @@
 //! trusted proxy's: everything to its left was written by strangers. From anybody else the header is
 //! ignored.
 
-use crate::app::App;
+use crate::{app::App, tls::Shown};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::USER_AGENT, request::Parts},
@@ -33,13 +33,15 @@ impl FromRequestParts<App> for From {
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
         let address = client_address(peer, &parts.headers, &app.trusted_proxies);
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Self(Caller { address: address.to_string(), user_agent: tidy(user_agent) }))
+        let shown = parts.extensions.get::<Shown>();
+        let certificate = shown.and_then(|shown| shown.presented(&app.certificates, app.authority.now()));
+        Ok(Self(Caller { address: address.to_string(), user_agent: tidy(user_agent), certificate }))
     }
 }
 
 /// The address behind the trusted proxies.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    let is_trusted = |address: &IpAddr| is_trusted(address, trusted);
     let peer = peer.to_canonical();
     if !is_trusted(&peer) {
         return peer;
@@ -60,6 +62,11 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
         }
     }
     nearest
+}
+
+/// Whether an address is a trusted proxy's.
+pub(crate) fn is_trusted(address: &IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address.to_canonical()))
 }
 
 /// A stranger's text for our pages and logs: no control or direction-changing characters, bounded.

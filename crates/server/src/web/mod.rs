@@ -15,9 +15,11 @@ use crate::app::App;
 use axum::{
     Router,
     body::Body,
-    http::{Request, Response},
+    http::{HeaderValue, Request, Response},
 };
 use caller::Peer;
+use gatepass_authority::PresentedCertificate;
+use gatepass_oauth::dpop;
 use hyper::body::Incoming;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use tokio::time::timeout;
@@ -26,15 +28,31 @@ use tower::ServiceExt;
 /// How long a request may take, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
+/// The connection that a request came on.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// The other end.
+    pub(crate) peer: SocketAddr,
+    /// The certificate that the other end showed.
+    pub(crate) certificate: Option<PresentedCertificate>,
+}
+
 /// Answers one request: notes who sent it, routes it, and puts on what every answer carries.
 pub(crate) async fn handle(
     app: App,
     router: Router,
-    peer: SocketAddr,
+    connection: Connection,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Peer(peer.ip()));
+    let peer = connection.peer.ip();
+    request.extensions_mut().insert(Peer(peer));
+    let proxies = &app.trusted_proxies;
+    if let Some(shown) = app.certificates.shown(connection.certificate.as_ref(), request.headers(), peer, proxies) {
+        request.extensions_mut().insert(shown.certificate().clone());
+        request.extensions_mut().insert(shown);
+    }
+    let proven = request.headers().contains_key(dpop::HEADER);
     // The path may hold a code that a person typed, so it is not logged; the route would say as much
     // as anybody needs, and the use cases log what happened.
     let method = tracing::enabled!(tracing::Level::DEBUG).then(|| request.method().clone());
@@ -43,6 +61,10 @@ pub(crate) async fn handle(
         Err(_) => failure::too_slow(),
     };
     headers::put_on(&mut response, &app);
+    if proven && let Ok(nonce) = HeaderValue::from_str(&app.authority.dpop_nonce()) {
+        // So that the client's next proof has one that is fresh (RFC 9449 §8.2).
+        response.headers_mut().insert(dpop::NONCE_HEADER, nonce);
+    }
     if let Some(method) = method {
         tracing::debug!(%method, status = response.status().as_u16(), "a request was answered");
     }

@@ -11,9 +11,10 @@ use gatepass_oauth::{ClientAuthMethod, ClientId, ClientMetadata, GrantType, Redi
 use gatepass_server::authority::{
     Authority, Client as StoredClient,
     add_client::{ClientRefused, NewClient, Registered},
+    certificate::{public_key, read_pem},
 };
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::{fs, net::IpAddr, path::PathBuf};
 
 /// How many clients are read at once.
 const PAGE: i64 = 500;
@@ -63,9 +64,17 @@ pub(super) struct Add {
     /// How it proves itself [default: none if public, else client_secret_basic]
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<ClientAuthMethod>,
-    /// Its public keys as a JWK set, for private_key_jwt
+    /// Its public keys as a JWK set, for private_key_jwt and self_signed_tls_client_auth
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// Its certificate in PEM, for self_signed_tls_client_auth
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_file")]
+    certificate_file: Option<PathBuf>,
+    #[command(flatten)]
+    subject: Subject,
+    /// Bind all its tokens to the certificate that it shows
+    #[arg(long)]
+    certificate_bound: bool,
     /// An API that its tokens may be for, besides this server's own; repeatable
     #[arg(long, value_name = "URI")]
     resource: Vec<ResourceUri>,
@@ -90,6 +99,35 @@ pub(super) struct Add {
     /// The algorithm of its ID tokens [default: the server's usual one]
     #[arg(long, value_name = "ALGORITHM")]
     id_token_alg: Option<String>,
+}
+
+/// What its certificate names, for tls_client_auth: one of these.
+#[derive(Debug, Default, Args)]
+#[group(multiple = false)]
+struct Subject {
+    /// For tls_client_auth: its certificate's subject, such as CN=build,O=Example
+    #[arg(long, value_name = "DN")]
+    tls_subject_dn: Option<String>,
+    /// For tls_client_auth: a DNS name in its certificate
+    #[arg(long, value_name = "NAME")]
+    tls_san_dns: Option<String>,
+    /// For tls_client_auth: a URI in its certificate
+    #[arg(long, value_name = "URI")]
+    tls_san_uri: Option<String>,
+    /// For tls_client_auth: an IP address in its certificate
+    #[arg(long, value_name = "ADDRESS")]
+    tls_san_ip: Option<IpAddr>,
+    /// For tls_client_auth: an email address in its certificate
+    #[arg(long, value_name = "EMAIL")]
+    tls_san_email: Option<String>,
+}
+
+impl Subject {
+    fn is_named(&self) -> bool {
+        let Self { tls_subject_dn, tls_san_dns, tls_san_uri, tls_san_ip, tls_san_email } = self;
+        let texts = [tls_subject_dn, tls_san_dns, tls_san_uri, tls_san_email];
+        tls_san_ip.is_some() || texts.into_iter().any(Option::is_some)
+    }
 }
 
 impl Client {
@@ -136,6 +174,8 @@ impl Add {
         let standard = match (self.public, has_keys) {
             (true, _) => ClientAuthMethod::None,
             (false, true) => ClientAuthMethod::PrivateKeyJwt,
+            (false, false) if self.certificate_file.is_some() => ClientAuthMethod::SelfSignedTlsClientAuth,
+            (false, false) if self.subject.is_named() => ClientAuthMethod::TlsClientAuth,
             (false, false) => ClientAuthMethod::ClientSecretBasic,
         };
         let auth_method = self.auth_method.unwrap_or(standard);
@@ -146,7 +186,10 @@ impl Add {
         Ok(NewClient {
             name: self.name,
             auth_method,
-            jwks: self.jwks_file.map(read_jwks).transpose()?,
+            jwks: match self.certificate_file {
+                Some(path) => Some(read_certificate(path)?),
+                None => self.jwks_file.map(read_jwks).transpose()?,
+            },
             redirect_uris: self.redirect_uri,
             grant_types,
             scope: self.scope,
@@ -159,6 +202,12 @@ impl Add {
                 dpop_bound_access_tokens: self.dpop_bound,
                 require_pushed_authorization_requests: self.require_par,
                 id_token_signed_response_alg: self.id_token_alg,
+                tls_client_auth_subject_dn: self.subject.tls_subject_dn,
+                tls_client_auth_san_dns: self.subject.tls_san_dns,
+                tls_client_auth_san_uri: self.subject.tls_san_uri,
+                tls_client_auth_san_ip: self.subject.tls_san_ip.map(|address| address.to_string()),
+                tls_client_auth_san_email: self.subject.tls_san_email,
+                tls_client_certificate_bound_access_tokens: self.certificate_bound,
                 ..ClientMetadata::default()
             },
         })
@@ -177,6 +226,15 @@ fn read_jwks(path: PathBuf) -> Result<JwkSet, Error> {
     let wrong = |why: String| Error::new(Kind::Usage, format!("the key set {}: {why}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))
+}
+
+fn read_certificate(path: PathBuf) -> Result<JwkSet, Error> {
+    let wrong = |why: String| Error::new(Kind::Usage, format!("the certificate {}: {why}", path.display()));
+    let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    let certificate = read_pem(&text).ok_or_else(|| wrong("it is not a certificate in PEM".into()))?;
+    let key = public_key(&certificate);
+    let key = key.ok_or_else(|| wrong("its key is not one of P-256, Ed25519 or RSA of 2048 bits and more".into()))?;
+    Ok(JwkSet { keys: vec![key] })
 }
 
 fn show(ui: &Ui, Registered { client, secret }: &Registered) {

@@ -1,0 +1,62 @@
+//! Which key tokens are bound to, and whether the right one is there.
+//!
+//! - The confirmation of [`Asking`] is the key that the request has shown. Access tokens are always bound to it.
+//! - A refresh token of a public client is bound to it too: it is all that stands between a thief and new tokens
+//!   (RFC 9449 §5, RFC 8705 §4). One of a confidential client is bound to the client, which must prove itself anyway.
+//! - A code or a device's request that was bound when it began is redeemed with the same key only.
+
+use crate::{Asking, Authority, Client, Event, EventKind, Failure};
+use gatepass_keys::TokenId;
+use gatepass_oauth::{Confirmation, Error, ErrorCode};
+
+impl Asking<'_> {
+    /// The key that the refresh tokens of a new grant are bound to.
+    pub(crate) fn refresh_confirmation(&self) -> Option<Confirmation> {
+        if self.client.is_confidential() { None } else { self.confirmation.cloned() }
+    }
+}
+
+impl Authority {
+    /// Whether a client that may only have bound tokens has shown a key.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof`, `invalid_request`.
+    pub fn check_binding_demand(&self, asking: Asking<'_>) -> Result<(), Error> {
+        let confirmation = asking.confirmation;
+        if demands_certificate(asking.client) && !matches!(confirmation, Some(Confirmation::X5tS256(_))) {
+            return Err(Error::invalid_request("this client's tokens are bound to its certificate; it must show one"));
+        }
+        if demands_proof(asking.client) && !matches!(confirmation, Some(Confirmation::Jkt(_))) {
+            return Err(Error::new(ErrorCode::InvalidDpopProof, "this client's requests carry a DPoP proof"));
+        }
+        Ok(())
+    }
+
+    /// Whether the key that something is bound to is the one that was shown.
+    ///
+    /// # Errors
+    /// `invalid_grant`.
+    pub(crate) async fn check_confirmation(
+        &self,
+        bound: Option<&Confirmation>,
+        asking: Asking<'_>,
+        subject: TokenId,
+    ) -> Result<(), Failure> {
+        if bound.is_none() || bound == asking.confirmation {
+            return Ok(());
+        }
+        let event = Event::new(EventKind::WrongKey).client(&asking.client.id).about(subject).from(asking.caller);
+        self.record(event).await;
+        Err(Error::invalid_grant("this is bound to another key than the request has shown").into())
+    }
+}
+
+/// `tls_client_certificate_bound_access_tokens` (RFC 8705 §3.4).
+fn demands_certificate(client: &Client) -> bool {
+    client.metadata.tls_client_certificate_bound_access_tokens
+}
+
+/// `dpop_bound_access_tokens` (RFC 9449 §5.2): the place for the client's registration to say so.
+fn demands_proof(_client: &Client) -> bool {
+    false
+}

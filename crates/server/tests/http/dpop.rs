@@ -1,0 +1,326 @@
+//! DPoP (RFC 9449) at the token endpoint, the device endpoint, the authorization endpoint and the API.
+
+use gatepass_oauth::ClientAuthMethod;
+use gatepass_testkit::{
+    Answer, Browser, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
+    keys::{Clock, Entropy, ProofKey, dpop::Wanted},
+    on_both_engines, tokio,
+};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const CREDENTIALS: &[(&str, &str)] = &[("grant_type", "client_credentials")];
+
+fn key() -> ProofKey {
+    ProofKey::ephemeral().unwrap()
+}
+
+/// A good proof for a `POST` to this path, with the server's nonce.
+fn proof(server: &TestServer, key: &ProofKey, path: &str, access_token: Option<&str>) -> String {
+    let nonce = server.authority().dpop_nonce();
+    let url = server.path(path);
+    prove(server, key, &Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token })
+}
+
+fn prove(server: &TestServer, key: &ProofKey, wanted: &Wanted<'_>) -> String {
+    key.prove(wanted, &server.clock, &Entropy::system()).unwrap().expose().to_owned()
+}
+
+/// Posts a form with these proofs; a client without a secret names itself in the form.
+async fn post(
+    server: &TestServer,
+    path: &str,
+    client: &RegisteredClient,
+    form: &[(&str, &str)],
+    proofs: &[String],
+) -> Answer {
+    let mut form = form.to_vec();
+    if client.secret.is_empty() {
+        form.push(("client_id", &client.id));
+    }
+    let mut request = server.http().post(server.path(path)).form(&form);
+    if !client.secret.is_empty() {
+        request = request.basic_auth(&client.id, Some(&client.secret));
+    }
+    for proof in proofs {
+        request = request.header("dpop", proof);
+    }
+    Answer::of(request).await
+}
+
+async fn whoami(server: &TestServer, scheme: &str, token: &str, proofs: &[String]) -> Answer {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
+    let mut request = server.http().post(server.path("/api/v1/user/rpc")).json(&body);
+    request = request.header("authorization", format!("{scheme} {token}"));
+    for proof in proofs {
+        request = request.header("dpop", proof);
+    }
+    Answer::of(request).await
+}
+
+async fn public(server: &TestServer) -> RegisteredClient {
+    server
+        .client_with(|new| {
+            new.auth_method = ClientAuthMethod::None;
+            new.grant_types.retain(|grant| *grant != gatepass_oauth::GrantType::ClientCredentials);
+        })
+        .await
+}
+
+async fn code(server: &TestServer, client: &RegisteredClient, pkce: &Pkce, extra: &[(&str, &str)]) -> String {
+    let browser = Browser::at(server);
+    browser.sign_in(USER).await;
+    server.code(&browser, client, pkce, extra).await
+}
+
+fn redemption<'a>(code: &'a str, pkce: &'a Pkce) -> [(&'a str, &'a str); 4] {
+    [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", &pkce.verifier),
+    ]
+}
+
+/// A whole sign-in with a key; the token answer.
+async fn bound_tokens(server: &TestServer, client: &RegisteredClient, key: &ProofKey) -> Answer {
+    let pkce = Pkce::new();
+    let code = code(server, client, &pkce, &[("scope", "account openid")]).await;
+    let tokens = post(server, "/token", client, &redemption(&code, &pkce), &[proof(server, key, "/token", None)]).await;
+    assert_eq!(tokens.json["token_type"], "DPoP", "{}", tokens.json);
+    tokens
+}
+
+async fn refresh(server: &TestServer, client: &RegisteredClient, token: &str, proofs: &[String]) -> Answer {
+    post(server, "/token", client, &[("grant_type", "refresh_token"), ("refresh_token", token)], proofs).await
+}
+
+/// The same proof with another header.
+fn with_header(proof: &str, change: impl FnOnce(&mut Value)) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let (header, rest) = proof.split_once('.').unwrap();
+    let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    change(&mut header);
+    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
+on_both_engines! {
+    async fn the_server_asks_for_its_nonce_and_takes_the_one_before_too(server: TestServer) {
+        let (client, key, url) = (server.client().await, key(), server.path("/token"));
+        let with = |nonce: Option<&str>| {
+            let proof = prove(&server, &key, &Wanted { method: "POST", url: &url, nonce, access_token: None });
+            let (server, client) = (&server, &client);
+            async move { post(server, "/token", client, CREDENTIALS, &[proof]).await }
+        };
+        let asked = with(None).await;
+        assert_eq!((asked.status.as_u16(), asked.error().as_str()), (400, "use_dpop_nonce"));
+        let nonce = asked.headers["dpop-nonce"].to_str().unwrap().to_owned();
+        let given = with(Some(&nonce)).await;
+        assert_eq!((given.status.as_u16(), given.json["token_type"].as_str()), (200, Some("DPoP")));
+        assert!(given.headers.contains_key("dpop-nonce"), "every answer supplies one");
+        assert_eq!(with(Some("other")).await.error(), "use_dpop_nonce");
+        server.advance(Duration::from_secs(299));
+        assert_eq!(with(Some(&nonce)).await.status, 200);
+        server.advance(Duration::from_secs(301));
+        assert_eq!(with(Some(&nonce)).await.error(), "use_dpop_nonce", "older than the one before");
+        let plain = post(&server, "/token", &client, CREDENTIALS, &[]).await;
+        assert_eq!(plain.json["token_type"], "Bearer");
+        assert!(!plain.headers.contains_key("dpop-nonce"));
+    }
+
+    async fn every_bad_proof_has_its_reason(server: TestServer) {
+        let (client, key, url) = (server.client().await, key(), server.path("/token"));
+        let nonce = server.authority().dpop_nonce();
+        let wanted = Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token: None };
+        let make = |wanted: Wanted<'_>| prove(&server, &key, &wanted);
+        let at = |seconds: i64| {
+            let clock = Clock::settable(gatepass_oauth::UtcMillis(server.clock.now().0 + seconds * 1000));
+            key.prove(&wanted, &clock, &Entropy::system()).unwrap().expose().to_owned()
+        };
+        let good = || proof(&server, &key, "/token", None);
+        let used = good();
+        assert_eq!(post(&server, "/token", &client, CREDENTIALS, std::slice::from_ref(&used)).await.status, 200);
+        let table: Vec<(Vec<String>, &str)> = vec![
+            (vec![make(Wanted { method: "GET", ..wanted })], "htm"),
+            (vec![make(Wanted { url: "https://other.example/token", ..wanted })], "htu"),
+            (vec![make(Wanted { url: &server.path("/revoke"), ..wanted })], "htu"),
+            (vec![make(Wanted { access_token: Some("gpa_x"), ..wanted })], "ath"),
+            (vec![at(-300)], "iat"),
+            (vec![at(301)], "iat"),
+            (vec![used], "used before"),
+            (vec![with_header(&good(), |header| header["jwk"]["d"] = json!("AAAA"))], "jwk"),
+            (vec![with_header(&good(), |header| header["jwk"] = json!({ "kty": "oct", "k": "AAAA" }))], "jwk"),
+            (vec![with_header(&good(), |header| drop(header.as_object_mut().unwrap().remove("jwk")))], "jwk"),
+            (vec![with_header(&good(), |header| drop(header.as_object_mut().unwrap().remove("typ")))], "typ"),
+            (vec![with_header(&good(), |header| header["typ"] = json!("JWT"))], "typ"),
+            (vec![with_header(&good(), |header| header["alg"] = json!("none"))], "algorithm"),
+            (vec![with_header(&good(), |header| header["alg"] = json!("HS256"))], "algorithm"),
+            (vec![with_header(&good(), |header| header["kid"] = json!("x"))], "signature"),
+            (vec![good(), good()], "repeated"),
+            (vec![format!("{}{}", good(), "A".repeat(16 * 1024))], "longer"),
+            (vec!["nonsense".into()], "malformed"),
+            (vec![String::new()], "malformed"),
+        ];
+        for (proofs, reason) in table {
+            for path in ["/token", "/device_authorization"] {
+                let answer = post(&server, path, &client, CREDENTIALS, &proofs).await;
+                assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_dpop_proof"), "{path} {reason}");
+                if path == "/token" {
+                    assert!(answer.text("error_description").contains(reason), "{reason}: {}", answer.json);
+                }
+            }
+        }
+    }
+
+    async fn of_a_hundred_uses_of_one_proof_one_passes(server: TestServer) {
+        let (client, key, server) = (server.client().await, key(), Arc::new(server));
+        let proof = proof(&server, &key, "/token", None);
+        let uses: Vec<_> = (0..100).map(|_| {
+            let (server, client, proof) = (server.clone(), client.clone(), proof.clone());
+            tokio::spawn(async move { post(&server, "/token", &client, CREDENTIALS, &[proof]).await.status.as_u16() })
+        }).collect();
+        let mut passed = 0;
+        for one in uses {
+            match one.await.unwrap() {
+                200 => passed += 1,
+                status => assert_eq!(status, 400),
+            }
+        }
+        assert_eq!(passed, 1);
+        assert_eq!(server.authority().forget_dpop_proofs(10).await.unwrap(), 0, "it is remembered");
+        server.advance(Duration::from_secs(600));
+        assert_eq!(server.authority().forget_dpop_proofs(10).await.unwrap(), 1, "and forgotten when it is over");
+    }
+
+    async fn a_bound_token_opens_the_api_with_a_proof_of_its_key_only(server: TestServer) {
+        let (client, ours, theirs) = (public(&server).await, key(), key());
+        let path = "/api/v1/user/rpc";
+        let tokens = bound_tokens(&server, &client, &ours).await;
+        let token = tokens.text("access_token");
+        let good = || proof(&server, &ours, path, Some(&token));
+        let once = good();
+        let who = whoami(&server, "DPoP", &token, std::slice::from_ref(&once)).await;
+        assert_eq!(who.json["result"]["email"], USER);
+        let url = server.path(path);
+        let without_nonce = prove(&server, &ours, &Wanted { method: "POST", url: &url, nonce: None, access_token: Some(&token) });
+        let table: Vec<(&str, Vec<String>, &str)> = vec![
+            ("Bearer", vec![], "invalid_token"),
+            ("Bearer", vec![good()], "invalid_token"),
+            ("DPoP", vec![], "invalid_dpop_proof"),
+            ("DPoP", vec![once], "invalid_dpop_proof"),
+            ("DPoP", vec![good(), good()], "invalid_dpop_proof"),
+            ("DPoP", vec![proof(&server, &ours, path, None)], "invalid_dpop_proof"),
+            ("DPoP", vec![proof(&server, &ours, path, Some("gpa_other"))], "invalid_dpop_proof"),
+            ("DPoP", vec![proof(&server, &ours, "/userinfo", Some(&token))], "invalid_dpop_proof"),
+            ("DPoP", vec![without_nonce], "use_dpop_nonce"),
+            ("DPoP", vec![proof(&server, &theirs, path, Some(&token))], "invalid_token"),
+        ];
+        for (scheme, proofs, error) in table {
+            let answer = whoami(&server, scheme, &token, &proofs).await;
+            let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+            assert_eq!(answer.status, 401, "{scheme} {error}");
+            assert!(challenge.starts_with(&format!("DPoP error=\"{error}\"")) && challenge.contains("algs=\"ES256"), "{challenge}");
+            assert_eq!(answer.headers.contains_key("dpop-nonce"), !proofs.is_empty());
+        }
+        let free = server.tokens(&server.client().await, &[("scope", "account")]).await.text("access_token");
+        let under_dpop = whoami(&server, "DPoP", &free, &[proof(&server, &ours, path, Some(&free))]).await;
+        assert_eq!((under_dpop.status.as_u16(), under_dpop.error().as_str()), (401, "invalid_token"), "an unbound token is no DPoP token");
+        let userinfo = server.http().get(server.path("/userinfo")).header("authorization", format!("DPoP {token}"));
+        let url = server.path("/userinfo");
+        let nonce = server.authority().dpop_nonce();
+        let wanted = Wanted { method: "GET", url: &url, nonce: Some(&nonce), access_token: Some(&token) };
+        assert_eq!(Answer::of(userinfo.header("dpop", prove(&server, &ours, &wanted))).await.status, 200);
+    }
+
+    async fn a_public_clients_refresh_token_works_with_its_key_only_and_who_lacks_it_ends_nothing(server: TestServer) {
+        let (client, ours, theirs) = (public(&server).await, key(), key());
+        let first = bound_tokens(&server, &client, &ours).await.text("refresh_token");
+        for proofs in [vec![], vec![proof(&server, &theirs, "/token", None)]] {
+            assert_eq!(refresh(&server, &client, &first, &proofs).await.error(), "invalid_grant");
+        }
+        let good = || vec![proof(&server, &ours, "/token", None)];
+        let second = refresh(&server, &client, &first, &good()).await;
+        assert_eq!(second.json["token_type"], "DPoP");
+        let repeated = refresh(&server, &client, &first, &good()).await;
+        assert_eq!(repeated.text("access_token"), second.text("access_token"), "a repeat with the same key");
+        assert_eq!(repeated.json["token_type"], "DPoP");
+        for proofs in [vec![], vec![proof(&server, &theirs, "/token", None)]] {
+            assert_eq!(refresh(&server, &client, &first, &proofs).await.error(), "invalid_grant", "a repeat without it");
+        }
+        let third = refresh(&server, &client, &second.text("refresh_token"), &good()).await;
+        // An old token without the key is no reuse that ends the family; with the key it is.
+        assert_eq!(refresh(&server, &client, &first, &[]).await.error(), "invalid_grant");
+        let fourth = refresh(&server, &client, &third.text("refresh_token"), &good()).await;
+        assert_eq!(fourth.status, 200);
+        assert_eq!(refresh(&server, &client, &first, &good()).await.error(), "invalid_grant");
+        assert_eq!(refresh(&server, &client, &fourth.text("refresh_token"), &good()).await.error(), "invalid_grant");
+    }
+
+    async fn a_confidential_client_may_change_its_key_but_a_repeat_needs_the_same(server: TestServer) {
+        let (client, ours, theirs) = (server.client().await, key(), key());
+        let first = bound_tokens(&server, &client, &ours).await.text("refresh_token");
+        let second = refresh(&server, &client, &first, &[proof(&server, &theirs, "/token", None)]).await;
+        let token = second.text("access_token");
+        let path = "/api/v1/user/rpc";
+        assert_eq!(whoami(&server, "DPoP", &token, &[proof(&server, &theirs, path, Some(&token))]).await.status, 200);
+        assert_eq!(whoami(&server, "DPoP", &token, &[proof(&server, &ours, path, Some(&token))]).await.status, 401);
+        assert_eq!(refresh(&server, &client, &first, &[proof(&server, &ours, "/token", None)]).await.error(), "invalid_grant");
+        assert_eq!(refresh(&server, &client, &first, &[]).await.error(), "invalid_grant");
+        let repeated = refresh(&server, &client, &first, &[proof(&server, &theirs, "/token", None)]).await;
+        assert_eq!(repeated.text("access_token"), token);
+        let unbound = refresh(&server, &client, &second.text("refresh_token"), &[]).await;
+        assert_eq!(unbound.json["token_type"], "Bearer");
+    }
+
+    async fn a_code_that_names_a_key_is_redeemed_with_it(server: TestServer) {
+        let (client, ours, theirs, pkce) = (public(&server).await, key(), key(), Pkce::new());
+        let confirmation = ours.confirmation().to_string();
+        let jkt = confirmation.strip_prefix("jkt:").unwrap();
+        let code = code(&server, &client, &pkce, &[("scope", "account"), ("dpop_jkt", jkt)]).await;
+        let redeem = |proofs: Vec<String>| {
+            let (server, client, form) = (&server, &client, redemption(&code, &pkce));
+            async move { post(server, "/token", client, &form, &proofs).await }
+        };
+        assert_eq!(redeem(vec![]).await.error(), "invalid_grant");
+        assert_eq!(redeem(vec![proof(&server, &theirs, "/token", None)]).await.error(), "invalid_grant");
+        let tokens = redeem(vec![proof(&server, &ours, "/token", None)]).await;
+        assert_eq!(tokens.status, 200, "who lacked the key has not used the code up");
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let bad = browser.open(&server.authorize_path(&client, &pkce, &[("dpop_jkt", "short")])).await;
+        assert_eq!(bad.answer("error").as_deref(), Some("invalid_request"));
+    }
+
+    async fn a_device_is_signed_in_with_the_key_that_started_it(server: TestServer) {
+        let (client, ours, theirs) = (public(&server).await, key(), key());
+        let confirmation = ours.confirmation().to_string();
+        let jkt = confirmation.strip_prefix("jkt:").unwrap();
+        let path = "/device_authorization";
+        let mixed = post(&server, path, &client, &[("dpop_jkt", jkt)], &[proof(&server, &theirs, path, None)]).await;
+        assert_eq!(mixed.error(), "invalid_dpop_proof");
+        assert_eq!(post(&server, path, &client, &[("dpop_jkt", "x")], &[]).await.error(), "invalid_request");
+        for (form, proofs) in [(vec![], vec![proof(&server, &ours, path, None)]), (vec![("dpop_jkt", jkt)], vec![])] {
+            let device = post(&server, path, &client, &form, &proofs).await;
+            let browser = Browser::at(&server);
+            browser.sign_in(USER).await;
+            let page = browser.open(&device.text("verification_uri_complete")).await;
+            browser.submit(&page.form(), &[("answer", "approve")]).await;
+            let device_code = device.text("device_code");
+            let poll = |proofs: Vec<String>| {
+                let (server, client, form) = (&server, &client, [("grant_type", DEVICE), ("device_code", device_code.as_str())]);
+                async move { post(server, "/token", client, &form, &proofs).await }
+            };
+            assert_eq!(poll(vec![]).await.error(), "invalid_grant");
+            assert_eq!(poll(vec![proof(&server, &theirs, "/token", None)]).await.error(), "invalid_grant");
+            assert_eq!(poll(vec![proof(&server, &ours, "/token", None)]).await.json["token_type"], "DPoP");
+        }
+    }
+
+    async fn the_documents_say_so(server: TestServer) {
+        for path in ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource"] {
+            let document = Answer::of(server.http().get(server.path(path))).await.json;
+            assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA", "RS256", "PS256"]));
+        }
+    }
+}
