@@ -10,9 +10,8 @@
 //! - **An answer is a promise.** A write that was answered survives the end of the process and of the power.
 //! - **Everything is bounded**: queues, pools and waits (see [`Options`]).
 //!
-//! On both engines, writes that come at the same time share a transaction and its flush to the disk, and each gets the
-//! answer that it would have got alone. SQLite has one writer thread; PostgreSQL is a pool of connections, on which a
-//! transaction takes one round trip.
+//! SQLite has one writer thread, which lets concurrent writes share a transaction and its flush to the disk. PostgreSQL
+//! is a pool of connections, on which a batch takes one round trip.
 
 mod ddl;
 mod error;
@@ -82,7 +81,7 @@ impl Db {
     pub async fn open(url: &DatabaseUrl, options: &Options) -> Result<Self, Error> {
         Ok(Self(match url.target() {
             Target::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, options).await?),
-            Target::Postgres(config) => Backend::Postgres(Postgres::open(config, options).await?),
+            Target::Postgres(server) => Backend::Postgres(Postgres::open(server, options).await?),
         }))
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// How much of everything. The defaults suit a server; a command that runs for a moment may use less.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Writing jobs that may wait; one more is answered [`Busy`](crate::Error::Busy).
+    /// SQLite: writing jobs that may wait; one more is answered [`Busy`](crate::Error::Busy).
     pub queue: usize,
-    /// Jobs that may share one transaction.
+    /// SQLite: jobs that may share one transaction.
     pub group: usize,
     /// SQLite: connections for point look-ups. They are used for microseconds, so one per core is plenty.
     pub readers: usize,
@@ -19,8 +19,6 @@ pub struct Options {
     pub checkpoint_pages: u32,
     /// PostgreSQL: connections.
     pub pool: usize,
-    /// PostgreSQL: transactions of this process that write at the same time, as long as none is held up.
-    pub lanes: usize,
     /// How long to wait for a free connection, a scanner or another process's write lock.
     pub wait: Duration,
     /// How long one statement may run.
@@ -39,7 +37,6 @@ impl Default for Options {
             cache_kib: 2048,
             checkpoint_pages: 4000,
             pool: 16,
-            lanes: 1,
             wait: Duration::from_secs(5),
             statement: Duration::from_secs(10),
             migration_wait: Duration::from_secs(60),

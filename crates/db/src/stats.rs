@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Stats {
     /// Writing jobs that were answered.
     pub jobs: u64,
-    /// Transactions that they shared.
+    /// Transactions that they shared. On PostgreSQL each job has its own.
     pub groups: u64,
     /// The most jobs in one transaction.
     pub largest_group: u64,
-    /// Jobs waiting now: for the writer, for a lane, or for a connection of the pool.
+    /// Jobs waiting now: for the writer, or for a connection of the pool.
     pub queue_depth: u64,
 }
 

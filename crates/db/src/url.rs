@@ -1,10 +1,14 @@
 //! Where the database is: a SQLite file or a PostgreSQL server.
 //!
 //! `sqlite:///abs/path.db` and `sqlite://rel/path.db` name a file; all after `sqlite://` is the path as it is.
-//! `postgres://user:password@host:port/name?sslmode=…` names a server. `sslmode` is `disable`, `prefer` or
-//! `require`; whenever TLS is spoken, the server's certificate is verified, so `verify-full` means `require`.
-//! Without `sslmode` it is `require`, except on the loopback address and on a Unix socket, which need no TLS. With several
-//! hosts, or a `hostaddr` beside the host, all of them must be local.
+//! `postgres://user:password@host:port/name?sslmode=…&sslrootcert=…` names a server.
+//!
+//! - `sslmode` is `disable`, `prefer` or `require`. Whenever TLS is spoken, the server's certificate and name are
+//!   verified, so `require` and `verify-ca` are as strict as libpq's `verify-full`, and all three are the same.
+//! - `sslrootcert` is the file, in PEM, of the authorities that are trusted in the place of the system's; `system` is the
+//!   system's. Who names it wants TLS: it goes with no weaker `sslmode` than `require`.
+//! - Without both it is `require`, except on the loopback address and on a Unix socket, which need no TLS. With several
+//!   hosts, or a `hostaddr` beside the host, all of them must be local.
 
 use std::{
     fmt,
@@ -13,6 +17,7 @@ use std::{
     str::FromStr,
 };
 
+use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Config, Host, SslMode};
 
 use crate::Error;
@@ -24,7 +29,23 @@ pub struct DatabaseUrl(Target);
 #[derive(Clone)]
 pub(crate) enum Target {
     Sqlite(PathBuf),
-    Postgres(Box<Config>),
+    Postgres(Box<Server>),
+}
+
+/// A PostgreSQL server and whom it must be certified by.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) trust: Trust,
+}
+
+/// The authorities that may certify a server.
+#[derive(Clone)]
+pub(crate) enum Trust {
+    /// Those that the system trusts.
+    System,
+    /// Those in a PEM file, and no others.
+    File(PathBuf),
 }
 
 impl DatabaseUrl {
@@ -79,7 +100,8 @@ fn sqlite(path: &str) -> Result<DatabaseUrl, Error> {
 }
 
 fn postgres(text: &str) -> Result<DatabaseUrl, Error> {
-    let (text, sslmode) = take_sslmode(text);
+    let (text, sslmode) = take(text, "sslmode");
+    let (text, sslrootcert) = take(&text, "sslrootcert");
     // The parser's own message may repeat a part of the URL, and with it the password.
     let mut config = Config::from_str(&text)
         .map_err(|_| refused("its parts are not user, password, host, port, name and known options"))?;
@@ -90,26 +112,36 @@ fn postgres(text: &str) -> Result<DatabaseUrl, Error> {
         return Err(refused("there is no database name"));
     }
     let mode = match sslmode.as_deref() {
+        Some("disable" | "prefer") if sslrootcert.is_some() => {
+            return Err(refused("sslrootcert asks for TLS, and this sslmode does without"));
+        }
         Some("disable") => SslMode::Disable,
         Some("prefer") => SslMode::Prefer,
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
         Some(_) => return Err(refused("sslmode is none of disable, prefer, require and verify-full")),
-        None if is_local(&config) => SslMode::Disable,
+        None if sslrootcert.is_none() && is_local(&config) => SslMode::Disable,
         None => SslMode::Require,
     };
     config.ssl_mode(mode);
-    Ok(DatabaseUrl(Target::Postgres(Box::new(config))))
+    let trust = match sslrootcert.as_deref() {
+        None | Some("system") => Trust::System,
+        Some("") => return Err(refused("sslrootcert names no file")),
+        Some(file) => Trust::File(file.into()),
+    };
+    Ok(DatabaseUrl(Target::Postgres(Box::new(Server { config, trust }))))
 }
 
-/// Takes `sslmode` out of the query, because `verify-full` is unknown to the parser.
-fn take_sslmode(text: &str) -> (String, Option<String>) {
+/// Takes a parameter out of the query, because the parser does not know it, or not all of its values.
+fn take(text: &str, name: &str) -> (String, Option<String>) {
     let Some((base, query)) = text.split_once('?') else {
         return (text.to_owned(), None);
     };
-    let (modes, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("sslmode="));
-    let mode = modes.last().and_then(|pair| pair.strip_prefix("sslmode=")).map(str::to_owned);
+    let value = |pair: &str| pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    let (found, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| value(pair).is_some());
+    let last = found.last().and_then(|pair| value(pair));
+    let decoded = last.map(|value| percent_decode_str(&value).decode_utf8_lossy().into_owned());
     let separator = if rest.is_empty() { "" } else { "?" };
-    (format!("{base}{separator}{}", rest.join("&")), mode)
+    (format!("{base}{separator}{}", rest.join("&")), decoded)
 }
 
 /// Whether there is a way to the server and none leaves this machine. A `hostaddr` is where the connection goes, and
@@ -128,7 +160,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = match &self.0 {
             Target::Sqlite(path) => return write!(f, "sqlite://{}", path.display()),
-            Target::Postgres(config) => config,
+            Target::Postgres(server) => &server.config,
         };
         write!(f, "postgres://")?;
         if let Some(user) = config.get_user() {

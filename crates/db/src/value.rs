@@ -8,7 +8,7 @@ pub type Bytes = SmallVec<[u8; 32]>;
 /// One bound value.
 ///
 /// Times are bound as [`Value::Int`] in UTC milliseconds, ids as [`Value::Blob`] of 16 bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// SQL `null`.
     Null,

@@ -17,15 +17,25 @@ use support::{INSERT, NAMES, Place, id, run_sql};
 const KILL_OTHERS: &str = "select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()";
 
+/// The URL of the test's database, for a connection of the test's own.
+fn raw_url(place: &Place) -> String {
+    let server = std::env::var("GATEPASS_TEST_POSTGRES").unwrap();
+    let (server, _) = server.rsplit_once('/').unwrap();
+    match place {
+        Place::Postgres { name, .. } => format!("{server}/{name}"),
+        Place::Sqlite(_) => panic!("not PostgreSQL"),
+    }
+}
+
 #[tokio::test]
 async fn a_connection_found_dead_is_replaced_without_an_error() {
     let place = Place::postgres().await;
     let db = place.with_tables().await;
     for round in 0..10_u8 {
-        run_sql(&place.raw_url(), KILL_OTHERS).await;
+        run_sql(&raw_url(&place), KILL_OTHERS).await;
         let insert = Stmt::new(INSERT, params![id(round), format!("{round}"), 0]);
         assert_eq!(db.batch(vec![insert]).await.unwrap(), Outcome::Done);
-        run_sql(&place.raw_url(), KILL_OTHERS).await;
+        run_sql(&raw_url(&place), KILL_OTHERS).await;
         assert_eq!(db.query::<String>(NAMES, vec![]).await.unwrap().len(), usize::from(round) + 1);
     }
     place.remove().await;
@@ -72,7 +82,7 @@ async fn a_commit_that_breaks_a_deferred_rule_is_an_error_and_not_uncertain() {
     let place = Place::postgres().await;
     let db = place.with_tables().await;
     run_sql(
-        &place.raw_url(),
+        &raw_url(&place),
         "alter table note drop constraint note_item_fkey,
          add foreign key (item) references item (id) deferrable initially deferred",
     )
@@ -86,9 +96,9 @@ async fn a_commit_that_breaks_a_deferred_rule_is_an_error_and_not_uncertain() {
 #[tokio::test]
 async fn a_required_tls_is_never_left_out() {
     let place = Place::postgres().await;
-    let url = format!("{}?sslmode=require", place.raw_url()).parse().unwrap();
+    let url = format!("{}?sslmode=require", raw_url(&place)).parse().unwrap();
     assert!(Db::open(&url, &Options::default()).await.is_err(), "the tests' server speaks no TLS");
-    let url = format!("{}?sslmode=prefer", place.raw_url()).parse().unwrap();
+    let url = format!("{}?sslmode=prefer", raw_url(&place)).parse().unwrap();
     Db::open(&url, &Options::default()).await.unwrap().check().await.unwrap();
     place.remove().await;
 }

@@ -46,6 +46,9 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
         ("postgres://db", "no database name"),
         ("postgres://ann:hunter2@db:port/gate", "its parts"),
         ("postgres://ann:hunter2@db/gate?sslmode=sometimes", "sslmode"),
+        ("postgres://ann:hunter2@db/gate?sslrootcert=/ca.pem&sslmode=prefer", "sslrootcert asks for TLS"),
+        ("postgres://ann:hunter2@db/gate?sslmode=disable&sslrootcert=system", "sslrootcert asks for TLS"),
+        ("postgres://ann:hunter2@db/gate?sslrootcert=", "no file"),
     ] {
         let error = text.parse::<DatabaseUrl>().unwrap_err().to_string();
         assert!(error.contains(reason), "{text}: {error}");

@@ -15,7 +15,7 @@
 //! the batch then. The statements run on the same snapshot, in no order, which is why a batch's statements must not look
 //! at one another's rows (see [`Stmt`]).
 
-use crate::Stmt;
+use crate::{Stmt, Value};
 use std::fmt::Write;
 
 /// The one text of a batch. It is the same for the same statements, so it is prepared once per connection.
@@ -41,6 +41,11 @@ pub(super) fn text(statements: &[Stmt]) -> String {
         let _ = write!(text, "\nselect 1 / case when {guards} then 1 else 0 end");
     }
     text
+}
+
+/// The values of all statements, in the order of their new numbers.
+pub(super) fn params(statements: &[Stmt]) -> Vec<Value> {
+    statements.iter().flat_map(|statement| statement.params.iter().cloned()).collect()
 }
 
 /// Appends `sql` with each `$N` outside quotes as `$(N + bound)`.

@@ -1,14 +1,20 @@
 //! The pool: how connections are made, secured and bounded.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use rustls::ClientConfig;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::{Config, NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{Error, Options};
+use crate::{
+    Error, Options,
+    url::{Server, Trust},
+};
 
 /// A server that does not answer at all is given up after this time.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -17,12 +23,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PROBE: Duration = Duration::from_secs(30);
 
 /// A pool; it connects when it is first asked for a connection.
-pub(super) fn pool(config: &Config, options: &Options) -> Result<Pool, Error> {
-    let config = bounded(config.clone(), options);
+pub(super) fn pool(server: &Server, options: &Options) -> Result<Pool, Error> {
+    let config = bounded(server.config.clone(), options);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match config.get_ssl_mode() {
         SslMode::Disable => Manager::from_config(config, NoTls, recycling),
-        _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), recycling),
+        _ => Manager::from_config(config, MakeRustlsConnect::new(tls(&server.trust)?), recycling),
     };
     Pool::builder(manager)
         .max_size(options.pool.max(1))
@@ -51,14 +57,26 @@ fn bounded(mut config: Config, options: &Options) -> Config {
     config
 }
 
-/// TLS that verifies the server's certificate against the system's roots.
-fn tls() -> Result<ClientConfig, Error> {
+/// TLS that verifies the server's certificate and its name.
+fn tls(trust: &Trust) -> Result<ClientConfig, Error> {
     let refused = |error: rustls::Error| Error::unavailable(format!("TLS cannot be set up: {error}"));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(refused)?
-        .with_platform_verifier()
-        .map_err(refused)?
-        .with_no_client_auth())
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(refused)?;
+    let builder = match trust {
+        Trust::System => builder.with_platform_verifier().map_err(refused)?,
+        Trust::File(file) => builder.with_root_certificates(authorities(file)?),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// The authorities in a PEM file.
+fn authorities(file: &Path) -> Result<RootCertStore, Error> {
+    let refused =
+        |why: &dyn Display| Error::unavailable(format!("sslrootcert {} cannot be used: {why}", file.display()));
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| refused(&error))? {
+        store.add(certificate.map_err(|error| refused(&error))?).map_err(|error| refused(&error))?;
+    }
+    if store.is_empty() { Err(refused(&"it holds no certificate")) } else { Ok(store) }
 }

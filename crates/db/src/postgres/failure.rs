@@ -16,6 +16,10 @@ pub(super) fn explain(error: &tokio_postgres::Error, sql: &'static str) -> Error
         // Closed, or the network failed. What is not a statement's fault says so in its first word.
         None if error.is_closed() => Error::unavailable("the connection was lost"),
         None => match error.source() {
+            Some(cause) if is_untrusted(cause) => Error::unavailable(format!(
+                "{error}: {cause}; if a private authority has signed the server's certificate, name the authority's file \
+                 with sslrootcert"
+            )),
             Some(cause) if cause.is::<std::io::Error>() || cause.is::<rustls::Error>() => {
                 Error::unavailable(format!("{error}: {cause}"))
             }
@@ -23,6 +27,13 @@ pub(super) fn explain(error: &tokio_postgres::Error, sql: &'static str) -> Error
             None => Error::statement(sql, error.to_string()),
         },
     }
+}
+
+/// Was the server's certificate refused on this side?
+fn is_untrusted(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+    let error = inner.and_then(|error| error.downcast_ref::<rustls::Error>()).or(cause.downcast_ref());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn by_state(answer: &DbError, sql: &'static str) -> Error {

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::{ClientWrapper, Object};
 
-use super::{failure::explain, link::Link};
+use super::{Postgres, failure::explain};
 use crate::{
     Engine, Error, FromRow, Migration, Row,
     ddl::for_postgres,
@@ -13,10 +13,10 @@ use crate::{
 const LOCK: i64 = 0x6761_7465_7061_7373;
 
 /// Runs the missing steps.
-pub(super) async fn run(link: &Link, migrations: &[Migration]) -> Result<(), Error> {
+pub(super) async fn run(postgres: &Postgres, migrations: &[Migration]) -> Result<(), Error> {
     // Taken out of the pool: closing it gives the lock back, however this function ends.
-    let client = Object::take(link.client().await?);
-    let wait = link.options.migration_wait.as_millis();
+    let client = Object::take(postgres.client().await?);
+    let wait = postgres.options.migration_wait.as_millis();
     let lock = format!("set statement_timeout = 0; set lock_timeout = {wait}; select pg_advisory_lock({LOCK})");
     client.batch_execute(&lock).await.map_err(|error| explain(&error, "select pg_advisory_lock"))?;
     client.batch_execute(&for_postgres(CREATE)).await.map_err(|error| explain(&error, CREATE))?;

@@ -1,58 +1,62 @@
 //! PostgreSQL: a bounded pool of connections.
 //!
-//! - A read takes a connection of the pool.
-//! - A write that comes alone commits by itself, in one round trip; so does a [`batch`], which is sent as one statement.
-//! - Writes that come together share a transaction and its commit: see [`lanes`] and [`group`].
+//! - A single statement commits by itself, in one round trip.
+//! - A [`batch`] is sent as one statement too: one round trip and one commit, however many statements there are.
 //! - What is tried again, and what never is, stands in [`retry`].
 //!
 //! Statements are prepared once per connection. The server ends a statement that takes too long; should the server
 //! itself fall silent, the wait here ends a little later.
 
 mod batch;
-mod call;
 mod connect;
 mod failure;
-mod group;
 mod inspect;
-mod lanes;
-mod link;
 mod migrate;
 mod retry;
 mod value;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use deadpool_postgres::{Client, Pool, PoolError, TimeoutType};
+use futures_util::TryStreamExt;
 use tokio::time::timeout;
-use tokio_postgres::Config;
+use tokio_postgres::error::SqlState;
 
-use crate::{Error, FromRow, Migration, Options, Outcome, Row, Stats, Stmt, Value};
-use call::{Answer, Call};
+use crate::{Error, FromRow, Migration, Options, Outcome, Row, Stats, Stmt, Value, stats::Counters, url::Server};
 use failure::explain;
-use lanes::Lanes;
-use link::Link;
-use retry::Verb;
+use retry::{Failed, Verb};
 
 /// An open PostgreSQL database.
 #[derive(Clone)]
 pub(crate) struct Postgres {
-    link: Arc<Link>,
-    lanes: Arc<Lanes>,
+    pool: Pool,
+    counters: Arc<Counters>,
+    options: Arc<Options>,
+}
+
+/// All that came back for one statement.
+struct Answer {
+    rows: Vec<tokio_postgres::Row>,
+    touched: Option<u64>,
 }
 
 /// How long [`Postgres::check`] waits.
 const CHECK_WAIT: Duration = Duration::from_secs(2);
 
+/// How much longer than the server this side waits for a statement.
+const GRACE: Duration = Duration::from_secs(2);
+
 impl Postgres {
-    pub(crate) async fn open(config: &Config, options: &Options) -> Result<Self, Error> {
-        let link = Arc::new(Link { pool: connect::pool(config, options)?, options: options.clone() });
+    pub(crate) async fn open(server: &Server, options: &Options) -> Result<Self, Error> {
+        let pool = connect::pool(server, options)?;
+        let postgres = Self { pool, counters: Arc::default(), options: Arc::new(options.clone()) };
         // A wrong address or password is told at the start and not at the first request.
-        drop(link.client().await?);
-        Ok(Self { lanes: Arc::new(Lanes::open(&link)), link })
+        drop(postgres.client().await?);
+        Ok(postgres)
     }
 
     pub(crate) async fn query<T: FromRow>(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<T>, Error> {
-        let answer = self.link.run(Verb::Read, &Call::single(sql, params)).await?;
-        answer.rows()
+        self.rows(Verb::Read, sql, &params).await
     }
 
     pub(crate) async fn query_opt<T: FromRow>(
@@ -60,27 +64,57 @@ impl Postgres {
         sql: &'static str,
         params: Vec<Value>,
     ) -> Result<Option<T>, Error> {
-        Ok(self.query(sql, params).await?.into_iter().next())
+        Ok(self.rows(Verb::Read, sql, &params).await?.into_iter().next())
     }
 
     pub(crate) async fn write<T: FromRow>(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<T>, Error> {
-        self.lanes.submit(Call::single(sql, params)).await?.rows()
+        self.rows(Verb::Write, sql, &params).await
     }
 
     pub(crate) async fn execute(&self, sql: &'static str, params: Vec<Value>) -> Result<u64, Error> {
-        let answer = self.lanes.submit(Call::single(sql, params)).await?;
+        let answer = self.single(Verb::Write, sql, &params).await?;
         answer.touched.ok_or_else(|| Error::statement(sql, "it counts no rows"))
     }
 
     pub(crate) async fn batch(&self, statements: Vec<Stmt>) -> Result<Outcome, Error> {
-        if statements.is_empty() {
-            return Ok(Outcome::Done);
+        match statements.as_slice() {
+            [] => Ok(Outcome::Done),
+            [Stmt { sql, params, expect: None }] => self.single(Verb::Write, sql, params).await.map(|_| Outcome::Done),
+            several => self.together(several).await,
         }
-        self.lanes.submit(Call::batch(statements)).await.map(|answer| answer.outcome)
+    }
+
+    /// Runs a batch as one statement, which commits by itself.
+    async fn together(&self, statements: &[Stmt]) -> Result<Outcome, Error> {
+        let (text, params) = (batch::text(statements), batch::params(statements));
+        let attempt = || self.bounded(self.attempt_together(statements, &text, &params));
+        let outcome = retry::run(&self.pool, Verb::Write, attempt).await?;
+        self.counters.group(1);
+        Ok(outcome)
+    }
+
+    async fn attempt_together(&self, statements: &[Stmt], text: &str, params: &[Value]) -> Result<Outcome, Failed> {
+        let client = self.client().await.map_err(Failed::unsent)?;
+        let first = statements.first().map_or("", |statement| statement.sql);
+        let prepared = match client.prepare_cached(text).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Which of them is it?
+                for Stmt { sql, .. } in statements {
+                    client.prepare(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
+                }
+                return Err(Failed::unsent(explain(&error, first)));
+            }
+        };
+        match client.execute_raw(&prepared, params).await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => Ok(Outcome::Stale),
+            Err(error) => Err(Failed::sent(explain(&error, first))),
+        }
     }
 
     pub(crate) async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
-        migrate::run(&self.link, migrations).await
+        migrate::run(self, migrations).await
     }
 
     pub(crate) async fn check(&self) -> Result<(), Error> {
@@ -89,29 +123,64 @@ impl Postgres {
     }
 
     pub(crate) async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
-        let client = self.link.client().await?;
+        let client = self.client().await?;
         client.prepare(sql).await.map(drop).map_err(|error| explain(&error, sql))
     }
 
     pub(crate) async fn explain(&self, sql: &'static str) -> Result<Vec<String>, Error> {
-        inspect::plan(&self.link.client().await?, sql).await
+        inspect::plan(&self.client().await?, sql).await
     }
 
-    /// Finishes what is queued, then closes the connections.
+    #[expect(clippy::unused_async, reason = "the same verb on SQLite waits")]
     pub(crate) async fn close(&self) {
-        self.lanes.close().await;
-        self.link.pool.close();
+        self.pool.close();
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let waiting = u64::try_from(self.link.pool.status().waiting).unwrap_or(u64::MAX);
-        let stats = self.lanes.stats();
-        Stats { queue_depth: stats.queue_depth + waiting, ..stats }
+        let waiting = u64::try_from(self.pool.status().waiting).unwrap_or(u64::MAX);
+        Stats { queue_depth: waiting, ..self.counters.read() }
     }
-}
 
-impl Answer {
-    fn rows<T: FromRow>(&self) -> Result<Vec<T>, Error> {
-        self.rows.iter().map(|row| T::from_row(&Row::from(row))).collect()
+    async fn client(&self) -> Result<Client, Error> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => Error::Busy { why: "no connection to PostgreSQL became free" },
+            PoolError::Timeout(_) => Error::unavailable("PostgreSQL does not answer"),
+            PoolError::Backend(error) => explain(&error, "connect"),
+            PoolError::Closed => Error::closed(),
+            other => Error::unavailable(other.to_string()),
+        })
+    }
+
+    async fn rows<T: FromRow>(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Vec<T>, Error> {
+        let answer = self.single(verb, sql, params).await?;
+        answer.rows.iter().map(|row| T::from_row(&Row::from(row))).collect()
+    }
+
+    /// Runs one statement, which commits by itself.
+    async fn single(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Answer, Error> {
+        let answer = retry::run(&self.pool, verb, || self.bounded(self.attempt(sql, params))).await?;
+        if verb == Verb::Write {
+            self.counters.group(1);
+        }
+        Ok(answer)
+    }
+
+    async fn attempt(&self, sql: &'static str, params: &[Value]) -> Result<Answer, Failed> {
+        let client = self.client().await.map_err(Failed::unsent)?;
+        let statement = client.prepare_cached(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
+        let failed = |error: tokio_postgres::Error| Failed::sent(explain(&error, sql));
+        let mut stream = std::pin::pin!(client.query_raw(&statement, params).await.map_err(failed)?);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.try_next().await.map_err(failed)? {
+            rows.push(row);
+        }
+        Ok(Answer { rows, touched: stream.rows_affected() })
+    }
+
+    /// The last bound, for a server that has fallen silent.
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        timeout(self.options.wait + self.options.statement + GRACE, work)
+            .await
+            .unwrap_or_else(|_| Err(Failed::sent(Error::unavailable("PostgreSQL does not answer"))))
     }
 }

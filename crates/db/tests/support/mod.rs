@@ -57,17 +57,11 @@ impl Place {
     pub(crate) fn url(&self) -> DatabaseUrl {
         match self {
             Self::Sqlite(_) => DatabaseUrl::sqlite(self.path()),
-            Self::Postgres { .. } => self.raw_url().parse().unwrap(),
-        }
-    }
-
-    /// The URL on PostgreSQL, for a connection of the test's own.
-    pub(crate) fn raw_url(&self) -> String {
-        let server = std::env::var("GATEPASS_TEST_POSTGRES").unwrap();
-        let (server, _) = server.rsplit_once('/').unwrap();
-        match self {
-            Self::Postgres { name, .. } => format!("{server}/{name}"),
-            Self::Sqlite(_) => panic!("not PostgreSQL"),
+            Self::Postgres { name, .. } => {
+                let server = std::env::var("GATEPASS_TEST_POSTGRES").unwrap();
+                let (server, _) = server.rsplit_once('/').unwrap();
+                format!("{server}/{name}").parse().unwrap()
+            }
         }
     }
 
