@@ -13,6 +13,7 @@
 //! | authenticated encryption | [`seal`] |
 //! | public keys as JSON | [`jwk`] |
 //! | signatures over JSON | [`jws`] |
+//! | private keys that sign | [`signing_key`] |
 
 pub mod clock;
 pub mod entropy;
@@ -20,13 +21,15 @@ pub mod jwk;
 pub mod jws;
 pub mod seal;
 pub mod server_secret;
+pub mod signing_key;
 pub mod token;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use gatepass_oauth::Secret;
 pub use jwk::{Jwk, JwkSet};
-pub use jws::{Algorithm, SigningKey};
+pub use jws::Algorithm;
 pub use seal::SealingKey;
 pub use server_secret::{KeyedHash, ServerSecret};
+pub use signing_key::SigningKey;
 pub use token::{HashedToken, PlainToken, TokenId};

@@ -54,6 +54,8 @@ kinds! {
     SessionCookie = "gps_",
     /// A confidential client's secret.
     ClientSecret = "gpx_",
+    /// Stands for a pushed authorization request.
+    PushedRequest = "gpp_",
     /// The path of a one-time link.
     OneTimeLink = "gpl_",
 }
