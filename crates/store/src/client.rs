@@ -2,6 +2,7 @@
 
 use crate::{
     Change, Error, Store,
+    client_extras::ClientExtras,
     columns::{Columns, joined, maybe},
 };
 use gatepass_db::{FromRow, Row, params};
@@ -29,6 +30,8 @@ pub struct Client {
     pub first_party_since: Option<UtcMillis>,
     /// When it was registered.
     pub created_at: UtcMillis,
+    /// What else was registered; asked through methods.
+    pub extras: ClientExtras,
 }
 
 /// How a client proves itself, with what that takes.
@@ -74,11 +77,11 @@ impl Client {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST];
 
 const INSERT: &str = "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
- resources, first_party_since, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+ resources, first_party_since, created_at, extras) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const BY_ID: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id = $1";
+ first_party_since, created_at, extras from client where id = $1";
 const LIST: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
- first_party_since, created_at from client where id > $1 order by id limit $2";
+ first_party_since, created_at, extras from client where id > $1 order by id limit $2";
 
 impl FromRow for Client {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -92,6 +95,10 @@ impl FromRow for Client {
             resources: row.list(8)?,
             first_party_since: row.maybe_time(9)?,
             created_at: row.time(10)?,
+            extras: row
+                .get::<Option<String>>(11)?
+                .and_then(|text| serde_json::from_str(&text).ok())
+                .unwrap_or_default(),
         })
     }
 }
@@ -132,7 +139,8 @@ impl Store {
             client.scope.to_string(),
             joined(&client.resources),
             maybe(client.first_party_since),
-            client.created_at.0
+            client.created_at.0,
+            serde_json::to_string(&client.extras).ok()
         ];
         match self.db.execute(INSERT, params).await {
             Err(Error::Unique { .. }) => Ok(Change::TooLate),
