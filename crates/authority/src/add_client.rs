@@ -1,6 +1,6 @@
 //! Registering a client by the operator's hand.
 
-use crate::{Authority, Client, ClientProof, Failure, clients::FIRST_PARTY};
+use crate::{Authority, Client, ClientProof, Failure, client_extras::ClientExtras, clients::FIRST_PARTY};
 use gatepass_keys::{JwkSet, PlainToken, Secret, TokenId, token::ClientSecret};
 use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope};
 use gatepass_store::Change;
@@ -124,6 +124,7 @@ impl Authority {
             resources: new.resources,
             first_party_since: None,
             created_at: now,
+            extras: ClientExtras::default(),
         };
         match self.0.store.add_client(&client).await.map_err(Failure::from)? {
             Change::Made => Ok(Registered { client, secret }),

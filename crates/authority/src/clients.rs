@@ -3,7 +3,7 @@
 //! A registration changes rarely and is read on every request, so what was read stays good for a
 //! second. That is also how soon a change on another node takes effect.
 
-use crate::{Authority, Client, ClientProof, Failure};
+use crate::{Authority, Client, ClientProof, Failure, client_extras::ClientExtras};
 use gatepass_oauth::{ClientId, GrantType, UtcMillis};
 use quick_cache::sync::Cache;
 use std::{sync::Arc, time::Duration};
@@ -44,6 +44,7 @@ fn first_party() -> Option<Client> {
         resources: Vec::new(),
         first_party_since: Some(UtcMillis(0)),
         created_at: UtcMillis(0),
+        extras: ClientExtras::default(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the operator decides.
 
+use crate::key_ring::KeySettings;
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ pub struct Settings {
     pub issuer: Issuer,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// When keys change.
+    pub keys: KeySettings,
+    /// Whether every authorization request must be pushed (RFC 9126 §5).
+    pub require_pushed_authorization_requests: bool,
 }
 
 /// How long things live.
@@ -21,6 +26,8 @@ pub struct Lifetimes {
     pub access_token: Duration,
     /// A refresh token that is not used; each use begins anew.
     pub refresh_token: Duration,
+    /// A pushed authorization request, until the browser comes.
+    pub pushed_request: Duration,
     /// A device's request.
     pub device_code: Duration,
     /// A web session that is not used; use prolongs it.
@@ -34,6 +41,7 @@ impl Default for Lifetimes {
             authorization_code: minute,
             access_token: minute * 60,
             refresh_token: day * 30,
+            pushed_request: Duration::from_secs(90),
             device_code: minute * 10,
             session: day * 7,
         }
