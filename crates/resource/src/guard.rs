@@ -1,6 +1,7 @@
 //! The layer.
 
-use crate::{Refusal, bearer};
+use crate::{Refusal, SignInFacts, StepUp, bearer};
+use gatepass_keys::Clock;
 use gatepass_oauth::{ResourceUri, Scope};
 use http::{HeaderMap, Request, Response};
 use std::{
@@ -8,6 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,6 +20,7 @@ pub struct Settings {
     pub(crate) audience: ResourceUri,
     pub(crate) scope: Scope,
     pub(crate) metadata_url: Option<String>,
+    pub(crate) step_up: StepUp,
     missing: Missing,
 }
 
@@ -36,7 +39,13 @@ impl Settings {
     /// A resource that takes tokens for `audience`.
     #[must_use]
     pub fn new(audience: ResourceUri) -> Self {
-        Self { audience, scope: Scope::empty(), metadata_url: None, missing: Missing::Challenge }
+        Self {
+            audience,
+            scope: Scope::empty(),
+            metadata_url: None,
+            step_up: StepUp::default(),
+            missing: Missing::Challenge,
+        }
     }
 
     /// Every request needs this scope.
@@ -49,6 +58,18 @@ impl Settings {
     #[must_use]
     pub fn with_metadata_url(self, url: String) -> Self {
         Self { metadata_url: Some(url), ..self }
+    }
+
+    /// The person must have signed in at most this long ago (RFC 9470).
+    #[must_use]
+    pub fn with_max_age(self, max_age: Duration, clock: Clock) -> Self {
+        Self { step_up: self.step_up.with_max_age(max_age, clock), ..self }
+    }
+
+    /// The person must have signed in in one of these authentication context classes (RFC 9470).
+    #[must_use]
+    pub fn with_acr<T: Into<String>>(self, classes: impl IntoIterator<Item = T>) -> Self {
+        Self { step_up: self.step_up.with_acr(classes.into_iter().map(Into::into)), ..self }
     }
 
     /// What happens to a request without any credential.
@@ -64,6 +85,10 @@ pub trait TokenFacts {
     fn audience(&self) -> &ResourceUri;
     /// What it allows.
     fn scope(&self) -> &Scope;
+    /// When and how its person signed in, as far as the token says.
+    fn sign_in(&self) -> SignInFacts<'_> {
+        SignInFacts::default()
+    }
 }
 
 /// The verifier cannot answer now.
@@ -115,6 +140,9 @@ impl<V: Verifier> Guard<V> {
         }
         if !self.settings.scope.is_within(token.scope()) {
             return Err(Refusal::InsufficientScope(self.settings.scope.clone()));
+        }
+        if !self.settings.step_up.is_satisfied(token.sign_in()) {
+            return Err(Refusal::InsufficientUserAuthentication);
         }
         Ok(Some(token))
     }

@@ -40,13 +40,17 @@
 //!    `Authorization` header only, never from the query or a cookie.
 //! 3. Not live, or for another audience: `401 invalid_token`.
 //! 4. Live, but without the scope: `403 insufficient_scope`, naming the scope.
-//! 5. The verifier cannot answer: `503`. Nobody comes in by accident.
+//! 5. Live, but the person's sign-in is too old or too weak: `401 insufficient_user_authentication`, naming what would do
+//!    (RFC 9470).
+//! 6. The verifier cannot answer: `503`. Nobody comes in by accident.
 
 pub mod bearer;
 mod guard;
 mod metadata;
 mod refusal;
+mod step_up;
 
 pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
 pub use metadata::ResourceMetadata;
 pub use refusal::Refusal;
+pub use step_up::{SignInFacts, StepUp};

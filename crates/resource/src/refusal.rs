@@ -15,6 +15,8 @@ pub enum Refusal {
     InvalidToken,
     /// The token lacks this scope.
     InsufficientScope(Scope),
+    /// The person's sign-in is too old or too weak (RFC 9470 §3).
+    InsufficientUserAuthentication,
     /// Nobody can tell now.
     Unavailable,
 }
@@ -36,6 +38,13 @@ impl Refusal {
             Self::InsufficientScope(_) => {
                 (StatusCode::FORBIDDEN, Some((ErrorCode::InsufficientScope, "the access token lacks a scope")))
             }
+            Self::InsufficientUserAuthentication => (
+                StatusCode::UNAUTHORIZED,
+                Some((
+                    ErrorCode::InsufficientUserAuthentication,
+                    "the person must sign in again, more recently or in another way",
+                )),
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
@@ -57,12 +66,18 @@ impl Refusal {
                 description: error.map(|(_, text)| text.to_owned()),
                 scope: self.scope(settings),
                 resource_metadata: settings.metadata_url.clone(),
+                acr_values: settings.step_up.acr_values().filter(|_| self.is_step_up()),
+                max_age: settings.step_up.max_age().filter(|_| self.is_step_up()),
             };
             if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
                 headers.insert(header::WWW_AUTHENTICATE, value);
             }
         }
         response
+    }
+
+    fn is_step_up(&self) -> bool {
+        matches!(self, Self::InsufficientUserAuthentication)
     }
 
     /// The scope to ask for: the one that is missing, or all that this resource needs.

@@ -74,6 +74,8 @@ pub struct World {
     pub entropy: Entropy,
     /// The secret, if it was given in the environment.
     pub secret: Option<String>,
+    /// Hosts that strangers may name although they are not public: none, except in a test.
+    pub private_hosts: Vec<String>,
 }
 
 /// A server that listens and is ready to run.
@@ -91,8 +93,13 @@ pub struct Server {
 pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> Result<Authority, ServeError> {
     let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
     let store = Store::open(&config.database_url).await?;
-    let settings = Settings { issuer, lifetimes: config.lifetimes };
-    let fetcher = Fetcher::new([]);
+    let settings = Settings {
+        issuer,
+        lifetimes: config.lifetimes,
+        keys: config.keys,
+        require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+    };
+    let fetcher = Fetcher::new(world.private_hosts.iter().cloned());
     let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
 }
@@ -137,6 +144,7 @@ impl Server {
 
     /// Serves until `end` comes, then finishes what is under way.
     pub async fn run(self, end: impl Future<Output = ()>) {
+        let tending = tokio::spawn(self.app.authority.clone().tend());
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         tokio::pin!(end);
@@ -170,6 +178,7 @@ impl Server {
         if timeout(GRACE, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }
+        tending.abort();
         self.app.authority.close().await;
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{Engine, TestDatabase};
 use gatepass_authority::{
-    Authority, Lifetimes, UserAccount,
+    Authority, KeySettings, Lifetimes, UserAccount,
     add_user::{EmailState, NewUser},
 };
 use gatepass_keys::{Clock, Entropy};
@@ -22,6 +22,8 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     pub trusted_proxies: Vec<String>,
     pub public_url: Option<String>,
+    pub require_pushed_authorization_requests: bool,
+    pub keys: KeySettings,
     /// `true` leaves the server without any account.
     pub empty: bool,
 }
@@ -57,7 +59,14 @@ impl TestServer {
         })
         .unwrap();
         config.lifetimes = options.lifetimes;
-        let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
+        config.keys = options.keys;
+        config.require_pushed_authorization_requests = options.require_pushed_authorization_requests;
+        let world = World {
+            clock: clock.clone(),
+            entropy: Entropy::system(),
+            secret: None,
+            private_hosts: vec!["127.0.0.1".into()],
+        };
         let server = Server::bind(&config, &world).await.unwrap();
         let authority = server.authority().clone();
         let url = format!("http://{}", server.address());

@@ -86,7 +86,12 @@ async fn serve(context: &Context<'_>, config: &Config) -> Result<(), Error> {
 
 /// The machine's clock and randomness, and the secret of the environment.
 pub(crate) fn world() -> World {
-    World { clock: Clock::System, entropy: Entropy::system(), secret: env::read(env::SECRET) }
+    World {
+        clock: Clock::System,
+        entropy: Entropy::system(),
+        secret: env::read(env::SECRET),
+        private_hosts: Vec::new(),
+    }
 }
 
 /// As many threads as there are cores; on one core none, which is quicker.

@@ -3,9 +3,10 @@
 //! Flags and environment arrive as [`Overrides`], texts as they were typed; the file is TOML. Every
 //! refusal is one sentence that names the setting and the remedy. Each table of the file has a module of its own.
 
+mod keys;
 mod lifetimes;
 
-use gatepass_authority::{DatabaseUrl, Lifetimes};
+use gatepass_authority::{DatabaseUrl, KeySettings, Lifetimes};
 use gatepass_oauth::Issuer;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -35,6 +36,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// When signing keys change.
+    pub keys: KeySettings,
+    /// Whether every authorization request must be pushed.
+    pub require_pushed_authorization_requests: bool,
 }
 
 /// What flags and environment say, as it was typed.
@@ -63,7 +68,9 @@ struct File {
     public_url: Option<String>,
     database_url: Option<String>,
     trusted_proxies: Vec<String>,
+    require_pushed_authorization_requests: bool,
     lifetimes: lifetimes::File,
+    keys: keys::File,
 }
 
 /// Why the settings will not do.
@@ -124,6 +131,8 @@ impl Config {
             public_url: overrides.public_url.or(file.public_url).map(|text| public_url(&text)).transpose()?,
             trusted_proxies: proxies.iter().map(|text| proxy(text)).collect::<Result<_, _>>()?,
             lifetimes: lifetimes::resolve(file.lifetimes)?,
+            keys: keys::resolve(file.keys)?,
+            require_pushed_authorization_requests: file.require_pushed_authorization_requests,
             data_dir,
             database_url,
         })
@@ -224,6 +233,8 @@ mod tests {
         assert!(refusal("trusted_proxies = [\"ten\"]").contains("10.0.0.0/8"));
         assert!(refusal("[lifetimes]\nsession = \"soon\"").starts_with("lifetimes.session is 'soon'"));
         assert!(refusal("[lifetimes]\nsession = \"0s\"").contains("between 1s"));
+        assert!(refusal("[keys]\nrotate_every = \"1s\"").starts_with("keys.rotate_every is '1s', but"));
+        assert!(refusal("[keys]\nrotate_every = \"1h\"\npublish_ahead = \"50m\"").contains("half"));
         let missing =
             Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
         assert!(missing.to_string().contains("/nowhere/x.toml"));

@@ -6,7 +6,7 @@ mod whoami;
 
 use gatepass_authority::{Authority, Failure, LiveAccessToken};
 use gatepass_oauth::{ResourceUri, Scope};
-use gatepass_resource::{TokenFacts, Unavailable, Verifier};
+use gatepass_resource::{SignInFacts, TokenFacts, Unavailable, Verifier};
 use std::sync::Arc;
 
 /// Verifies access tokens in this very process.
@@ -24,6 +24,14 @@ impl TokenFacts for Token {
 
     fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    fn sign_in(&self) -> SignInFacts<'_> {
+        let authentication = self.0.authentication;
+        SignInFacts {
+            auth_time: authentication.map(|authentication| authentication.at),
+            acr: authentication.map(|authentication| authentication.method.acr()),
+        }
     }
 }
 
