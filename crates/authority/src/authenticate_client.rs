@@ -87,9 +87,9 @@ impl Authority {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let now = self.0.clock.now();
-        if let Err(reason) =
-            check_claims(&claims, client, &[self.issuer().as_str(), &self.issuer().endpoint("/token")], now)
-        {
+        // RFC 9126 §2: at any of its endpoints, an assertion for the token endpoint or for the one of pushed requests.
+        let (token, par) = (self.issuer().endpoint("/token"), self.issuer().endpoint("/par"));
+        if let Err(reason) = check_claims(&claims, client, &[self.issuer().as_str(), &token, &par], now) {
             return Ok(Err(reason.to_owned()));
         }
         let remembered_until = UtcMillis::from_seconds(claims.exp).plus(SKEW);
