@@ -62,6 +62,8 @@ event_kinds! {
     ConsentGiven = "consent_given" Notable "a person allowed a client",
     /// A person denied a client.
     ConsentDenied = "consent_denied" Notable "a person denied a client",
+    /// A client pushed an authorization request.
+    RequestPushed = "request_pushed" Routine "an authorization request was pushed",
     /// A client got a code.
     CodeIssued = "code_issued" Routine "an authorization code was issued",
     /// A client exchanged a code.
@@ -88,6 +90,18 @@ event_kinds! {
     TokenRevoked = "token_revoked" Notable "a token was revoked",
     /// A grant was revoked.
     GrantRevoked = "grant_revoked" Notable "a grant was revoked",
+    /// A session was ended by the operator.
+    SessionEnded = "session_ended" Notable "a session was ended by the operator",
+    /// All that a person or a client has was ended by the operator.
+    EverythingEnded = "everything_ended" Notable "all sign-ins of a person or a client were ended by the operator",
+    /// A client was told of a sign-out.
+    LogoutHeard = "logout_heard" Routine "a client was told of a sign-out",
+    /// A client could not be told of a sign-out.
+    LogoutUnheard = "logout_unheard" Notable "a client could not be told of a sign-out",
+    /// A signing key was made.
+    KeyMade = "key_made" Notable "a signing key was made",
+    /// A signing key was removed.
+    KeyRemoved = "key_removed" Notable "a signing key was removed; nothing that it signed lives",
     /// A client failed to prove itself.
     ClientRefused = "client_refused" Notable "a client failed to prove itself",
     /// A program registered itself.

@@ -2,17 +2,24 @@
 //!
 //! 1. Who asks, and where shall the answer go? Until both are known to be good, errors are pages.
 //! 2. What is asked? From here on, errors travel to the redirect URI.
-//! 3. Is somebody signed in, recently enough?
+//! 3. Is the right person signed in, recently and well enough?
 //! 4. Have they allowed this, now or before?
 //! 5. Then a code.
+//!
+//! A request that was pushed (RFC 9126) is read from where it was kept, and is answered with one code.
 
-use crate::{Authority, Caller, Client, Event, EventKind, Failure, LiveSession, issue::choose_scope};
+use crate::{
+    Authority, Caller, Client, Event, EventKind, Failure, LiveSession,
+    issue::choose_scope,
+    push::gone,
+    sufficient::{Judged, Way, judge},
+};
 use gatepass_keys::{PlainToken, TokenId, token};
 use gatepass_oauth::{
     AuthorizationRequest, AuthorizationResponse, ClientIdUrl, ClientOrigin, Error, ErrorCode, GrantType, Params,
-    Prompt, RedirectUri, ResourceUri, Scope, UtcMillis, authorization::AuthorizationTarget,
+    Prompt, RedirectUri, ResourceUri, ResponseMode, Scope, Secret, authorization::AuthorizationTarget,
 };
-use gatepass_store::{UserId, authorization_code::AuthorizationCode};
+use gatepass_store::{Change, UserId, authorization_code::AuthorizationCode, pushed_request::PushedRequest};
 use std::sync::Arc;
 
 /// What is to be done with the browser.
@@ -20,6 +27,13 @@ use std::sync::Arc;
 pub enum Next {
     /// Send it there: a code or an error.
     Redirect(String),
+    /// Let it post a form there: the same.
+    Post {
+        /// Where to.
+        redirect_uri: RedirectUri,
+        /// The form.
+        fields: Vec<(&'static str, Secret)>,
+    },
     /// Let the person sign in first, then ask again.
     SignIn {
         /// Whom, if the client said.
@@ -52,6 +66,10 @@ pub struct ConsentQuestion {
     pub resource: Option<String>,
 }
 
+/// A parameter that the sign-in page adds to a request that it sends on: the person was asked to sign in for it. It spares
+/// nobody anything; it turns asking again into an error.
+pub const WAS_SENT: (&str, &str) = ("sign_in", "done");
+
 /// What the person said on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentAnswer {
@@ -82,7 +100,7 @@ struct Asker {
 }
 
 /// A request whose every part was checked against the client.
-struct Checked {
+pub(crate) struct Checked {
     request: AuthorizationRequest,
     scope: Scope,
     resource: ResourceUri,
@@ -94,13 +112,28 @@ impl Authority {
     /// # Errors
     /// An error that must be shown as a page: the redirect URI is not known to be good.
     pub async fn authorize(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
+        let pushed = self.pushed(params).await?;
+        let stored = pushed.as_ref().map(|pushed| Params::parse(pushed.request.as_bytes())).transpose()?;
+        let (params, pushed) = (stored.as_ref().unwrap_or(params), pushed.as_ref());
         let Asker { client, redirect_uri, state } = self.asker(params, Some(visit.caller)).await?;
-        let respond = |response: AuthorizationResponse| {
-            Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer()))
+        let mode = response_mode(params, &redirect_uri).unwrap_or_default();
+        let respond = |response: AuthorizationResponse| match mode {
+            ResponseMode::Query => Next::Redirect(response.location(&redirect_uri, state.as_deref(), self.issuer())),
+            ResponseMode::FormPost => Next::Post {
+                redirect_uri: redirect_uri.clone(),
+                fields: response.fields(state.as_deref(), self.issuer()),
+            },
         };
-        match self.decide(params, &client, &redirect_uri, visit).await {
+        match self.decide(params, &client, &redirect_uri, pushed, visit).await {
             Ok(Decision::Code(code)) => Ok(respond(AuthorizationResponse::Code(code))),
-            Ok(Decision::Page(next)) => Ok(next),
+            Ok(Decision::Page(next)) => {
+                if let Some(pushed) = pushed {
+                    self.extend(pushed).await?;
+                }
+                Ok(next)
+            }
+            // Another browser was first: it got the answer.
+            Ok(Decision::Gone) => Err(gone().with_detail("another browser was first").into()),
             Err(Failure::Protocol(error)) => Ok(respond(AuthorizationResponse::Error(error))),
             Err(other) => Err(other),
         }
@@ -111,7 +144,12 @@ impl Authority {
     /// # Errors
     /// [`Failure::Internal`].
     pub async fn redirect_uri_of(&self, params: &Params<'_>) -> Result<Option<RedirectUri>, Failure> {
-        match self.asker(params, None).await {
+        let target = async {
+            let pushed = self.pushed(params).await?;
+            let stored = pushed.as_ref().map(|pushed| Params::parse(pushed.request.as_bytes())).transpose()?;
+            self.asker(stored.as_ref().unwrap_or(params), None).await
+        };
+        match target.await {
             Ok(asker) => Ok(Some(asker.redirect_uri)),
             Err(Failure::Protocol(_)) => Ok(None),
             Err(other) => Err(other),
@@ -134,28 +172,85 @@ impl Authority {
         params: &Params<'_>,
         client: &Arc<Client>,
         redirect_uri: &RedirectUri,
+        pushed: Option<&PushedRequest>,
         visit: Visit<'_>,
     ) -> Result<Decision, Failure> {
-        let checked = self.check_request(params, client)?;
-        let session = match visit.session.filter(|session| is_recent(session, &checked.request, self.0.clock.now())) {
-            Some(session) => session,
-            None if checked.request.prompt.has(Prompt::None) => {
-                return Err(Error::new(ErrorCode::LoginRequired, "nobody is signed in, or not recently enough").into());
-            }
-            None => return Ok(Decision::Page(Next::SignIn { login_hint: checked.request.login_hint })),
+        if pushed.is_none()
+            && (self.0.settings.require_pushed_authorization_requests
+                || client.metadata.require_pushed_authorization_requests)
+        {
+            return Err(Error::invalid_request("authorization requests must be pushed first (RFC 9126)").into());
+        }
+        let checked = self.check_request(params, client, redirect_uri)?;
+        let expected = self.expected_person(&checked.request, client).await?;
+        let way = Way {
+            began_at: pushed.map(|pushed| pushed.created_at),
+            was_sent: pushed.is_none() && params.get(WAS_SENT.0) == Some(WAS_SENT.1),
         };
-        match self.consent(client, redirect_uri, session, &checked, visit).await? {
-            None => {
-                let code = self.mint_code(client, redirect_uri, session, checked).await?;
-                self.record(event(EventKind::CodeIssued, session, client, visit)).await;
-                Ok(Decision::Code(code))
-            }
-            Some(question) => Ok(Decision::Page(Next::Consent(Box::new(question)))),
+        let session = match judge(visit.session, &checked.request, expected.as_deref(), way, self.0.clock.now())? {
+            Judged::Enough(session) => session,
+            Judged::SignIn => return Ok(Decision::Page(Next::SignIn { login_hint: checked.request.login_hint })),
+        };
+        match self.consent(client, redirect_uri, session, &checked, visit).await {
+            Ok(None) => self.give_code(client, redirect_uri, session, checked, pushed, visit).await,
+            Ok(Some(question)) => Ok(Decision::Page(Next::Consent(Box::new(question)))),
+            Err(refused) => match pushed.filter(|_| visit.answer == ConsentAnswer::Denied) {
+                // A no is an answer too: the reference is used.
+                Some(pushed) if self.deny_pushed(pushed).await? == Change::TooLate => Ok(Decision::Gone),
+                _ => Err(refused),
+            },
         }
     }
 
-    fn check_request(&self, params: &Params<'_>, client: &Client) -> Result<Checked, Error> {
+    async fn deny_pushed(&self, pushed: &PushedRequest) -> Result<Change, Failure> {
+        Ok(self.0.store.use_pushed_request(pushed.id, self.0.clock.now()).await?)
+    }
+
+    async fn give_code(
+        &self,
+        client: &Client,
+        redirect_uri: &RedirectUri,
+        session: &LiveSession,
+        checked: Checked,
+        pushed: Option<&PushedRequest>,
+        visit: Visit<'_>,
+    ) -> Result<Decision, Failure> {
+        let (code, secret) = self.mint_code(client, redirect_uri, session, checked)?;
+        match pushed {
+            None => self.0.store.add_authorization_code(&code).await?,
+            Some(pushed) => {
+                let now = self.0.clock.now();
+                if self.0.store.answer_pushed_request(pushed.id, &code, now).await? == Change::TooLate {
+                    return Ok(Decision::Gone);
+                }
+            }
+        }
+        self.record(event(EventKind::CodeIssued, session, client, visit)).await;
+        Ok(Decision::Code(secret))
+    }
+
+    /// Whom the client expects, by an ID token that it holds.
+    async fn expected_person(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+    ) -> Result<Option<String>, Failure> {
+        let Some(hint) = &request.id_token_hint else { return Ok(None) };
+        let hint = self.read_hint(hint).await?.filter(|hint| hint.aud == client.id.as_str());
+        let hint =
+            hint.ok_or_else(|| Error::invalid_request("id_token_hint is no ID token of this server for this client"))?;
+        Ok(Some(hint.sub))
+    }
+
+    /// Every rule that does not depend on who is signed in.
+    pub(crate) fn check_request(
+        &self,
+        params: &Params<'_>,
+        client: &Client,
+        redirect_uri: &RedirectUri,
+    ) -> Result<Checked, Error> {
         let request = AuthorizationRequest::read(params)?;
+        response_mode(params, redirect_uri)?;
         if !client.may_use(GrantType::AuthorizationCode) {
             return Err(Error::new(ErrorCode::UnauthorizedClient, "this client may not use authorization codes"));
         }
@@ -212,13 +307,13 @@ impl Authority {
         }))
     }
 
-    async fn mint_code(
+    fn mint_code(
         &self,
         client: &Client,
         redirect_uri: &RedirectUri,
         session: &LiveSession,
         checked: Checked,
-    ) -> Result<gatepass_oauth::Secret, Failure> {
+    ) -> Result<(AuthorizationCode, Secret), Failure> {
         let now = self.0.clock.now();
         let plain = PlainToken::<token::AuthorizationCode>::mint(now, &self.0.entropy)?;
         let code = AuthorizationCode {
@@ -237,8 +332,7 @@ impl Authority {
             used_at: None,
             grant_id: TokenId::new(now, &self.0.entropy)?,
         };
-        self.0.store.add_authorization_code(&code).await?;
-        Ok(plain.into_secret())
+        Ok((code, plain.into_secret()))
     }
 }
 
@@ -247,12 +341,22 @@ fn event(kind: EventKind, session: &LiveSession, client: &Client, visit: Visit<'
 }
 
 enum Decision {
-    Code(gatepass_oauth::Secret),
+    Code(Secret),
     Page(Next),
+    Gone,
+}
+
+/// How the response travels. A form is posted over http; a program's own scheme takes none.
+fn response_mode(params: &Params<'_>, redirect_uri: &RedirectUri) -> Result<ResponseMode, Error> {
+    let mode = ResponseMode::read(params)?;
+    if mode == ResponseMode::FormPost && !redirect_uri.as_str().starts_with("http") {
+        return Err(Error::invalid_request("form_post is for redirect URIs that a browser can post to"));
+    }
+    Ok(mode)
 }
 
 /// The requested URI if it is registered; the only registered one if none was requested.
-fn choose_redirect_uri(client: &Client, requested: Option<RedirectUri>) -> Result<RedirectUri, Error> {
+pub(crate) fn choose_redirect_uri(client: &Client, requested: Option<RedirectUri>) -> Result<RedirectUri, Error> {
     match (requested, client.redirect_uris.as_slice()) {
         (Some(requested), registered) if registered.iter().any(|uri| uri.matches(&requested)) => Ok(requested),
         (Some(_), _) => Err(Error::invalid_request("the redirect_uri is not registered for this client")),
@@ -272,11 +376,4 @@ pub(crate) fn document_host(client: &Client) -> Option<String> {
     let is_document = client.origin == ClientOrigin::MetadataDocument;
     let url = is_document.then(|| ClientIdUrl::read(&client.id, |_| true).ok()).flatten()?;
     Some(url.host().to_owned())
-}
-
-/// Whether the sign-in is recent enough for the request. `prompt=login` is never satisfied by an
-/// earlier one; the page that asks takes it out of the request once the person has signed in.
-fn is_recent(session: &LiveSession, request: &AuthorizationRequest, now: UtcMillis) -> bool {
-    let age = session.authenticated_at.until(now).as_secs();
-    !request.prompt.demands_sign_in() && request.max_age.is_none_or(|most| age <= most)
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 /// The algorithms of ID tokens that a client may choose.
-pub const ID_TOKEN_ALGORITHMS: &[&str] = &["ES256"];
+pub const ID_TOKEN_ALGORITHMS: &[&str] = &["ES256", "EdDSA", "RS256"];
 
 /// What the operator lets strangers' programs do.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::{Asking, Authentication, Authority, Client, Failure, UserAccount};
 use gatepass_keys::{
-    HashedToken, PlainToken, TokenId,
+    PlainToken, TokenId,
     token::{AccessToken, RefreshToken},
 };
 use gatepass_oauth::{Error, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType, UtcMillis};
@@ -36,6 +36,10 @@ struct IdToken<'a> {
     exp: i64,
     iat: i64,
     auth_time: i64,
+    acr: &'static str,
+    amr: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     at_hash: String,
@@ -77,7 +81,10 @@ impl Authority {
             if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
         let (token, plain) = self.mint_access_token(allowed.asking, allowed.scope, allowed.resource, now)?;
         let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
-        let id_token = id_token.map(|person| self.sign_id_token(allowed, &person, &plain, now)).transpose()?;
+        let id_token = match id_token {
+            Some(person) => Some(self.sign_id_token(allowed, &person, &plain, now).await?),
+            None => None,
+        };
         let client = allowed.asking.client;
         let refresh = if client.may_use(GrantType::RefreshToken) {
             Some(PlainToken::<RefreshToken>::with_id(allowed.grant_id, &self.0.entropy)?)
@@ -148,13 +155,14 @@ impl Authority {
         Ok(person.ok_or_else(|| Error::invalid_grant("the account is gone"))?)
     }
 
-    fn sign_id_token(
+    async fn sign_id_token(
         &self,
         allowed: &Allowed<'_>,
         person: &UserAccount,
         access: &PlainToken<AccessToken>,
         now: UtcMillis,
     ) -> Result<String, Failure> {
+        let algorithm = allowed.asking.client.id_token_algorithm();
         let claims = IdToken {
             iss: self.issuer().as_str(),
             sub: allowed.user_id.to_string(),
@@ -162,11 +170,14 @@ impl Authority {
             exp: now.plus(self.lifetimes().access_token).seconds(),
             iat: now.seconds(),
             auth_time: allowed.authentication.at.seconds(),
+            acr: allowed.authentication.method.acr(),
+            amr: allowed.authentication.method.amr(),
+            sid: allowed.authentication.session_id.map(|session| self.public_sid(session)),
             nonce: allowed.nonce,
-            at_hash: half_hash(access),
+            at_hash: algorithm.half_hash(access.expose()),
             person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),
         };
-        Ok(self.0.signing_key.sign("JWT", &claims)?)
+        self.sign(algorithm, "JWT", &claims).await
     }
 
     /// Which resource a token is for: the one that was asked for if the client may have it, this
@@ -181,13 +192,6 @@ impl Authority {
             Error::new(gatepass_oauth::ErrorCode::InvalidTarget, "this client may not have tokens for this resource")
         })
     }
-}
-
-/// `at_hash`: the left half of the SHA-256, base64url (OpenID Connect Core §3.1.3.6).
-fn half_hash(access: &PlainToken<AccessToken>) -> String {
-    let HashedToken(hash) = access.hash();
-    let (half, _) = hash.split_at(16);
-    gatepass_keys::jws::base64url(half)
 }
 
 /// What a client gets of what it asked: all of it, or an error; all that it may have if it named nothing.

@@ -9,12 +9,16 @@
 //! |---|---|---|
 //! | authenticate a client | `authenticate_client` | RFC 6749 §2.3, RFC 7523 §3 |
 //! | authorize | [`authorize`] | RFC 6749 §4.1.1, OpenID Connect Core §3.1.2 |
+//! | push a request, follow a short link | `push` | RFC 9126 |
 //! | redeem a code | `redeem_code` | RFC 6749 §4.1.3, RFC 7636 §4.6 |
 //! | refresh | `refresh` | RFC 6749 §6, RFC 9700 §4.14 |
 //! | give a client its own token | `client_credentials` | RFC 6749 §4.4 |
 //! | start, show, decide, redeem a device | [`start_device`], [`show_device`], [`decide_device`], `redeem_device` | RFC 8628 |
 //! | revoke | `revoke` | RFC 7009 |
 //! | check that a key is held | [`dpop`], [`certificate`] | RFC 9449, RFC 8705 |
+//! | end all of a person, a client, a grant, a session | [`end`] | |
+//! | sign out for a client, tell clients of it | [`logout`], `logout_notice` | RP-Initiated Logout 1.0, Back-Channel Logout 1.0 |
+//! | sign, rotate keys | [`key_ring`] | RFC 7515, RFC 7517 |
 //! | verify an access token | [`verify`] | RFC 6750 §2, RFC 8707 |
 //! | say who signed in | `userinfo` | OpenID Connect Core §5.3 |
 //! | sign in and out | [`sign_in`], [`session`] | |
@@ -38,10 +42,16 @@ pub mod client_policy;
 mod clients;
 pub mod decide_device;
 pub mod dpop;
+pub mod end;
 mod failure;
 mod freshness;
+mod id_token_hint;
 mod issue;
+pub mod key_ring;
+pub mod logout;
+mod logout_notice;
 mod password;
+mod push;
 mod redeem_code;
 mod redeem_device;
 mod refresh;
@@ -53,8 +63,9 @@ pub mod set_up;
 pub mod settings;
 pub mod show_device;
 pub mod sign_in;
-mod signing;
 pub mod start_device;
+mod sufficient;
+mod tend;
 mod throttle;
 mod userinfo;
 pub mod verify;
@@ -71,6 +82,7 @@ pub use gatepass_store::{
     session::LiveSession,
     user_account::UserAccount,
 };
+pub use key_ring::KeySettings;
 pub use redeem_code::CodeRequest;
 pub use redeem_device::DevicePoll;
 pub use refresh::RefreshRequest;
@@ -82,10 +94,12 @@ use client_documents::Documents;
 use client_keys::RemoteKeys;
 use clients::Clients;
 use gatepass_fetch::Fetcher;
-use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
+use gatepass_keys::{Clock, Entropy, KeyedHash, SealingKey, ServerSecret};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
+use key_ring::KeyRing;
 use password::Passwords;
 use std::sync::Arc;
+use tokio::sync::Notify;
 use verify::Verified;
 
 /// The authorization server. Clones share it.
@@ -99,9 +113,13 @@ struct Inner {
     settings: Settings,
     fetcher: Fetcher,
     resource: ResourceUri,
-    signing_key: SigningKey,
+    keys: KeyRing,
     user_codes: KeyedHash,
     nonces: KeyedHash,
+    tickets: KeyedHash,
+    ticket_seal: SealingKey,
+    sids: KeyedHash,
+    wake: Notify,
     clients: Clients,
     documents: Documents,
     remote_keys: RemoteKeys,
@@ -154,11 +172,15 @@ impl Authority {
     /// [`Failure::Internal`] when the store cannot be used or the secret does not open its keys.
     pub async fn open(parts: Parts) -> Result<Self, Failure> {
         let Parts { store, clock, entropy, secret, settings, fetcher } = parts;
-        let signing_key = signing::load_or_generate(&store, &secret, &clock, &entropy).await?;
         let resource = settings.issuer.as_resource().ok_or_else(|| Failure::internal("the issuer is no resource"))?;
         let inner = Inner {
             user_codes: secret.keyed_hash("user code"),
             nonces: secret.keyed_hash("dpop nonce"),
+            tickets: secret.keyed_hash("sign-in ticket"),
+            ticket_seal: secret.sealing_key("sign-in ticket"),
+            sids: secret.keyed_hash("sid"),
+            wake: Notify::new(),
+            keys: KeyRing::new(&secret),
             clients: Clients::default(),
             documents: Documents::default(),
             remote_keys: RemoteKeys::default(),
@@ -170,9 +192,10 @@ impl Authority {
             settings,
             fetcher,
             resource,
-            signing_key,
         };
-        Ok(Self(Arc::new(inner)))
+        let authority = Self(Arc::new(inner));
+        authority.open_keys().await?;
+        Ok(authority)
     }
 
     /// The issuer.
@@ -199,16 +222,16 @@ impl Authority {
         &self.0.settings.clients
     }
 
+    /// Whether every authorization request must be pushed.
+    #[must_use]
+    pub fn requires_pushed_requests(&self) -> bool {
+        self.0.settings.require_pushed_authorization_requests
+    }
+
     /// The time by which this server lives.
     #[must_use]
     pub fn now(&self) -> gatepass_oauth::UtcMillis {
         self.0.clock.now()
-    }
-
-    /// The public keys that verify what this server signs.
-    #[must_use]
-    pub fn jwks(&self) -> JwkSet {
-        JwkSet { keys: vec![self.0.signing_key.public().clone()] }
     }
 
     /// Whether the server can work: the database answers.

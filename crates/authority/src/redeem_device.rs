@@ -5,7 +5,7 @@
 //! 3. One change: note the poll, or give the tokens. Of many redeemers one wins.
 
 use crate::{
-    Asking, Authority, Event, EventKind, Failure,
+    Asking, Authentication, Authority, Event, EventKind, Failure,
     issue::{Allowed, Issued},
 };
 use gatepass_keys::{PlainToken, token::DeviceCode};
@@ -112,7 +112,8 @@ impl Authority {
             user_id: approval.user_id,
             scope: &grant.scope,
             resource: &grant.resource,
-            authentication: approval.authentication,
+            // A device is no part of the browser's session: a sign-out there leaves it alone.
+            authentication: Authentication { session_id: None, ..approval.authentication },
             nonce: None,
         };
         let Issued { grant: new, token, answer } = self.issue(&allowed).await?;
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
     use gatepass_keys::{HashedToken, TokenId};
     use gatepass_oauth::{Scope, SignInMethod};
-    use gatepass_store::{Authentication, UserId};
+    use gatepass_store::UserId;
 
     fn grant(decision: Decision) -> DeviceGrant {
         DeviceGrant {

@@ -3,7 +3,11 @@
 use crate::{Authority, Caller, Event, EventKind, Failure, LiveSession, UserAccount};
 use gatepass_keys::{PlainToken, token::SessionCookie};
 use gatepass_oauth::SignInMethod;
-use gatepass_store::session::NewSession;
+use gatepass_store::{
+    ending::{Ending, SessionNames},
+    session::NewSession,
+    token_grant::RevokedBecause,
+};
 use std::time::Duration;
 
 /// A session is prolonged at most this often: a write per page would be wasted.
@@ -50,13 +54,34 @@ impl Authority {
         Ok(cookie)
     }
 
-    /// Ends the session behind a cookie's value.
+    /// Lets a new session take the place of the one behind `former`, the cookie that the browser came with. The same
+    /// person has proven themselves again: what hangs on the session stays. Another person's is signed out.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn replace_session(
+        &self,
+        former: &str,
+        new: &PlainToken<SessionCookie>,
+        caller: &Caller,
+    ) -> Result<(), Failure> {
+        let Some(session) = self.session(former).await? else { return Ok(()) };
+        let names = self.0.store.session_names(new.id()).await?;
+        match names.filter(|names| names.user_id == session.user_id) {
+            Some(new) => Ok(self.0.store.continue_session(&session, new.id, self.0.clock.now()).await?),
+            None => self.sign_out(former, caller).await,
+        }
+    }
+
+    /// Ends the session behind a cookie's value: the grants that were not to outlive it end too, and the clients that
+    /// want to hear of it are told.
     ///
     /// # Errors
     /// [`Failure::Internal`].
     pub async fn sign_out(&self, cookie: &str, caller: &Caller) -> Result<(), Failure> {
         if let Some(session) = self.session(cookie).await? {
-            let _ = self.0.store.revoke_session(session.id, self.0.clock.now()).await?;
+            let names = SessionNames { id: session.id, origin_id: session.origin_id, user_id: session.user_id };
+            self.close_session(names, Ending::OnlineGrants, RevokedBecause::SignedOut).await?;
             self.record(Event::new(EventKind::SignedOut).user(session.user_id).about(session.id).from(caller)).await;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What the operator decides.
 
-use crate::ClientPolicy;
+use crate::{ClientPolicy, key_ring::KeySettings};
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -13,13 +13,23 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// What strangers' programs may do.
     pub clients: ClientPolicy,
+    /// When keys change.
+    pub keys: KeySettings,
+    /// Whether every authorization request must be pushed (RFC 9126 §5).
+    pub require_pushed_authorization_requests: bool,
 }
 
 impl Settings {
     /// The settings of a server of that name, as they are where the operator says nothing.
     #[must_use]
     pub fn new(issuer: Issuer) -> Self {
-        Self { issuer, lifetimes: Lifetimes::default(), clients: ClientPolicy::default() }
+        Self {
+            issuer,
+            lifetimes: Lifetimes::default(),
+            clients: ClientPolicy::default(),
+            keys: KeySettings::default(),
+            require_pushed_authorization_requests: false,
+        }
     }
 }
 
@@ -32,6 +42,8 @@ pub struct Lifetimes {
     pub access_token: Duration,
     /// A refresh token that is not used; each use begins anew.
     pub refresh_token: Duration,
+    /// A pushed authorization request, until the browser comes.
+    pub pushed_request: Duration,
     /// A device's request.
     pub device_code: Duration,
     /// A web session that is not used; use prolongs it.
@@ -45,6 +57,7 @@ impl Default for Lifetimes {
             authorization_code: minute,
             access_token: minute * 60,
             refresh_token: day * 30,
+            pushed_request: Duration::from_secs(90),
             device_code: minute * 10,
             session: day * 7,
         }

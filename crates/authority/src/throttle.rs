@@ -32,6 +32,9 @@ pub(crate) const CLIENT_SECRET: Limit = Limit { what: "client-secret", attempts:
 /// Set-up links from one address.
 pub(crate) const ONE_TIME_LINK: Limit = Limit { what: "one-time-link", attempts: 30, window: Duration::from_secs(60) };
 
+/// Short links to sign-in pages from one address: 20⁸ of them, each for a minute or some.
+pub(crate) const TICKET: Limit = Limit { what: "ticket", attempts: 30, window: Duration::from_secs(10 * 60) };
+
 /// There were too many attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts; try again in {} seconds", retry_after.as_secs().max(1))]

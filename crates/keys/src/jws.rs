@@ -4,15 +4,17 @@
 //! only selects among them, so neither `none` nor a public key used as an HMAC secret can pass
 //! (RFC 8725 §2.1, §3.1).
 
-use crate::{Entropy, Jwk, JwkSet, SealingKey, entropy::NoEntropy, jwk::PublicKey, jwk::decode, seal::SealError};
+use crate::{Jwk, JwkSet, jwk::PublicKey, jwk::decode};
 use aws_lc_rs::{
-    rand::SystemRandom,
+    digest,
     rsa::PublicKeyComponents,
-    signature::{self, EcdsaKeyPair, KeyPair, UnparsedPublicKey},
+    signature::{self, UnparsedPublicKey},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+pub use crate::signing_key::SigningKeyError;
 
 /// The longest compact JWS that is read, in bytes.
 pub(crate) const MAX_LENGTH: usize = 16 * 1024;
@@ -48,17 +50,46 @@ impl Algorithm {
     pub(crate) fn from_header(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
     }
+
+    /// The left half of a text's hash, base64url: `at_hash` and its like (OpenID Connect Core §3.1.3.6). The hash is the
+    /// algorithm's own, for Ed25519 SHA-512.
+    #[must_use]
+    pub fn half_hash(self, text: &str) -> String {
+        let hash = if self == Self::EdDsa { &digest::SHA512 } else { &digest::SHA256 };
+        let digest = digest::digest(hash, text.as_bytes());
+        let (half, _) = digest.as_ref().split_at(digest.as_ref().len() / 2);
+        base64url(half)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no algorithm that is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an algorithm is ES256, EdDSA, RS256 or PS256")]
+pub struct UnknownAlgorithm;
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::from_header(text).ok_or(UnknownAlgorithm)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
-    alg: String,
+pub(crate) struct Header {
+    pub(crate) alg: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    typ: Option<String>,
+    pub(crate) typ: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
+    pub(crate) kid: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    crit: Option<serde_json::Value>,
+    pub(crate) crit: Option<serde_json::Value>,
 }
 
 /// Bytes as base64url without padding, the alphabet of everything around JWS (RFC 7515 §2).
@@ -133,124 +164,10 @@ pub(crate) fn is_signed_by(jwk: &Jwk, algorithm: Algorithm, signed: &[u8], signa
     verified.is_ok()
 }
 
-/// A private key that signs, with its public half.
-pub struct SigningKey {
-    pair: EcdsaKeyPair,
-    public: Jwk,
-    random: SystemRandom,
-}
-
-/// Why there is no signing key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SigningKeyError {
-    /// No key could be drawn.
-    #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
-    /// The stored key does not open with this server secret.
-    #[error("a stored signing key does not open with this server secret")]
-    Unopened(#[from] SealError),
-    /// The stored key is not one.
-    #[error("a stored signing key is damaged")]
-    Damaged,
-}
-
-impl SigningKey {
-    /// A new ES256 key and its private half, sealed for the database.
-    ///
-    /// # Errors
-    /// [`SigningKeyError`].
-    pub fn generate(seal: &SealingKey, entropy: &Entropy) -> Result<(Self, Vec<u8>), SigningKeyError> {
-        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoEntropy)?;
-        let pkcs8 = pair.to_pkcs8v1().map_err(|_| SigningKeyError::Damaged)?;
-        let key = Self::from_pair(pair)?;
-        let sealed = seal.seal(key.kid().as_bytes(), pkcs8.as_ref(), entropy)?;
-        Ok((key, sealed))
-    }
-
-    /// Opens a key that [`SigningKey::generate`] sealed.
-    ///
-    /// # Errors
-    /// [`SigningKeyError`].
-    pub fn open(kid: &str, sealed: &[u8], seal: &SealingKey) -> Result<Self, SigningKeyError> {
-        let pkcs8 = seal.open(kid.as_bytes(), sealed)?;
-        let pair = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
-            .map_err(|_| SigningKeyError::Damaged)?;
-        Self::from_pair(pair)
-    }
-
-    /// A new ES256 key that is kept nowhere.
-    ///
-    /// # Errors
-    /// [`SigningKeyError`].
-    pub fn ephemeral() -> Result<Self, SigningKeyError> {
-        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoEntropy)?;
-        Self::from_pair(pair)
-    }
-
-    fn from_pair(pair: EcdsaKeyPair) -> Result<Self, SigningKeyError> {
-        // An uncompressed point: 0x04, x, y.
-        let (x, y) = match pair.public_key().as_ref() {
-            [0x04, point @ ..] => point.split_at_checked(32).ok_or(SigningKeyError::Damaged)?,
-            _ => return Err(SigningKeyError::Damaged),
-        };
-        let key = PublicKey::Ec { crv: "P-256".into(), x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) };
-        let mut public = Jwk { key, kid: None, alg: Some(Algorithm::Es256.as_str().into()), usage: Some("sig".into()) };
-        public.kid = Some(public.thumbprint());
-        Ok(Self { pair, public, random: SystemRandom::new() })
-    }
-
-    /// The public half.
-    #[must_use]
-    pub fn public(&self) -> &Jwk {
-        &self.public
-    }
-
-    /// The key's name: its thumbprint.
-    #[must_use]
-    pub fn kid(&self) -> &str {
-        self.public.kid.as_deref().unwrap_or_default()
-    }
-
-    /// Signs `claims` as a compact JWS.
-    ///
-    /// # Errors
-    /// [`SigningKeyError`] when there is no randomness for the signature.
-    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, SigningKeyError> {
-        let header = Header {
-            alg: Algorithm::Es256.as_str().into(),
-            typ: Some(typ.into()),
-            kid: self.public.kid.clone(),
-            crit: None,
-        };
-        self.sign_under(&header, claims)
-    }
-
-    /// Signs `claims` under a header of another form.
-    pub(crate) fn sign_under(
-        &self,
-        header: &impl Serialize,
-        claims: &impl Serialize,
-    ) -> Result<String, SigningKeyError> {
-        let json = |bytes: Result<Vec<u8>, serde_json::Error>| {
-            bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).map_err(|_| SigningKeyError::Damaged)
-        };
-        let mut token = format!("{}.{}", json(serde_json::to_vec(header))?, json(serde_json::to_vec(claims))?);
-        let signature = self.pair.sign(&self.random, token.as_bytes()).map_err(|_| NoEntropy)?;
-        token.push('.');
-        token.push_str(&URL_SAFE_NO_PAD.encode(signature));
-        Ok(token)
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.kid())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Entropy, SealingKey, SigningKey};
     use serde_json::{Value, json};
 
     fn key() -> SigningKey {
@@ -260,17 +177,6 @@ mod tests {
 
     fn set(key: &SigningKey) -> JwkSet {
         JwkSet { keys: vec![key.public().clone()] }
-    }
-
-    #[test]
-    fn a_sealed_key_opens_and_signs_what_its_public_half_verifies() {
-        let entropy = Entropy::system();
-        let seal = SealingKey::generate(&entropy).unwrap();
-        let (made, sealed) = SigningKey::generate(&seal, &entropy).unwrap();
-        let opened = SigningKey::open(made.kid(), &sealed, &seal).unwrap();
-        let token = opened.sign("JWT", &json!({"sub": "u"})).unwrap();
-        assert_eq!(verify::<Value>(&token, &set(&made)).unwrap(), json!({"sub": "u"}));
-        assert!(SigningKey::open("other", &sealed, &seal).is_err());
     }
 
     #[test]

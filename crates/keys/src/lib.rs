@@ -15,6 +15,7 @@
 //! | signatures over JSON | [`jws`] |
 //! | proofs that a key is held, made and verified | [`dpop`] |
 //! | the certificate of a client | [`certificate`] |
+//! | private keys that sign | [`signing_key`] |
 
 pub mod certificate;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod jwk;
 pub mod jws;
 pub mod seal;
 pub mod server_secret;
+pub mod signing_key;
 pub mod token;
 
 pub use certificate::ClientCertificate;
@@ -32,7 +34,8 @@ pub use dpop::ProofKey;
 pub use entropy::Entropy;
 pub use gatepass_oauth::Secret;
 pub use jwk::{Jwk, JwkSet};
-pub use jws::{Algorithm, SigningKey};
+pub use jws::Algorithm;
 pub use seal::SealingKey;
 pub use server_secret::{KeyedHash, ServerSecret};
+pub use signing_key::SigningKey;
 pub use token::{HashedToken, PlainToken, TokenId};

@@ -56,6 +56,8 @@ kinds! {
     ClientSecret = "gpx_",
     /// Manages the registration of a client that registered itself.
     RegistrationToken = "gpm_",
+    /// Stands for a pushed authorization request.
+    PushedRequest = "gpp_",
     /// The path of a one-time link.
     OneTimeLink = "gpl_",
 }

@@ -6,7 +6,8 @@
 //! redirected.
 
 use crate::{
-    ClientId, CodeChallenge, Confirmation, Error, ErrorCode, Issuer, Params, RedirectUri, ResourceUri, Scope, Secret,
+    ClientId, CodeChallenge, Confirmation, Error, ErrorCode, Issuer, Params, RedirectUri, ResourceUri, ResponseMode,
+    Scope, Secret,
 };
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -14,6 +15,8 @@ use url::form_urlencoded::Serializer;
 
 /// The longest `state` and `nonce`, in bytes.
 const MAX_OPAQUE: usize = 2048;
+/// The most authentication context classes that a request names.
+const MAX_CLASSES: usize = 16;
 
 /// Who asks, and where the answer shall go. Both must be checked against the client's registration.
 #[derive(Clone, Debug)]
@@ -61,8 +64,14 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// Binds the ID token to the client's session.
     pub nonce: Option<String>,
+    /// The authentication context classes of which one is required (RFC 9470 §5); empty when any will do.
+    pub acr_values: Vec<String>,
+    /// An ID token of the person who is expected.
+    pub id_token_hint: Option<Secret>,
     /// The key that must redeem the code (`dpop_jkt`, RFC 9449 §10).
     pub dpop_jkt: Option<Confirmation>,
+    /// How the response travels.
+    pub response_mode: ResponseMode,
 }
 
 /// One word of `prompt` (OpenID Connect Core §3.1.2.1).
@@ -137,10 +146,8 @@ impl AuthorizationRequest {
         if params.required("response_type")? != "code" {
             return Err(Error::new(ErrorCode::UnsupportedResponseType, "the response type is code"));
         }
-        if !matches!(params.get("response_mode"), None | Some("query")) {
-            return Err(Error::invalid_request("the response mode is query"));
-        }
         Ok(Self {
+            response_mode: ResponseMode::read(params)?,
             scope: read_scope(params)?.unwrap_or_default(),
             code_challenge: CodeChallenge::parse(
                 params.required("code_challenge")?,
@@ -155,9 +162,20 @@ impl AuthorizationRequest {
                 .map_err(|_| Error::invalid_request("max_age is a number of seconds"))?,
             login_hint: opaque(params, "login_hint")?,
             nonce: opaque(params, "nonce")?,
+            acr_values: read_acr_values(params)?,
+            id_token_hint: params.get("id_token_hint").map(Secret::from),
             dpop_jkt: crate::dpop::read_jkt(params)?,
         })
     }
+}
+
+fn read_acr_values(params: &Params<'_>) -> Result<Vec<String>, Error> {
+    let values = opaque(params, "acr_values")?.unwrap_or_default();
+    let classes: Vec<String> = values.split(' ').filter(|class| !class.is_empty()).map(str::to_owned).collect();
+    if classes.len() > MAX_CLASSES {
+        return Err(Error::invalid_request(format!("acr_values names more than {MAX_CLASSES} classes")));
+    }
+    Ok(classes)
 }
 
 /// Reads `scope`.
@@ -184,7 +202,7 @@ pub fn read_resource(params: &Params<'_>) -> Result<Option<ResourceUri>, Error> 
         .map_err(|e: crate::resource::InvalidResource| Error::new(ErrorCode::InvalidTarget, e.to_string()))
 }
 
-fn opaque(params: &Params<'_>, name: &'static str) -> Result<Option<String>, Error> {
+pub(crate) fn opaque(params: &Params<'_>, name: &'static str) -> Result<Option<String>, Error> {
     match params.get(name) {
         Some(value) if value.len() > MAX_OPAQUE => Err(Error::invalid_request(format!("{name} is too long"))),
         value => Ok(value.map(str::to_owned)),
@@ -204,38 +222,48 @@ impl AuthorizationResponse {
     /// The URL to send the browser to: `code` or `error`, then `state` as it came and `iss`.
     #[must_use]
     pub fn location(&self, redirect_uri: &RedirectUri, state: Option<&str>, issuer: &Issuer) -> String {
-        let base = redirect_uri.as_str();
-        let mut location = String::with_capacity(base.len() + 256);
-        location.push_str(base);
-        let query_starts = match base.rfind('?') {
-            Some(at) => {
-                if !base.ends_with(['?', '&']) {
-                    location.push('&');
-                }
-                at + 1
-            }
-            None => {
-                location.push('?');
-                location.len()
-            }
-        };
-        let end = location.len();
-        let mut query = Serializer::for_suffix(location, if end > query_starts { end } else { query_starts });
-        match self {
-            Self::Code(code) => {
-                query.append_pair("code", code.expose());
-            }
-            Self::Error(error) => {
-                query.append_pair("error", error.code.as_str());
-                query.append_pair("error_description", &crate::error::printable(&error.description));
-            }
-        }
-        if let Some(state) = state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", issuer.as_str());
-        query.finish()
+        with_query(redirect_uri, &self.fields(state, issuer))
     }
+
+    /// The same as the fields of a form (Form Post Response Mode §2).
+    #[must_use]
+    pub fn fields(&self, state: Option<&str>, issuer: &Issuer) -> Vec<(&'static str, Secret)> {
+        let mut fields = match self {
+            Self::Code(code) => vec![("code", code.clone())],
+            Self::Error(error) => vec![
+                ("error", error.code.as_str().into()),
+                ("error_description", crate::error::printable(&error.description).into()),
+            ],
+        };
+        fields.extend(state.map(|state| ("state", state.into())));
+        fields.push(("iss", issuer.as_str().into()));
+        fields
+    }
+}
+
+/// A registered URI with more in its query.
+pub(crate) fn with_query(uri: &RedirectUri, fields: &[(&'static str, Secret)]) -> String {
+    let base = uri.as_str();
+    let mut location = String::with_capacity(base.len() + 256);
+    location.push_str(base);
+    let query_starts = match base.rfind('?') {
+        Some(at) => {
+            if !base.ends_with(['?', '&']) {
+                location.push('&');
+            }
+            at + 1
+        }
+        None => {
+            location.push('?');
+            location.len()
+        }
+    };
+    let end = location.len();
+    let mut query = Serializer::for_suffix(location, if end > query_starts { end } else { query_starts });
+    for (name, value) in fields {
+        query.append_pair(name, value.expose());
+    }
+    query.finish()
 }
 
 /// The response as a client reads it from its redirect URI.
@@ -302,6 +330,8 @@ mod tests {
             (format!("response_type=code&request=x&{CHALLENGE}"), ErrorCode::RequestNotSupported),
             (format!("response_type=code&request_uri=x&{CHALLENGE}"), ErrorCode::RequestUriNotSupported),
             (format!("response_type=code&nonce={}&{CHALLENGE}", "n".repeat(3000)), ErrorCode::InvalidRequest),
+            (format!("response_type=code&dpop_jkt=short&{CHALLENGE}"), ErrorCode::InvalidRequest),
+            (format!("response_type=code&acr_values={}&{CHALLENGE}", "a+".repeat(17)), ErrorCode::InvalidRequest),
         ];
         for (query, code) in table {
             assert_eq!(read(&query).unwrap_err().code, code, "{query}");

@@ -39,6 +39,10 @@ pub struct Challenge {
     pub scope: Option<Scope>,
     /// Where the resource's own metadata lies (RFC 9728 §5.1).
     pub resource_metadata: Option<String>,
+    /// The authentication context classes of which one is needed (RFC 9470 §3).
+    pub acr_values: Option<String>,
+    /// The oldest sign-in that is good enough, in seconds (RFC 9470 §3).
+    pub max_age: Option<u64>,
 }
 
 impl fmt::Display for Challenge {
@@ -64,6 +68,12 @@ impl fmt::Display for Challenge {
         }
         if let Some(algs) = &self.algs {
             parameter(f, "algs", algs)?;
+        }
+        if let Some(classes) = &self.acr_values {
+            parameter(f, "acr_values", classes)?;
+        }
+        if let Some(seconds) = self.max_age {
+            parameter(f, "max_age", &seconds.to_string())?;
         }
         Ok(())
     }

@@ -62,6 +62,8 @@ error_codes! {
     ConsentRequired = "consent_required",
     /// A page is needed and the client forbade one (OpenID Connect Core §3.1.2.6).
     InteractionRequired = "interaction_required",
+    /// The person cannot prove themselves in the way that is asked for (OpenID Connect Unmet Authentication Requirements).
+    UnmetAuthenticationRequirements = "unmet_authentication_requirements",
     /// The `request` parameter is not offered (OpenID Connect Core §3.1.2.6).
     RequestNotSupported = "request_not_supported",
     /// The `request_uri` parameter is not offered (OpenID Connect Core §3.1.2.6).

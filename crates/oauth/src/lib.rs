@@ -12,6 +12,9 @@
 //! | redirect URIs | [`redirect_uri`] | RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1 |
 //! | PKCE | [`pkce`] | RFC 7636 |
 //! | the authorization request and response | [`authorization`] | RFC 6749 §4.1, RFC 9207 |
+//! | how a response travels | [`response_mode`] | Form Post Response Mode |
+//! | pushed authorization requests | [`pushed`] | RFC 9126 |
+//! | signing out | [`logout`] | RP-Initiated Logout 1.0, Back-Channel Logout 1.0 |
 //! | the token response | [`token`] | RFC 6749 §5 |
 //! | device authorization | [`device`] | RFC 8628 |
 //! | resource indicators | [`resource`] | RFC 8707 |
@@ -38,12 +41,15 @@ pub mod device;
 pub mod dpop;
 pub mod error;
 pub mod issuer;
+pub mod logout;
 pub mod metadata;
 pub mod params;
 pub mod pkce;
+pub mod pushed;
 pub mod redirect_uri;
 pub mod registration;
 pub mod resource;
+pub mod response_mode;
 pub mod scope;
 pub mod secret;
 pub mod sign_in_method;
@@ -64,9 +70,11 @@ pub use issuer::Issuer;
 pub use metadata::ServerMetadata;
 pub use params::Params;
 pub use pkce::{CodeChallenge, CodeVerifier};
+pub use pushed::PushedResponse;
 pub use redirect_uri::RedirectUri;
 pub use registration::Registration;
 pub use resource::ResourceUri;
+pub use response_mode::ResponseMode;
 pub use scope::Scope;
 pub use secret::Secret;
 pub use sign_in_method::SignInMethod;

@@ -113,6 +113,9 @@ pub struct ServerMetadata {
     /// The values of `prompt` (OpenID Connect Prompt Create §4).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prompt_values_supported: Vec<String>,
+    /// Whether `claims` may name single claims (OpenID Connect Discovery §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims_parameter_supported: Option<bool>,
     /// Whether request objects by value are taken (OpenID Connect Core §6).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_parameter_supported: Option<bool>,

@@ -61,6 +61,11 @@ impl<'a> Params<'a> {
             .filter(|value| !value.is_empty())
     }
 
+    /// Every parameter with a value, in the order of the request.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).filter(|(_, value)| !value.is_empty())
+    }
+
     /// The value of `name`.
     ///
     /// # Errors

@@ -39,6 +39,15 @@ impl SignInMethod {
     }
 }
 
+/// Every authentication context class that a person can reach here.
+#[must_use]
+pub fn known_classes() -> Vec<&'static str> {
+    let mut classes: Vec<&'static str> = SignInMethod::ALL.iter().map(|method| method.acr()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    classes
+}
+
 impl FromStr for SignInMethod {
     type Err = UnknownValue;
 

@@ -1,10 +1,10 @@
 //! The layer.
 
 use crate::{
-    Refusal, bearer,
+    Refusal, SignInFacts, StepUp, bearer,
     proof::{NoProofs, ProofRefused, Proofs, ProvenRequest},
 };
-use gatepass_keys::ClientCertificate;
+use gatepass_keys::{ClientCertificate, Clock};
 use gatepass_oauth::{Confirmation, ResourceUri, Scheme, Scope, dpop};
 use http::{Extensions, HeaderMap, Request, Response};
 use std::{
@@ -12,6 +12,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -25,6 +26,7 @@ pub struct Settings {
     /// The algorithms of proofs, with spaces between them; `None` when proofs are not offered.
     pub(crate) proof_algorithms: Option<String>,
     public_url: String,
+    pub(crate) step_up: StepUp,
     missing: Missing,
 }
 
@@ -50,6 +52,7 @@ impl Settings {
             scope: Scope::empty(),
             metadata_url: None,
             proof_algorithms: None,
+            step_up: StepUp::default(),
             missing: Missing::Challenge,
         }
     }
@@ -74,6 +77,18 @@ impl Settings {
         Self { public_url: url.trim_end_matches('/').to_owned(), ..self }
     }
 
+    /// The person must have signed in at most this long ago (RFC 9470).
+    #[must_use]
+    pub fn with_max_age(self, max_age: Duration, clock: Clock) -> Self {
+        Self { step_up: self.step_up.with_max_age(max_age, clock), ..self }
+    }
+
+    /// The person must have signed in in one of these authentication context classes (RFC 9470).
+    #[must_use]
+    pub fn with_acr<T: Into<String>>(self, classes: impl IntoIterator<Item = T>) -> Self {
+        Self { step_up: self.step_up.with_acr(classes.into_iter().map(Into::into)), ..self }
+    }
+
     /// What happens to a request without any credential.
     #[must_use]
     pub fn when_missing(self, missing: Missing) -> Self {
@@ -90,6 +105,11 @@ pub trait TokenFacts {
     /// The key that it is bound to: the member `cnf` of a JWT or of an introspection answer. A verifier that leaves
     /// it out would let a bound token in without its key, so there is no default.
     fn confirmation(&self) -> Option<&Confirmation>;
+
+    /// When and how its person signed in, as far as the token says.
+    fn sign_in(&self) -> SignInFacts<'_> {
+        SignInFacts::default()
+    }
 }
 
 /// The verifier cannot answer now.
@@ -177,6 +197,9 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
         }
         if !self.settings.scope.is_within(token.scope()) {
             return Err((scheme, Refusal::InsufficientScope(self.settings.scope.clone())));
+        }
+        if !self.settings.step_up.is_satisfied(token.sign_in()) {
+            return Err((scheme, Refusal::InsufficientUserAuthentication));
         }
         Ok(Some(token))
     }

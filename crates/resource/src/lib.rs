@@ -44,6 +44,8 @@
 //! 4. Bound to a key whose holder did not send it: `401 invalid_token`; bound to a DPoP key and without one good
 //!    proof: `401 invalid_dpop_proof` or `use_dpop_nonce` ([`proof`]). A token that is not bound is no `DPoP` token.
 //! 5. Live, but without the scope: `403 insufficient_scope`, naming the scope.
+//! 6. Live, but the person's sign-in is too old or too weak: `401 insufficient_user_authentication`, naming what would do
+//!    (RFC 9470).
 //! 6. The verifier cannot answer: `503`. Nobody comes in by accident.
 
 pub mod bearer;
@@ -51,9 +53,11 @@ mod guard;
 mod metadata;
 pub mod proof;
 mod refusal;
+mod step_up;
 
 pub use gatepass_keys::ClientCertificate;
 pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
 pub use metadata::ResourceMetadata;
 pub use proof::{LocalProofs, NoProofs, ProofRefused, Proofs, ProvenRequest};
 pub use refusal::Refusal;
+pub use step_up::{SignInFacts, StepUp};

@@ -19,6 +19,8 @@ pub enum Refusal {
     InvalidProof,
     /// The proof must carry this nonce.
     UseNonce(String),
+    /// The person's sign-in is too old or too weak (RFC 9470 §3).
+    InsufficientUserAuthentication,
     /// Nobody can tell now.
     Unavailable,
 }
@@ -53,6 +55,13 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED,
                 Some((ErrorCode::UseDpopNonce, "the proof needs the nonce of the header DPoP-Nonce")),
             ),
+            Self::InsufficientUserAuthentication => (
+                StatusCode::UNAUTHORIZED,
+                Some((
+                    ErrorCode::InsufficientUserAuthentication,
+                    "the person must sign in again, more recently or in another way",
+                )),
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
@@ -80,6 +89,8 @@ impl Refusal {
                 description: error.map(|(_, text)| text.to_owned()),
                 scope: self.scope(settings),
                 resource_metadata: settings.metadata_url.clone(),
+                acr_values: settings.step_up.acr_values().filter(|_| self.is_step_up()),
+                max_age: settings.step_up.max_age().filter(|_| self.is_step_up()),
             };
             append(headers, &challenge);
             // Who came without anything may come either way (RFC 9449 §7.2).
@@ -94,6 +105,10 @@ impl Refusal {
             headers.insert(HeaderName::from_static(NONCE_HEADER), nonce);
         }
         response
+    }
+
+    fn is_step_up(&self) -> bool {
+        matches!(self, Self::InsufficientUserAuthentication)
     }
 
     /// The scope to ask for: the one that is missing, or all that this resource needs.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use axum::{Extension, Router, body::Body, routing::get};
+use gatepass_keys::Clock;
 use gatepass_oauth::{Confirmation, ResourceUri, Scope};
 use gatepass_resource::{Guard, Missing, Settings, TokenFacts, Unavailable, Verifier};
 use http::{Request, StatusCode, header};
@@ -90,6 +91,20 @@ async fn a_token_without_the_scope_is_told_which_scope() {
     assert_eq!(status, StatusCode::FORBIDDEN);
     let challenge = challenge.unwrap();
     assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"read\""), "{challenge}");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_too_old_is_told_what_would_do() {
+    let clock = Clock::settable(gatepass_oauth::UtcMillis(0));
+    let settings = || Settings::new("https://api.example".parse().unwrap());
+    let step_up = settings().with_max_age(std::time::Duration::from_secs(60), clock).with_acr(["urn:x:2", "urn:x:3"]);
+    let app = Router::new().route("/", get(|| async { "in" })).layer(Guard::new(Names, step_up));
+    let request = Request::builder().uri("/").header(header::AUTHORIZATION, "Bearer good");
+    let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE).unwrap().to_str().unwrap();
+    assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+    assert!(challenge.ends_with("acr_values=\"urn:x:2 urn:x:3\", max_age=\"60\""), "{challenge}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/.well-known/oauth-protected-resource", get(oauth::metadata::resource))
         .route("/jwks", get(oauth::jwks::show))
         .route("/authorize", get(oauth::authorize::ask).post(oauth::authorize::answer))
+        .route("/par", post(oauth::par::push))
         .route("/token", post(oauth::token::exchange))
         .route("/device_authorization", post(oauth::device_authorization::start))
         .route("/revoke", post(oauth::revoke::revoke))
@@ -28,11 +29,13 @@ pub(crate) fn router(app: &App) -> Router {
         // Pages.
         .route("/", get(pages::home::show))
         .route("/login", get(pages::login::show).post(pages::login::sign_in))
-        .route("/logout", post(pages::login::sign_out))
+        .route("/logout", get(oauth::logout::ask).post(oauth::logout::answer))
+        .route("/l/{code}", get(pages::ticket::follow))
         .route("/device", get(pages::device::enter).post(pages::device::look_up))
         .route("/device/{code}", get(pages::device::show).post(pages::device::decide))
         .route("/setup/{token}", get(pages::set_up::show).post(pages::set_up::create))
         .route("/assets/gatepass.css", get(pages::style))
+        .route("/assets/submit.js", get(pages::form_post::script))
         // For whoever runs it.
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -110,7 +110,13 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
     let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
     let store = Store::open(&config.database_url).await?;
     let fetcher = Fetcher::new(config.clients.private_hosts.clone());
-    let settings = Settings { issuer, lifetimes: config.lifetimes, clients: config.clients.clone() };
+    let settings = Settings {
+        issuer,
+        lifetimes: config.lifetimes,
+        clients: config.clients.clone(),
+        keys: config.keys,
+        require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+    };
     let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
 }
@@ -174,6 +180,7 @@ impl Server {
 
     /// Serves until `end` comes, then finishes what is under way.
     pub async fn run(self, end: impl Future<Output = ()>) {
+        let tending = tokio::spawn(self.app.authority.clone().tend());
         let connections = Arc::new(Semaphore::new(self.limits.connections));
         let graceful = GracefulShutdown::new();
         let renewal = self.tls.as_ref().map(Listener::keep_current);
@@ -231,6 +238,7 @@ impl Server {
         if timeout(self.limits.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }
+        tending.abort();
         self.app.authority.close().await;
     }
 

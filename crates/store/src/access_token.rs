@@ -1,6 +1,6 @@
 //! Access tokens: what opens an API.
 
-use crate::{Change, Error, Store, UserId, columns::Columns};
+use crate::{Authentication, Change, Error, Store, UserId, columns::Columns};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
@@ -53,6 +53,8 @@ pub struct LiveAccessToken {
     pub expires_at: UtcMillis,
     /// Whether its use settles a rotation that is still open to a repeat.
     pub settles_rotation: bool,
+    /// How and when the person proved themselves; `None` for a token without a grant.
+    pub authentication: Option<Authentication>,
 }
 
 /// The person behind a token.
@@ -75,7 +77,8 @@ const INSERT: &str =
  confirmation) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource, t.issued_at, t.expires_at,
  u.id, u.email, u.name, u.email_verified_at,
- case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end, t.confirmation
+ case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end, t.confirmation,
+ g.authenticated_at, g.method, g.session_id
  from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
  where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
  and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
@@ -101,6 +104,7 @@ impl FromRow for LiveAccessToken {
             expires_at: row.time(6)?,
             settles_rotation: row.get::<i64>(11)? == 1,
             confirmation: row.maybe_parsed(12)?,
+            authentication: row.maybe_time(13)?.map(|_| row.authentication(13)).transpose()?,
         })
     }
 }

@@ -75,31 +75,38 @@ impl FromRow for AuthorizationCode {
     }
 }
 
+impl AuthorizationCode {
+    pub(crate) fn insert(&self) -> Stmt {
+        let params = params![
+            self.id.0,
+            self.hash.0,
+            self.client_id.as_str(),
+            self.user_id.0,
+            self.redirect_uri.as_str(),
+            self.scope.to_string(),
+            self.resource.as_str(),
+            self.code_challenge.as_str(),
+            self.nonce.clone(),
+            self.authentication.at.0,
+            self.expires_at.0,
+            maybe(self.used_at),
+            self.grant_id.0,
+            self.authentication.method.as_str(),
+            self.authentication.session_id.map(|id| id.0),
+            self.confirmation.as_ref().map(ToString::to_string)
+        ];
+        Stmt::new(INSERT, params)
+    }
+}
+
 impl Store {
     /// Keeps a new code.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn add_authorization_code(&self, code: &AuthorizationCode) -> Result<(), Error> {
-        let params = params![
-            code.id.0,
-            code.hash.0,
-            code.client_id.as_str(),
-            code.user_id.0,
-            code.redirect_uri.as_str(),
-            code.scope.to_string(),
-            code.resource.as_str(),
-            code.code_challenge.as_str(),
-            code.nonce.clone(),
-            code.authentication.at.0,
-            code.expires_at.0,
-            maybe(code.used_at),
-            code.grant_id.0,
-            code.authentication.method.as_str(),
-            code.authentication.session_id.map(|id| id.0),
-            code.confirmation.as_ref().map(ToString::to_string)
-        ];
-        self.db.execute(INSERT, params).await.map(drop)
+        // An insertion touches its row or fails: there is no third outcome.
+        self.db.batch(vec![code.insert()]).await.map(drop)
     }
 
     /// The code with this identifier, used or not. The caller compares the hash.

@@ -6,7 +6,7 @@ use crate::{
     columns::{Columns, joined, maybe},
 };
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
-use gatepass_keys::{HashedToken, JwkSet};
+use gatepass_keys::{Algorithm, HashedToken, JwkSet, SigningKey};
 use gatepass_oauth::{
     CertificateSubject, ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri,
     Scope, UtcMillis,
@@ -84,6 +84,15 @@ impl Client {
     #[must_use]
     pub fn is_confidential(&self) -> bool {
         !matches!(self.proof, ClientProof::Public)
+    }
+}
+
+impl Client {
+    /// What its ID tokens are signed with; ES256 unless it chose another that is offered.
+    #[must_use]
+    pub fn id_token_algorithm(&self) -> Algorithm {
+        let chosen = self.metadata.id_token_signed_response_alg.as_deref().and_then(|name| name.parse().ok());
+        chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen)).unwrap_or(Algorithm::Es256)
     }
 }
 

@@ -21,6 +21,8 @@
 //! | `device_grant` | [`device_grant`] | devices that wait for a person |
 //! | `consent` | [`consent`] | what a person has allowed a client to ask for |
 //! | `one_time_link` | [`one_time_link`] | links that work once |
+//! | `pushed_request` | [`pushed_request`] | authorization requests that came before the browser |
+//! | `logout_notice` | [`logout_notice`] | what clients must still be told of a sign-out |
 //! | `throttle` | [`throttle`] | counts of attempts |
 
 pub mod access_token;
@@ -33,7 +35,10 @@ mod columns;
 pub mod consent;
 pub mod device_grant;
 pub mod dpop_proof;
+pub mod ending;
+pub mod logout_notice;
 pub mod one_time_link;
+pub mod pushed_request;
 mod schema;
 pub mod session;
 pub mod signing_key;
@@ -127,4 +132,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("consent", consent::STATEMENTS),
     ("one_time_link", one_time_link::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
+    ("pushed_request", pushed_request::STATEMENTS),
+    ("logout_notice", logout_notice::STATEMENTS),
+    ("session and others", ending::STATEMENTS),
 ];

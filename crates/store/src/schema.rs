@@ -24,4 +24,5 @@ pub const MIGRATIONS: &[Migration] = &[
         postgres: None,
     },
     Migration { number: 5, name: "proofs", sql: include_str!("../migrations/0005_bound.sql"), postgres: None },
+    Migration { number: 6, name: "requests", sql: include_str!("../migrations/0006_requests.sql"), postgres: None },
 ];

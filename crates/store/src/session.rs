@@ -47,28 +47,32 @@ pub struct LiveSession {
     pub method: SignInMethod,
     /// When it was last prolonged.
     pub seen_at: UtcMillis,
+    /// The first session of this browser: another sign-in of the same person takes a session's place without ending
+    /// what hangs on it.
+    pub origin_id: TokenId,
 }
 
 impl LiveSession {
     /// How and when the person proved themselves.
     #[must_use]
     pub fn authentication(&self) -> Authentication {
-        Authentication { at: self.authenticated_at, method: self.method, session_id: Some(self.id) }
+        Authentication { at: self.authenticated_at, method: self.method, session_id: Some(self.origin_id) }
     }
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE, REVOKE_ALL];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, PROLONG, REVOKE, REVOKE_ALL, CONTINUE];
 
 const INSERT: &str =
     "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent,
  method) values ($1, $2, $3, $4, $4, $5, $6, $7, $8)";
 const LIVE: &str =
     "select s.id, s.hash, s.user_id, u.email, u.name, u.email_verified_at, s.authenticated_at, s.seen_at,
- s.method from session s join user_account u on u.id = s.user_id
+ s.method, coalesce(s.origin_id, s.id) from session s join user_account u on u.id = s.user_id
  where s.id = $1 and s.expires_at > $2 and s.revoked_at is null";
 const PROLONG: &str =
     "update session set seen_at = $2, expires_at = $3 where id = $1 and revoked_at is null and seen_at < $2";
 const REVOKE: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";
+const CONTINUE: &str = "update session set origin_id = $2 where id = $1";
 const REVOKE_ALL: &str = "update session set revoked_at = $2 where user_id = $1 and revoked_at is null";
 
 pub(crate) fn revoke_all_statement(user: UserId, now: UtcMillis) -> Stmt {
@@ -87,6 +91,7 @@ impl FromRow for LiveSession {
             authenticated_at: row.time(6)?,
             seen_at: row.time(7)?,
             method: row.parsed(8)?,
+            origin_id: row.id(9)?,
         })
     }
 }
@@ -132,5 +137,17 @@ impl Store {
     /// [`Error`].
     pub async fn revoke_session(&self, id: TokenId, now: UtcMillis) -> Result<Change, Error> {
         self.db.execute(REVOKE, params![id.0, now.0]).await.map(Change::from_rows)
+    }
+
+    /// Lets a new session take the place of a former one of the same person in the same browser.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn continue_session(&self, former: &LiveSession, new: TokenId, now: UtcMillis) -> Result<(), Error> {
+        let statements = vec![
+            Stmt::new(CONTINUE, params![new.0, former.origin_id.0]),
+            Stmt::new(REVOKE, params![former.id.0, now.0]),
+        ];
+        self.db.batch(statements).await.map(drop)
     }
 }

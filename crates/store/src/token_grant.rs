@@ -8,7 +8,9 @@
 //! 2. the one before: perhaps its answer was lost, and the sealed answer is given again;
 //! 3. anything else: an older one, so somebody holds a copy, and the family ends.
 
-use crate::{Authentication, Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns};
+use crate::{
+    Authentication, Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns, ending::Ending,
+};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
@@ -78,6 +80,21 @@ pub struct Rotation {
     pub successor_used_at: Option<UtcMillis>,
 }
 
+/// A client that holds a grant, and of which session.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The client.
+    pub client_id: ClientId,
+    /// The session; `None` for a device's grant.
+    pub session_id: Option<TokenId>,
+}
+
+impl FromRow for Holder {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self { client_id: row.parsed(0)?, session_id: row.maybe_id(1)? })
+    }
+}
+
 /// Why a grant ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedBecause {
@@ -87,6 +104,10 @@ pub enum RevokedBecause {
     RefreshReuse,
     /// Its authorization code came again.
     CodeReuse,
+    /// Its person signed out.
+    SignedOut,
+    /// The operator ended it.
+    Operator,
 }
 
 impl RevokedBecause {
@@ -97,6 +118,8 @@ impl RevokedBecause {
             Self::ClientAsked => "client_asked",
             Self::RefreshReuse => "refresh_reuse",
             Self::CodeReuse => "code_reuse",
+            Self::SignedOut => "signed_out",
+            Self::Operator => "operator",
         }
     }
 }
@@ -118,7 +141,19 @@ pub struct NewRotation {
     pub sealed_answer: Vec<u8>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, ROTATE, SUCCESSOR_USED, REVOKE];
+pub(crate) const STATEMENTS: &[&str] = &[
+    INSERT,
+    BY_ID,
+    ROTATE,
+    SUCCESSOR_USED,
+    REVOKE,
+    CLIENTS_OF_SESSION,
+    CLIENTS_OF_USER,
+    END_ONLINE_OF_SESSION,
+    END_OF_SESSION,
+    END_OF_USER,
+    END_OF_CLIENT,
+];
 
 const INSERT: &str = "insert into token_grant (id, client_id, user_id, scope, resource, authenticated_at, created_at,
  refresh_hash, refresh_expires_at, method, session_id, confirmation)
@@ -133,6 +168,28 @@ const SUCCESSOR_USED: &str = "update token_grant set successor_used_at = $2
  where id = $1 and rotated_at <= $3 and successor_used_at is null";
 const REVOKE: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where id = $1 and revoked_at is null";
+const CLIENTS_OF_SESSION: &str = "select distinct client_id, session_id from token_grant
+ where session_id = $1 and revoked_at is null and refresh_expires_at > $2";
+const CLIENTS_OF_USER: &str = "select distinct client_id, session_id from token_grant
+ where user_id = $1 and revoked_at is null and refresh_expires_at > $2";
+const END_ONLINE_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where session_id = $1 and revoked_at is null and (' ' || scope || ' ') not like '% offline_access %'";
+const END_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where session_id = $1 and revoked_at is null";
+pub(crate) const END_OF_USER: &str =
+    "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where user_id = $1 and revoked_at is null";
+pub(crate) const END_OF_CLIENT: &str =
+    "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where client_id = $1 and revoked_at is null";
+
+pub(crate) fn end_of_session(origin: TokenId, ending: Ending, because: RevokedBecause, now: UtcMillis) -> Stmt {
+    let sql = match ending {
+        Ending::OnlineGrants => END_ONLINE_OF_SESSION,
+        Ending::AllGrants => END_OF_SESSION,
+    };
+    Stmt::new(sql, params![origin.0, now.0, because.as_str()])
+}
 
 impl FromRow for TokenGrant {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -220,5 +277,21 @@ impl Store {
     /// [`Error`].
     pub async fn revoke_grant(&self, id: TokenId, because: RevokedBecause, now: UtcMillis) -> Result<Change, Error> {
         self.db.execute(REVOKE, params![id.0, now.0, because.as_str()]).await.map(Change::from_rows)
+    }
+
+    /// The clients with a living grant of a session.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn clients_of_session(&self, origin: TokenId, now: UtcMillis) -> Result<Vec<Holder>, Error> {
+        self.db.query(CLIENTS_OF_SESSION, params![origin.0, now.0]).await
+    }
+
+    /// The clients with a living grant of a person.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn clients_of_user(&self, user: UserId, now: UtcMillis) -> Result<Vec<Holder>, Error> {
+        self.db.query(CLIENTS_OF_USER, params![user.0, now.0]).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Engine, TestDatabase};
 use gatepass_authority::{
-    Authority, ClientPolicy, Lifetimes, UserAccount,
+    Authority, ClientPolicy, KeySettings, Lifetimes, UserAccount,
     add_user::{EmailState, NewUser},
 };
 use gatepass_keys::{Clock, Entropy};
@@ -27,6 +27,8 @@ pub struct Options {
     pub public_url: Option<String>,
     pub clients: ClientPolicy,
     pub tls: gatepass_server::config::Tls,
+    pub require_pushed_authorization_requests: bool,
+    pub keys: KeySettings,
     /// `true` leaves the server without any account.
     pub empty: bool,
     pub limits: Limits,
@@ -44,7 +46,9 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start(engine: Engine) -> Self {
-        Self::with(engine, Options::default()).await
+        // A client of a test may be on this machine.
+        let clients = ClientPolicy { private_hosts: vec!["127.0.0.1".into()], ..ClientPolicy::default() };
+        Self::with(engine, Options { clients, ..Options::default() }).await
     }
 
     pub async fn with(engine: Engine, options: Options) -> Self {
@@ -65,6 +69,8 @@ impl TestServer {
         config.lifetimes = options.lifetimes;
         config.clients = options.clients.clone();
         config.tls = options.tls.clone();
+        config.keys = options.keys;
+        config.require_pushed_authorization_requests = options.require_pushed_authorization_requests;
         let world = World { clock: clock.clone(), entropy: Entropy::system(), secret: None };
         let server = Server::bind(&config, &world).await.unwrap().within(options.limits);
         let authority = server.authority().clone();

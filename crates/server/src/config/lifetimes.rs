@@ -10,6 +10,7 @@ use std::time::Duration;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     authorization_code: Option<String>,
+    pushed_request: Option<String>,
     access_token: Option<String>,
     refresh_token: Option<String>,
     device_code: Option<String>,
@@ -25,6 +26,7 @@ pub(super) fn resolve(file: File) -> Result<Lifetimes, ConfigError> {
             file.authorization_code,
             standard.authorization_code,
         )?,
+        pushed_request: lifetime("lifetimes.pushed_request", file.pushed_request, standard.pushed_request)?,
         access_token: lifetime("lifetimes.access_token", file.access_token, standard.access_token)?,
         refresh_token: lifetime("lifetimes.refresh_token", file.refresh_token, standard.refresh_token)?,
         device_code: lifetime("lifetimes.device_code", file.device_code, standard.device_code)?,

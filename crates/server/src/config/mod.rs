@@ -4,12 +4,13 @@
 //! refusal is one sentence that names the setting and the remedy. Each table of the file has a module of its own.
 
 mod clients;
+mod keys;
 mod lifetimes;
 mod tls;
 
 pub use tls::{Tls, TlsFiles};
 
-use gatepass_authority::{ClientPolicy, DatabaseUrl, Lifetimes};
+use gatepass_authority::{ClientPolicy, DatabaseUrl, KeySettings, Lifetimes};
 use gatepass_oauth::Issuer;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -43,6 +44,10 @@ pub struct Config {
     pub clients: ClientPolicy,
     /// TLS, and the certificates of clients.
     pub tls: Tls,
+    /// When signing keys change.
+    pub keys: KeySettings,
+    /// Whether every authorization request must be pushed.
+    pub require_pushed_authorization_requests: bool,
 }
 
 /// What flags and environment say, as it was typed.
@@ -77,9 +82,11 @@ struct File {
     public_url: Option<String>,
     database_url: Option<String>,
     trusted_proxies: Vec<String>,
+    require_pushed_authorization_requests: bool,
     lifetimes: lifetimes::File,
     clients: clients::File,
     tls: tls::File,
+    keys: keys::File,
 }
 
 /// Why the settings will not do.
@@ -144,6 +151,8 @@ impl Config {
             lifetimes: lifetimes::resolve(file.lifetimes)?,
             clients: clients::resolve(file.clients)?,
             tls,
+            keys: keys::resolve(file.keys)?,
+            require_pushed_authorization_requests: file.require_pushed_authorization_requests,
             data_dir,
             database_url,
         })
@@ -261,6 +270,8 @@ mod tests {
             refusal("trusted_proxies = [\"::1\"]\n[tls]\nclient_certificate_header = \"a b\"").contains("a header")
         );
         assert!(refusal("public_url = \"http://127.0.0.1:1\"\n[tls]\ncert = \"a\"\nkey = \"b\"").contains("https://"));
+        assert!(refusal("[keys]\nrotate_every = \"1s\"").starts_with("keys.rotate_every is '1s', but"));
+        assert!(refusal("[keys]\nrotate_every = \"1h\"\npublish_ahead = \"50m\"").contains("half"));
         let missing =
             Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
         assert!(missing.to_string().contains("/nowhere/x.toml"));

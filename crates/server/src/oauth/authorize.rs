@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    pages::{Page, PageFailure, consent, form_action, is_for, login},
+    pages::{Page, PageFailure, consent, form_action, form_post, is_for, login},
     web::{caller::From as CallerFrom, form::Form, own_form::OwnForm, session},
 };
 use axum::{
@@ -15,7 +15,7 @@ use axum::{
 use form_urlencoded::Serializer;
 use gatepass_authority::{
     Failure,
-    authorize::{ConsentAnswer, Next, Visit},
+    authorize::{ConsentAnswer, Next, Visit, WAS_SENT},
 };
 use gatepass_oauth::{Error, Params, authorization::prompt_after_sign_in};
 use std::borrow::Cow;
@@ -68,6 +68,7 @@ pub(crate) async fn answer(
 async fn answer_browser(app: &App, next: Next, query: &str) -> Result<Response<Body>, PageFailure> {
     match next {
         Next::Redirect(location) => redirect(&location),
+        Next::Post { redirect_uri, fields } => Ok(form_post::page(&redirect_uri, &fields)),
         Next::SignIn { login_hint } => {
             login::instead_of(app, &format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()).await
         }
@@ -86,18 +87,23 @@ fn redirect(location: &str) -> Result<Response<Body>, PageFailure> {
 }
 
 /// The request as it is asked again after the person has signed in: what demanded the new sign-in is
-/// then fulfilled, and would demand it for ever.
+/// then fulfilled, and would demand it for ever. What the sign-in may not have fulfilled stays, with a word that it was
+/// tried. A pushed request stays as it is: it knows when it began.
 fn after_sign_in(query: &str) -> String {
     let mut kept = Serializer::new(String::with_capacity(query.len()));
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let left = match name.as_ref() {
             "max_age" => None,
+            name if name == WAS_SENT.0 => None,
             "prompt" => prompt_after_sign_in(&value).map(Cow::Owned),
             _ => Some(value),
         };
         if let Some(value) = left {
             kept.append_pair(&name, &value);
         }
+    }
+    if query.contains("acr_values=") || query.contains("id_token_hint=") {
+        kept.append_pair(WAS_SENT.0, WAS_SENT.1);
     }
     kept.finish()
 }
@@ -110,5 +116,6 @@ mod tests {
     fn a_fulfilled_demand_for_a_new_sign_in_is_not_repeated() {
         assert_eq!(after_sign_in("client_id=a&prompt=login&max_age=0&state=x+y"), "client_id=a&state=x+y");
         assert_eq!(after_sign_in("prompt=login+consent"), "prompt=consent");
+        assert_eq!(after_sign_in("acr_values=x&sign_in=done"), "acr_values=x&sign_in=done");
     }
 }

@@ -3,8 +3,10 @@
 use crate::app::App;
 use axum::{Json, extract::State, response::IntoResponse};
 use gatepass_authority::add_client::FIRST_PARTY_SCOPE;
-use gatepass_keys::Algorithm;
-use gatepass_oauth::{ClientAuthMethod, GrantType, ServerMetadata, pkce::METHOD_S256};
+use gatepass_keys::{Algorithm, SigningKey};
+use gatepass_oauth::{
+    ClientAuthMethod, GrantType, ResponseMode, ServerMetadata, pkce::METHOD_S256, sign_in_method::known_classes,
+};
 use gatepass_resource::ResourceMetadata;
 
 /// RFC 8414 §3, OpenID Connect Discovery §4.
@@ -51,9 +53,14 @@ fn server_metadata(app: &App) -> ServerMetadata {
         jwks_uri: endpoint("/jwks"),
         registration_endpoint: endpoint("/register").filter(|_| clients.registration),
         client_id_metadata_document_supported: clients.metadata_documents,
+        pushed_authorization_request_endpoint: endpoint("/par"),
+        require_pushed_authorization_requests: app.authority.requires_pushed_requests(),
+        end_session_endpoint: endpoint("/logout"),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         scopes_supported: FIRST_PARTY_SCOPE.split(' ').map(str::to_owned).collect(),
         response_types_supported: texts(&["code"]),
-        response_modes_supported: texts(&["query"]),
+        response_modes_supported: ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
         grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
         token_endpoint_auth_methods_supported: methods.clone(),
         dpop_signing_alg_values_supported: algorithms.clone(),
@@ -64,7 +71,8 @@ fn server_metadata(app: &App) -> ServerMetadata {
         code_challenge_methods_supported: texts(&[METHOD_S256]),
         authorization_response_iss_parameter_supported: true,
         subject_types_supported: texts(&["public"]),
-        id_token_signing_alg_values_supported: texts(&[Algorithm::Es256.as_str()]),
+        id_token_signing_alg_values_supported: SigningKey::ALGORITHMS.iter().map(ToString::to_string).collect(),
+        acr_values_supported: texts(&known_classes()),
         claims_supported: texts(&[
             "iss",
             "sub",
@@ -72,6 +80,9 @@ fn server_metadata(app: &App) -> ServerMetadata {
             "exp",
             "iat",
             "auth_time",
+            "acr",
+            "amr",
+            "sid",
             "nonce",
             "at_hash",
             "email",
@@ -79,6 +90,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
             "name",
         ]),
         prompt_values_supported: texts(&["none", "login", "consent", "select_account"]),
+        claims_parameter_supported: Some(false),
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
         ..ServerMetadata::default()

@@ -3,7 +3,9 @@
 pub(crate) mod authorize;
 pub(crate) mod device_authorization;
 pub(crate) mod jwks;
+pub(crate) mod logout;
 pub(crate) mod metadata;
+pub(crate) mod par;
 mod possession;
 pub(crate) mod register;
 pub(crate) mod revoke;

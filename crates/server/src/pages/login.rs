@@ -84,7 +84,7 @@ pub(crate) async fn sign_in(
         SignedIn::Session(cookie) => {
             // Whoever was signed in here before is so no longer.
             if let Some(former) = app.cookies.read(&headers) {
-                app.authority.sign_out(former, &caller).await?;
+                app.authority.replace_session(former, &cookie, &caller).await?;
             }
             signed_in(&app, &cookie, next)
         }
@@ -106,20 +106,6 @@ pub(crate) fn signed_in(
     let cookie = app.cookies.set(cookie).ok_or_else(|| Failure::internal("a cookie that is no header"))?;
     let location = HeaderValue::from_str(next).map_err(|_| Failure::internal("a path that is no header"))?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::SET_COOKIE, cookie)]).into_response())
-}
-
-pub(crate) async fn sign_out(
-    State(app): State<App>,
-    CallerFrom(caller): CallerFrom,
-    headers: HeaderMap,
-    _: OwnForm,
-) -> Result<Response<Body>, PageFailure> {
-    if let Some(cookie) = app.cookies.read(&headers) {
-        app.authority.sign_out(cookie, &caller).await?;
-    }
-    let removed = app.cookies.remove().ok_or_else(|| Failure::internal("a cookie that is no header"))?;
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("/")), (header::SET_COOKIE, removed)])
-        .into_response())
 }
 
 /// The session of a request, or the page to get one.

@@ -4,9 +4,11 @@
 
 pub(crate) mod consent;
 pub(crate) mod device;
+pub(crate) mod form_post;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod set_up;
+pub(crate) mod ticket;
 
 use crate::web::failure::{Refused, note, retry_after};
 use askama::Template;

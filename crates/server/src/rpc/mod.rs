@@ -7,7 +7,7 @@ mod whoami;
 use gatepass_authority::{Authority, Caller, Failure, LiveAccessToken, dpop};
 use gatepass_keys::Algorithm;
 use gatepass_oauth::{Confirmation, ErrorCode, ResourceUri, Scope};
-use gatepass_resource::{ProofRefused, Proofs, ProvenRequest, TokenFacts, Unavailable, Verifier};
+use gatepass_resource::{ProofRefused, Proofs, ProvenRequest, SignInFacts, TokenFacts, Unavailable, Verifier};
 use std::sync::Arc;
 
 /// Verifies access tokens in this very process.
@@ -29,6 +29,14 @@ impl TokenFacts for Token {
 
     fn confirmation(&self) -> Option<&Confirmation> {
         self.0.confirmation.as_ref()
+    }
+
+    fn sign_in(&self) -> SignInFacts<'_> {
+        let authentication = self.0.authentication;
+        SignInFacts {
+            auth_time: authentication.map(|authentication| authentication.at),
+            acr: authentication.map(|authentication| authentication.method.acr()),
+        }
     }
 }
 

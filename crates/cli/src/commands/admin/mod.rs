@@ -1,6 +1,8 @@
 //! `gatepass admin`: administration of a server's database, also while the server runs.
 
 mod client;
+mod keys;
+mod revoke;
 mod user;
 
 use super::serve::{Storage, runtime, world};
@@ -29,6 +31,12 @@ enum Object {
         #[command(subcommand)]
         verb: client::Client,
     },
+    /// Keys that sign ID tokens
+    Keys {
+        #[command(subcommand)]
+        verb: keys::Keys,
+    },
+    Revoke(revoke::Revoke),
 }
 
 impl Admin {
@@ -39,6 +47,8 @@ impl Admin {
             let outcome = match self.object {
                 Object::User { verb } => verb.run(context, &authority).await,
                 Object::Client { verb } => verb.run(context, &authority).await,
+                Object::Keys { verb } => verb.run(context, &authority).await,
+                Object::Revoke(revoke) => revoke.run(context, &authority).await,
             };
             authority.close().await;
             outcome

@@ -1,0 +1,49 @@
+//! An ID token that comes back as a hint (OpenID Connect Core §3.1.2.1, RP-Initiated Logout 1.0 §2).
+//!
+//! It is believed when this server has signed it, also when it is over: it says who was meant, and opens nothing.
+
+use crate::{Authority, Failure, LiveSession};
+use gatepass_keys::{TokenId, jws, jws::base64url};
+use gatepass_oauth::Secret;
+use serde::Deserialize;
+
+/// What a hint says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Hint {
+    iss: String,
+    /// Who was signed in.
+    pub(crate) sub: String,
+    /// To which client that was said.
+    pub(crate) aud: String,
+    /// In which session.
+    #[serde(default)]
+    pub(crate) sid: Option<String>,
+    /// Only a logout token has events; it is no ID token.
+    #[serde(default)]
+    events: Option<serde_json::Value>,
+}
+
+impl Hint {
+    /// Whether it speaks of this very session.
+    pub(crate) fn is_of(&self, session: &LiveSession, authority: &Authority) -> bool {
+        self.sub == session.user_id.to_string() && self.sid.as_deref() == Some(&authority.public_sid(session.origin_id))
+    }
+}
+
+impl Authority {
+    /// What an ID token says; `None` when this server has not signed it, or long ago.
+    pub(crate) async fn read_hint(&self, hint: &Secret) -> Result<Option<Hint>, Failure> {
+        let keys = self.published_keys().await?;
+        let read: Option<Hint> = jws::verify(hint.expose(), &keys).ok();
+        Ok(read.filter(|hint| hint.iss == self.issuer().as_str() && hint.events.is_none()))
+    }
+
+    /// The public name of a session, `sid`: it tells sessions apart and names none to this server. A client that has it
+    /// knows no cookie, and nobody without the server's secret can make one.
+    pub(crate) fn public_sid(&self, origin: TokenId) -> String {
+        let hex: String = origin.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = self.0.sids.hash(&hex);
+        let (half, _) = hash.split_at(16);
+        base64url(half)
+    }
+}

@@ -1,0 +1,78 @@
+//! A client asks for a sign-out (OpenID Connect RP-Initiated Logout 1.0 §2).
+//!
+//! 1. Who asks: the client of the ID token, or the one that is named; if both, the same.
+//! 2. Where to go on: only to a URI that this client has registered, character by character (§3).
+//! 3. Whether to ask: an ID token of this very session proves that a client of the person speaks. Without one, any page
+//!    on the web could sign people out, so they are asked.
+
+use crate::{Authority, Client, Failure, LiveSession};
+use gatepass_oauth::{
+    Error, RedirectUri,
+    logout::{LogoutRequest, location},
+};
+use std::sync::Arc;
+
+/// What is known of a request.
+#[derive(Debug)]
+pub struct LogoutCheck {
+    /// The program that asks, if it is known.
+    pub client_name: Option<String>,
+    /// Where to go on, if that was asked for.
+    pub go_on: Option<GoOn>,
+    /// Whether the person need not be asked.
+    pub is_proven: bool,
+}
+
+/// Where to go on.
+#[derive(Debug)]
+pub struct GoOn {
+    /// As it is registered.
+    pub uri: RedirectUri,
+    /// With the client's `state`.
+    pub location: String,
+}
+
+impl Authority {
+    /// Checks a client's request against what it has registered.
+    ///
+    /// # Errors
+    /// `invalid_request`, to be shown as a page.
+    pub async fn check_logout(
+        &self,
+        request: &LogoutRequest,
+        session: Option<&LiveSession>,
+    ) -> Result<LogoutCheck, Failure> {
+        // One that can no longer be verified is as good as none: the person is asked.
+        let hint = match &request.id_token_hint {
+            Some(hint) => self.read_hint(hint).await?,
+            None => None,
+        };
+        let client = match (hint.as_ref().map(|hint| hint.aud.as_str()), request.client_id.as_ref()) {
+            (Some(told), Some(named)) if told != named.as_str() => {
+                return Err(Error::invalid_request("client_id is not the client of the id_token_hint").into());
+            }
+            (Some(told), _) => self.named(told).await?,
+            (None, Some(named)) => self.named(named.as_str()).await?,
+            (None, None) => None,
+        };
+        let go_on = request.post_logout_redirect_uri.clone().map(|uri| {
+            let client = client.as_ref();
+            let client = client.ok_or_else(|| {
+                Error::invalid_request("a post_logout_redirect_uri comes with a client_id or an id_token_hint")
+            })?;
+            if !client.metadata.post_logout_redirect_uris.contains(&uri) {
+                return Err(Error::invalid_request("the post_logout_redirect_uri is not registered for this client"));
+            }
+            Ok(GoOn { location: location(&uri, request.state.as_deref()), uri })
+        });
+        let is_proven = matches!((&hint, session), (Some(hint), Some(session)) if hint.is_of(session, self));
+        Ok(LogoutCheck { client_name: client.map(|client| client.name.clone()), go_on: go_on.transpose()?, is_proven })
+    }
+
+    async fn named(&self, client: &str) -> Result<Option<Arc<Client>>, Failure> {
+        match client.parse() {
+            Ok(id) => self.find_client(&id).await,
+            Err(_) => Ok(None),
+        }
+    }
+}

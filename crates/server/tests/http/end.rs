@@ -1,0 +1,49 @@
+//! What an operator ends (`gatepass admin revoke`).
+
+use gatepass_testkit::{
+    Browser, Pkce, USER,
+    authority::end::{EndRefused, EndTarget},
+    on_both_engines,
+};
+
+on_both_engines! {
+    async fn all_of_a_person_ends_also_what_was_on_its_way(server: TestServer) {
+        let (client, browser, pkce) = (server.client().await, Browser::at(&server), Pkce::new());
+        browser.sign_in(USER).await;
+        let tokens = server.tokens(&client, &[("scope", "account offline_access")]).await;
+        assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 200);
+        let code = server.code(&browser, &client, &pkce, &[("scope", "account")]).await;
+        let device = server.post_public("/device_authorization", &[("scope", "account")]).await;
+        let page = browser.open(&device.text("verification_uri_complete")).await;
+        browser.submit(&page.form(), &[("answer", "approve")]).await;
+
+        assert_eq!(server.authority().end(&EndTarget::User("ADA@example.com".into())).await.unwrap(), 1);
+        assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 401, "at once, on this node");
+        assert_eq!(server.refresh(&client, &tokens.text("refresh_token")).await.error(), "invalid_grant");
+        assert_eq!(server.redeem(&client, &code, &pkce).await.error(), "invalid_grant");
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let poll = server.post_public("/token", &[("grant_type", grant), ("device_code", &device.text("device_code"))]).await;
+        assert_eq!(poll.error(), "access_denied");
+        assert_eq!(browser.open("/").await.heading(), "Sign in to gatepass");
+        assert_eq!(browser.sign_in(USER).await.heading(), "You are signed in", "the account stays");
+    }
+
+    async fn all_of_a_client_ends_with_its_own_tokens_and_others_stay(server: TestServer) {
+        let (client, other) = (server.client().await, server.client().await);
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        let kept = server.tokens(&other, &[("scope", "account")]).await;
+        let own = server.post("/token", &client, &[("grant_type", "client_credentials"), ("scope", "account")]).await;
+        assert_eq!(server.authority().end(&EndTarget::Client(client.id.parse().unwrap())).await.unwrap(), 2);
+        for ended in [&tokens, &own] {
+            assert_eq!(server.whoami(&ended.text("access_token")).await.status, 401);
+        }
+        assert_eq!(server.whoami(&kept.text("access_token")).await.status, 200);
+    }
+
+    async fn what_is_not_there_is_said(server: TestServer) {
+        let id = gatepass_testkit::keys::TokenId([7; 16]);
+        for target in [EndTarget::User("x@example.com".into()), EndTarget::Client("x".parse().unwrap()), EndTarget::Grant(id), EndTarget::Session(id)] {
+            assert!(matches!(server.authority().end(&target).await, Err(EndRefused::Unknown(_))), "{target:?}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What ends together: a session with its grants, everything of a person, everything of a client.
+//!
+//! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
+
+use crate::{
+    Change, Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, token_grant,
+    token_grant::RevokedBecause,
+};
+use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_keys::TokenId;
+use gatepass_oauth::{ClientId, UtcMillis};
+
+/// A session by its names, whether it lives or not.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionNames {
+    /// Its identifier.
+    pub id: TokenId,
+    /// The first session of the browser, which grants are noted under.
+    pub origin_id: TokenId,
+    /// Whose it is.
+    pub user_id: UserId,
+}
+
+/// Which grants of a session end with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Those that were not to outlive it: without `offline_access` (Back-Channel Logout 1.0 §2.7).
+    OnlineGrants,
+    /// All of them.
+    AllGrants,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[
+    SESSION,
+    END_SESSION,
+    CODES_OF_USER,
+    CODES_OF_CLIENT,
+    DEVICES_OF_USER,
+    DEVICES_OF_CLIENT,
+    DEVICES_OF_SESSION,
+    GRANTS_OF_DEVICES,
+    TOKENS_OF_CLIENT,
+];
+
+const SESSION: &str = "select id, coalesce(origin_id, id), user_id from session where id = $1";
+const END_SESSION: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";
+const CODES_OF_USER: &str = "update authorization_code set used_at = $2
+ where user_id = $1 and used_at is null and expires_at > $2";
+const CODES_OF_CLIENT: &str = "update authorization_code set used_at = $2
+ where client_id = $1 and used_at is null and expires_at > $2";
+const DEVICES_OF_USER: &str = "update device_grant set denied_at = $2
+ where user_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
+const DEVICES_OF_CLIENT: &str = "update device_grant set denied_at = $2
+ where client_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
+const DEVICES_OF_SESSION: &str = "update device_grant set denied_at = $2
+ where session_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
+const GRANTS_OF_DEVICES: &str = "select grant_id from device_grant where session_id = $1 and redeemed_at is not null";
+const TOKENS_OF_CLIENT: &str = "update access_token set revoked_at = $2
+ where client_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
+
+impl FromRow for SessionNames {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self { id: row.id(0)?, origin_id: row.id(1)?, user_id: row.user(2)? })
+    }
+}
+
+impl Store {
+    /// The session with this identifier, over or not.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn session_names(&self, id: TokenId) -> Result<Option<SessionNames>, Error> {
+        self.db.query_opt(SESSION, params![id.0]).await
+    }
+
+    /// Ends a session with its grants and keeps what is to be told of it, all or nothing.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn end_session(
+        &self,
+        session: SessionNames,
+        ending: Ending,
+        notices: &[LogoutNotice],
+        because: RevokedBecause,
+        now: UtcMillis,
+    ) -> Result<(), Error> {
+        let mut statements = vec![
+            Stmt::new(END_SESSION, params![session.id.0, now.0]),
+            token_grant::end_of_session(session.origin_id, ending, because, now),
+        ];
+        statements.extend(notices.iter().map(LogoutNotice::insert));
+        self.db.batch(statements).await.map(drop)
+    }
+
+    /// Ends what devices were given in a session: those that wait, and the grants of those that were signed in.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn end_devices_of_session(
+        &self,
+        origin: TokenId,
+        because: RevokedBecause,
+        now: UtcMillis,
+    ) -> Result<u64, Error> {
+        self.db.execute(DEVICES_OF_SESSION, params![origin.0, now.0]).await?;
+        let grants: Vec<[u8; 16]> = self.db.query(GRANTS_OF_DEVICES, params![origin.0]).await?;
+        let mut ended = 0;
+        for grant in grants {
+            ended += u64::from(self.revoke_grant(TokenId(grant), because, now).await? == Change::Made);
+        }
+        Ok(ended)
+    }
+
+    /// Ends everything of a person: sessions, codes, devices and grants, in the order in which one could become the next.
+    /// Answers the number of grants.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn end_all_of_user(
+        &self,
+        user: UserId,
+        notices: &[LogoutNotice],
+        because: RevokedBecause,
+        now: UtcMillis,
+    ) -> Result<u64, Error> {
+        let first = vec![crate::session::revoke_all_statement(user, now)];
+        self.db.batch(first.into_iter().chain(notices.iter().map(LogoutNotice::insert)).collect()).await.map(drop)?;
+        self.db.execute(CODES_OF_USER, params![user.0, now.0]).await?;
+        self.db.execute(DEVICES_OF_USER, params![user.0, now.0]).await?;
+        self.db.execute(token_grant::END_OF_USER, params![user.0, now.0, because.as_str()]).await
+    }
+
+    /// Ends everything of a client: codes, devices, grants and its own tokens. Answers the number of grants and tokens.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn end_all_of_client(
+        &self,
+        client: &ClientId,
+        because: RevokedBecause,
+        now: UtcMillis,
+    ) -> Result<u64, Error> {
+        self.db.execute(CODES_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        self.db.execute(DEVICES_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        let tokens = self.db.execute(TOKENS_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        let grants =
+            self.db.execute(token_grant::END_OF_CLIENT, params![client.as_str(), now.0, because.as_str()]).await?;
+        Ok(grants + tokens)
+    }
+}

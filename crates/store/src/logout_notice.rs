@@ -1,0 +1,90 @@
+//! What clients must still be told of a sign-out (OpenID Connect Back-Channel Logout 1.0).
+//!
+//! A notice stays until it was heard or given up. Who delivers it takes it for a while first, by moving its time: of
+//! many nodes one does, and if that one dies another takes it later.
+
+use crate::{Change, Error, Store, UserId, columns::Columns};
+use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_keys::TokenId;
+use gatepass_oauth::{ClientId, UtcMillis};
+
+/// One notice to one client.
+#[derive(Clone, Debug)]
+pub struct LogoutNotice {
+    /// Its identifier.
+    pub id: TokenId,
+    /// To whom.
+    pub client_id: ClientId,
+    /// Who signed out.
+    pub user_id: UserId,
+    /// In which session; `None`: in all.
+    pub session_id: Option<TokenId>,
+    /// When.
+    pub created_at: UtcMillis,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it is tried next.
+    pub next_at: UtcMillis,
+}
+
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, DUE, TAKE, DELETE];
+
+const INSERT: &str = "insert into logout_notice (id, client_id, user_id, session_id, created_at, attempts, next_at)
+ values ($1, $2, $3, $4, $5, 0, $5)";
+const DUE: &str = "select id, client_id, user_id, session_id, created_at, attempts, next_at from logout_notice
+ where next_at <= $1 order by next_at limit $2";
+const TAKE: &str = "update logout_notice set attempts = attempts + 1, next_at = $3 where id = $1 and next_at = $2";
+const DELETE: &str = "delete from logout_notice where id = $1";
+
+impl FromRow for LogoutNotice {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id(0)?,
+            client_id: row.parsed(1)?,
+            user_id: row.user(2)?,
+            session_id: row.maybe_id(3)?,
+            created_at: row.time(4)?,
+            attempts: row.get(5)?,
+            next_at: row.time(6)?,
+        })
+    }
+}
+
+impl LogoutNotice {
+    pub(crate) fn insert(&self) -> Stmt {
+        let params = params![
+            self.id.0,
+            self.client_id.as_str(),
+            self.user_id.0,
+            self.session_id.map(|id| id.0),
+            self.created_at.0
+        ];
+        Stmt::new(INSERT, params)
+    }
+}
+
+impl Store {
+    /// Notices whose time has come.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn due_logout_notices(&self, now: UtcMillis, limit: i64) -> Result<Vec<LogoutNotice>, Error> {
+        self.db.query(DUE, params![now.0, limit]).await
+    }
+
+    /// Takes a notice until `until`; too late when another node has.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn take_logout_notice(&self, notice: &LogoutNotice, until: UtcMillis) -> Result<Change, Error> {
+        self.db.execute(TAKE, params![notice.id.0, notice.next_at.0, until.0]).await.map(Change::from_rows)
+    }
+
+    /// Forgets a notice: it was heard, or is given up.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn forget_logout_notice(&self, id: TokenId) -> Result<(), Error> {
+        self.db.execute(DELETE, params![id.0]).await.map(drop)
+    }
+}
