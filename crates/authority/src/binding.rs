@@ -56,7 +56,7 @@ fn demands_certificate(client: &Client) -> bool {
     client.metadata.tls_client_certificate_bound_access_tokens
 }
 
-/// `dpop_bound_access_tokens` (RFC 9449 §5.2): the place for the client's registration to say so.
-fn demands_proof(_client: &Client) -> bool {
-    false
+/// `dpop_bound_access_tokens` (RFC 9449 §5.2).
+fn demands_proof(client: &Client) -> bool {
+    client.metadata.dpop_bound_access_tokens
 }

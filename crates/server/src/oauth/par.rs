@@ -20,6 +20,6 @@ pub(crate) async fn push(
     form: Form,
 ) -> Result<(StatusCode, Json<PushedResponse>), JsonFailure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?;
+    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/par").await?;
     Ok((StatusCode::CREATED, Json(app.authority.push(asker.asking(), &params).await?)))
 }
