@@ -52,8 +52,6 @@ pub struct ConsentQuestion {
     pub client_origin: ClientOrigin,
     /// The host that stands for it, when its identifier is the address of its document.
     pub client_host: Option<String>,
-    /// Whether it is known to stand nowhere but on the person's own machine, where any program can take its place.
-    pub only_on_this_machine: bool,
     /// Whom it asks.
     pub email: String,
     /// The same person, for the answer to name.
@@ -298,7 +296,6 @@ impl Authority {
             client_name: client.name.clone(),
             client_origin: client.origin,
             client_host: document_host(client),
-            only_on_this_machine: client.redirect_uris.iter().all(RedirectUri::is_loopback),
             email: session.email.clone(),
             user_id: session.user_id,
             redirect_uri: redirect_uri.clone(),

@@ -278,8 +278,9 @@ impl Authority {
 
     /// Step 7, at start: what was kept.
     async fn look_up(&self, id: &ClientId, slot: &mut Slot) -> Result<(), Failure> {
+        let kept = self.0.store.client_document(id).await?;
         slot.looked_up = true;
-        let Some(document) = self.0.store.client_document(id).await? else { return Ok(()) };
+        let Some(document) = kept else { return Ok(()) };
         let Ok(url) = self.document_url(id) else { return Ok(()) };
         // A document that was good under other rules must be fetched again to say why it no longer is.
         let Ok(client) = self.client_of(&url, &document.document, document.fetched_at) else { return Ok(()) };

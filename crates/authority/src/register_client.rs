@@ -62,6 +62,7 @@ impl Authority {
         if kept_as != id {
             // Nothing was added, so nothing is bounded.
             self.refund(self.registrations_of_one(), &network(&caller.address)).await?;
+            self.refund(self.registrations_of_all(), "").await?;
             return Ok(SelfRegistered { client: Client { id: kept_as, ..client }, secret, registration_token: None });
         }
         self.record(Event::new(EventKind::ClientRegistered).client(&id).from(caller).detail(&client.name)).await;
@@ -214,10 +215,14 @@ impl Authority {
         Limit { what: "registration", attempts, window: HOUR }
     }
 
-    async fn count_registration(&self, caller: &Caller) -> Result<(), Failure> {
+    fn registrations_of_all(&self) -> Limit {
         let attempts = i64::from(self.0.settings.clients.registrations_per_hour_in_all);
+        Limit { what: "registration-all", attempts, window: HOUR }
+    }
+
+    async fn count_registration(&self, caller: &Caller) -> Result<(), Failure> {
         self.count(self.registrations_of_one(), &network(&caller.address)).await?;
-        self.count(Limit { what: "registration-all", attempts, window: HOUR }, "").await
+        self.count(self.registrations_of_all(), "").await
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn page(question: &ConsentQuestion, request: &str) -> Consent {
         goes_to: question.redirect_uri.shown_host(),
         on_this_machine: question.redirect_uri.is_loopback(),
         program: Program::of(question.client_origin, question.client_host.as_deref()),
-        can_be_anybody: question.client_origin != ClientOrigin::Operator && question.only_on_this_machine,
+        can_be_anybody: question.client_origin != ClientOrigin::Operator
+            && !question.redirect_uri.as_str().starts_with("https:"),
         resource: question.resource.as_deref().map(host_of),
         scopes: scope_lines(&question.scope),
         request: request.to_owned(),
