@@ -190,7 +190,13 @@ impl Authority {
             Judged::SignIn => return Ok(Decision::Page(Next::SignIn { login_hint: checked.request.login_hint })),
         };
         match self.consent(client, redirect_uri, session, &checked, visit).await {
-            Ok(None) => self.give_code(client, redirect_uri, session, checked, pushed, visit).await,
+            Ok(None) => match self.give_code(client, redirect_uri, session, checked, pushed).await? {
+                Some(code) => {
+                    self.record(event(EventKind::CodeIssued, session, client, visit)).await;
+                    Ok(Decision::Code(code))
+                }
+                None => Ok(Decision::Gone),
+            },
             Ok(Some(question)) => Ok(Decision::Page(Next::Consent(Box::new(question)))),
             Err(refused) => match pushed.filter(|_| visit.answer == ConsentAnswer::Denied) {
                 // A no is an answer too: the reference is used.
@@ -204,6 +210,7 @@ impl Authority {
         Ok(self.0.store.use_pushed_request(pushed.id, self.0.clock.now()).await?)
     }
 
+    /// Keeps a code; `None` when the pushed request was answered before.
     async fn give_code(
         &self,
         client: &Client,
@@ -211,20 +218,18 @@ impl Authority {
         session: &LiveSession,
         checked: Checked,
         pushed: Option<&PushedRequest>,
-        visit: Visit<'_>,
-    ) -> Result<Decision, Failure> {
+    ) -> Result<Option<Secret>, Failure> {
         let (code, secret) = self.mint_code(client, redirect_uri, session, checked)?;
         match pushed {
             None => self.0.store.add_authorization_code(&code).await?,
             Some(pushed) => {
                 let now = self.0.clock.now();
                 if self.0.store.answer_pushed_request(pushed.id, &code, now).await? == Change::TooLate {
-                    return Ok(Decision::Gone);
+                    return Ok(None);
                 }
             }
         }
-        self.record(event(EventKind::CodeIssued, session, client, visit)).await;
-        Ok(Decision::Code(secret))
+        Ok(Some(secret))
     }
 
     /// Whom the client expects, by an ID token that it holds.

@@ -46,5 +46,4 @@ create table logout_notice (
 create index logout_notice_by_time on logout_notice (next_at);
 
 create index token_grant_of_user on token_grant (user_id);
-create index token_grant_of_client on token_grant (client_id);
 create index access_token_of_client on access_token (client_id) where grant_id is null;
