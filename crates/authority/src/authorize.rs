@@ -129,7 +129,7 @@ impl Authority {
         redirect_uri: &RedirectUri,
         visit: Visit<'_>,
     ) -> Result<Decision, Failure> {
-        let checked = self.check_request(params, client)?;
+        let checked = self.check_request(params, client).await?;
         let session = match visit.session.filter(|session| is_recent(session, &checked.request, self.0.clock.now())) {
             Some(session) => session,
             None if checked.request.prompt.has(Prompt::None) => {
@@ -147,13 +147,14 @@ impl Authority {
         }
     }
 
-    fn check_request(&self, params: &Params<'_>, client: &Client) -> Result<Checked, Error> {
+    async fn check_request(&self, params: &Params<'_>, client: &Client) -> Result<Checked, Failure> {
         let request = AuthorizationRequest::read(params)?;
         if !client.may_use(GrantType::AuthorizationCode) {
-            return Err(Error::new(ErrorCode::UnauthorizedClient, "this client may not use authorization codes"));
+            let error = Error::new(ErrorCode::UnauthorizedClient, "this client may not use authorization codes");
+            return Err(error.into());
         }
         let scope = choose_scope(client, Some(&request.scope))?;
-        let resource = self.choose_resource(client, request.resource.as_ref())?;
+        let (scope, resource) = self.choose_target(client, scope, request.resource.as_ref()).await?;
         Ok(Checked { request, scope, resource })
     }
 

@@ -76,7 +76,8 @@ impl Authority {
             if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
         let (token, plain) = self.mint_access_token(allowed.asking, allowed.scope, allowed.resource, now)?;
         let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
-        let id_token = id_token.map(|person| self.sign_id_token(allowed, &person, &plain, now)).transpose()?;
+        let (token, text) = self.in_format(token, plain, Some(allowed.authentication)).await?;
+        let id_token = id_token.map(|person| self.sign_id_token(allowed, &person, token.hash, now)).transpose()?;
         let client = allowed.asking.client;
         let refresh = if client.may_use(GrantType::RefreshToken) {
             Some(PlainToken::<RefreshToken>::with_id(allowed.grant_id, &self.0.entropy)?)
@@ -95,7 +96,7 @@ impl Authority {
             refresh_hash: refresh.as_ref().map(PlainToken::hash),
             refresh_expires_at: now.plus(self.lifetimes().refresh_token),
         };
-        let answer = self.answer(plain, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
+        let answer = self.answer(text, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
         Ok(Issued { grant, token, answer })
     }
 
@@ -119,6 +120,9 @@ impl Authority {
             confirmation: asking.confirmation.cloned(),
             issued_at: now,
             expires_at: now.plus(self.lifetimes().access_token),
+            service_id: None,
+            act: None,
+            parent_id: None,
         };
         Ok((token, plain))
     }
@@ -126,18 +130,19 @@ impl Authority {
     /// The answer of the token endpoint.
     pub(crate) fn answer(
         &self,
-        access: PlainToken<AccessToken>,
+        access: Secret,
         refresh: Option<Secret>,
         scope: &Scope,
         id_token: Option<String>,
     ) -> TokenResponse {
         TokenResponse {
-            access_token: access.into_secret(),
+            access_token: access,
             token_type: TokenType::Bearer,
             expires_in: Some(self.lifetimes().access_token.as_secs()),
             refresh_token: refresh,
             scope: Some(scope.clone()),
             id_token: id_token.map(Secret::new),
+            issued_token_type: None,
         }
     }
 
@@ -150,7 +155,7 @@ impl Authority {
         &self,
         allowed: &Allowed<'_>,
         person: &UserAccount,
-        access: &PlainToken<AccessToken>,
+        access: HashedToken,
         now: UtcMillis,
     ) -> Result<String, Failure> {
         let claims = IdToken {
@@ -166,24 +171,10 @@ impl Authority {
         };
         Ok(self.0.signing_key.sign("JWT", &claims)?)
     }
-
-    /// Which resource a token is for: the one that was asked for if the client may have it, this
-    /// server's own if none was (RFC 8707 §2).
-    pub(crate) fn choose_resource(&self, client: &Client, asked: Option<&ResourceUri>) -> Result<ResourceUri, Error> {
-        let Some(asked) = asked else { return Ok(self.own_resource().clone()) };
-        if asked.names_same(self.own_resource()) {
-            return Ok(self.own_resource().clone());
-        }
-        let registered = client.resources.iter().find(|resource| resource.names_same(asked));
-        registered.cloned().ok_or_else(|| {
-            Error::new(gatepass_oauth::ErrorCode::InvalidTarget, "this client may not have tokens for this resource")
-        })
-    }
 }
 
 /// `at_hash`: the left half of the SHA-256, base64url (OpenID Connect Core §3.1.3.6).
-fn half_hash(access: &PlainToken<AccessToken>) -> String {
-    let HashedToken(hash) = access.hash();
+fn half_hash(HashedToken(hash): HashedToken) -> String {
     let (half, _) = hash.split_at(16);
     gatepass_keys::jws::base64url(half)
 }

@@ -19,23 +19,38 @@
 //! | sign in and out | [`sign_in`], [`session`] | |
 //! | set up, add a user, verify their address, set a password | [`set_up`], [`add_user`], [`verify_user`], [`set_password`] | |
 //! | add a client | [`add_client`] | |
+//! | introspect a token | [`introspect`] | RFC 7662, RFC 9701 |
+//! | redeem an assertion, also of a person's sign-in | [`redeem_assertion`], [`identity_assertion`] | RFC 7523 §2.1 |
+//! | exchange a token | [`exchange`] | RFC 8693 |
+//! | register a resource, a service account, a trust policy | [`add_resource`], [`service_accounts`], [`trust`] | |
 //! | say what happened | [`audit`] | |
 
+mod access_token_jwt;
 pub mod add_client;
+pub mod add_resource;
 pub mod add_user;
+mod assertion_claims;
 pub mod audit;
 mod authenticate_client;
 pub mod authorize;
 mod client_credentials;
 mod clients;
 pub mod decide_device;
+pub mod exchange;
 mod failure;
+pub mod identity_assertion;
+pub mod introspect;
 mod issue;
+mod issuer_keys;
 mod password;
+mod pattern;
+pub mod redeem_assertion;
 mod redeem_code;
 mod redeem_device;
 mod refresh;
+mod resources;
 mod revoke;
+pub mod service_accounts;
 pub mod session;
 pub mod set_password;
 pub mod set_up;
@@ -45,11 +60,13 @@ pub mod sign_in;
 mod signing;
 pub mod start_device;
 mod throttle;
+pub mod trust;
 mod userinfo;
 pub mod verify;
 pub mod verify_user;
 
 pub use audit::{Event, EventKind};
+pub use exchange::ExchangeRequest;
 pub use failure::Failure;
 pub use gatepass_store::{
     Authentication, DatabaseUrl, Error as StoreError, Store, UserId,
@@ -58,6 +75,7 @@ pub use gatepass_store::{
     session::LiveSession,
     user_account::UserAccount,
 };
+pub use redeem_assertion::AssertionRequest;
 pub use redeem_code::CodeRequest;
 pub use redeem_device::DevicePoll;
 pub use refresh::RefreshRequest;
@@ -69,7 +87,9 @@ use clients::Clients;
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
+use issuer_keys::IssuerKeys;
 use password::Passwords;
+use resources::Resources;
 use std::sync::Arc;
 use verify::Verified;
 
@@ -87,6 +107,8 @@ struct Inner {
     signing_key: SigningKey,
     user_codes: KeyedHash,
     clients: Clients,
+    resources: Resources,
+    issuer_keys: IssuerKeys,
     verified: Verified,
     passwords: Passwords,
 }
@@ -139,6 +161,8 @@ impl Authority {
         let inner = Inner {
             user_codes: secret.keyed_hash("user code"),
             clients: Clients::default(),
+            resources: Resources::default(),
+            issuer_keys: IssuerKeys::default(),
             verified: Verified::default(),
             passwords: Passwords::new(),
             store,

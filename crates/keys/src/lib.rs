@@ -13,9 +13,11 @@
 //! | authenticated encryption | [`seal`] |
 //! | public keys as JSON | [`jwk`] |
 //! | signatures over JSON | [`jws`] |
+//! | what a signed token says of itself, not verified yet | [`jose`] |
 
 pub mod clock;
 pub mod entropy;
+pub mod jose;
 pub mod jwk;
 pub mod jws;
 pub mod seal;

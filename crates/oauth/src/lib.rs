@@ -43,7 +43,7 @@ pub mod token;
 
 pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Prompts};
 pub use challenge::Challenge;
-pub use client::{ClientAuthMethod, ClientId, GrantType};
+pub use client::{ClientAuthMethod, ClientId, GrantType, TokenFormat, TokenTypeUri};
 pub use client_credentials::{ClientCredentials, PresentedProof};
 pub use confirmation::Confirmation;
 pub use device::{DeviceAuthorizationResponse, UserCode};

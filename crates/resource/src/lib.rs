@@ -33,6 +33,9 @@
 //! # }
 //! ```
 //!
+//! Two verifiers come with it, for APIs that stand elsewhere than the authorization server: [`JwtVerifier`] checks
+//! signatures with its published keys, [`IntrospectionVerifier`] asks it.
+//!
 //! The rules of RFC 6750, RFC 8707 and RFC 9728, in the order in which they are applied:
 //!
 //! 1. No credential: `401` with a challenge that names no error, only where to look ([`bearer`]).
@@ -44,9 +47,15 @@
 
 pub mod bearer;
 mod guard;
+mod introspection;
+mod jwt;
 mod metadata;
 mod refusal;
+mod verified;
 
 pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
+pub use introspection::{Introspection, IntrospectionVerifier};
+pub use jwt::JwtVerifier;
 pub use metadata::ResourceMetadata;
 pub use refusal::Refusal;
+pub use verified::VerifiedToken;

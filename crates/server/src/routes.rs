@@ -17,6 +17,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route("/token", post(oauth::token::exchange))
         .route("/device_authorization", post(oauth::device_authorization::start))
         .route("/revoke", post(oauth::revoke::revoke))
+        .route("/introspect", post(oauth::introspect::introspect))
         .route("/userinfo", get(oauth::userinfo::show).post(oauth::userinfo::show).layer(app.userinfo.clone()))
         // The guarded API.
         .route("/api/v1/user/rpc", post(rpc::user::call).layer(app.user_api.clone()))

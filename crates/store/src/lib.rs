@@ -19,6 +19,9 @@
 //! | `consent` | [`consent`] | what a person has allowed a client to ask for |
 //! | `one_time_link` | [`one_time_link`] | links that work once |
 //! | `throttle` | [`throttle`] | counts of attempts |
+//! | `service_account` | [`service_account`] | programs with an identity of their own |
+//! | `resource` | [`resource`] | APIs that tokens are for |
+//! | `trust` | [`trust`] | whose assertions are taken |
 
 pub mod access_token;
 pub mod authorization_code;
@@ -28,11 +31,14 @@ mod columns;
 pub mod consent;
 pub mod device_grant;
 pub mod one_time_link;
+pub mod resource;
 mod schema;
+pub mod service_account;
 pub mod session;
 pub mod signing_key;
 pub mod throttle;
 pub mod token_grant;
+pub mod trust;
 pub mod user_account;
 
 pub use columns::{Authentication, UserId};
@@ -118,4 +124,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("consent", consent::STATEMENTS),
     ("one_time_link", one_time_link::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
+    ("service_account", service_account::STATEMENTS),
+    ("resource", resource::STATEMENTS),
+    ("trust", trust::STATEMENTS),
 ];

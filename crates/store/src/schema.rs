@@ -17,4 +17,5 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0003_bound_tokens.sql"),
         postgres: None,
     },
+    Migration { number: 4, name: "grants", sql: include_str!("../migrations/0007_grants.sql"), postgres: None },
 ];

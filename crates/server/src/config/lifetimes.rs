@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(super) struct File {
     authorization_code: Option<String>,
     access_token: Option<String>,
+    exchanged_token: Option<String>,
     refresh_token: Option<String>,
     device_code: Option<String>,
     session: Option<String>,
@@ -26,6 +27,7 @@ pub(super) fn resolve(file: File) -> Result<Lifetimes, ConfigError> {
             standard.authorization_code,
         )?,
         access_token: lifetime("lifetimes.access_token", file.access_token, standard.access_token)?,
+        exchanged_token: lifetime("lifetimes.exchanged_token", file.exchanged_token, standard.exchanged_token)?,
         refresh_token: lifetime("lifetimes.refresh_token", file.refresh_token, standard.refresh_token)?,
         device_code: lifetime("lifetimes.device_code", file.device_code, standard.device_code)?,
         session: lifetime("lifetimes.session", file.session, standard.session)?,

@@ -26,6 +26,7 @@ pub(crate) async fn resource(State(app): State<App>) -> impl IntoResponse {
 fn server_metadata(issuer: &Issuer) -> ServerMetadata {
     let endpoint = |path: &str| Some(issuer.endpoint(path));
     let methods: Vec<String> = ClientAuthMethod::ALL.iter().map(ToString::to_string).collect();
+    let confidential = methods.iter().filter(|method| *method != ClientAuthMethod::None.as_str()).cloned().collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     ServerMetadata {
@@ -34,6 +35,10 @@ fn server_metadata(issuer: &Issuer) -> ServerMetadata {
         token_endpoint: endpoint("/token"),
         device_authorization_endpoint: endpoint("/device_authorization"),
         revocation_endpoint: endpoint("/revoke"),
+        introspection_endpoint: endpoint("/introspect"),
+        introspection_endpoint_auth_methods_supported: confidential,
+        introspection_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+        introspection_signing_alg_values_supported: texts(&[Algorithm::Es256.as_str()]),
         userinfo_endpoint: endpoint("/userinfo"),
         jwks_uri: endpoint("/jwks"),
         scopes_supported: FIRST_PARTY_SCOPE.split(' ').map(str::to_owned).collect(),

@@ -1,6 +1,9 @@
 //! `gatepass admin`: administration of a server's database, also while the server runs.
 
 mod client;
+mod resource;
+mod service;
+mod trust;
 mod user;
 
 use super::serve::{Storage, runtime, world};
@@ -29,6 +32,21 @@ enum Object {
         #[command(subcommand)]
         verb: client::Client,
     },
+    /// APIs that tokens are for
+    Resource {
+        #[command(subcommand)]
+        verb: resource::Resource,
+    },
+    /// Service accounts: identities for programs
+    Service {
+        #[command(subcommand)]
+        verb: service::Service,
+    },
+    /// Issuers whose assertions are taken
+    Trust {
+        #[command(subcommand)]
+        verb: trust::Trust,
+    },
 }
 
 impl Admin {
@@ -39,6 +57,9 @@ impl Admin {
             let outcome = match self.object {
                 Object::User { verb } => verb.run(context, &authority).await,
                 Object::Client { verb } => verb.run(context, &authority).await,
+                Object::Resource { verb } => verb.run(context, &authority).await,
+                Object::Service { verb } => verb.run(context, &authority).await,
+                Object::Trust { verb } => verb.run(context, &authority).await,
             };
             authority.close().await;
             outcome
