@@ -19,7 +19,7 @@ pub const FIRST_PARTY: &str = "gatepass-cli";
 pub const FIRST_PARTY_SCOPE: &str = "account email offline_access openid profile";
 
 /// The identifier of whoever brings an assertion and no name.
-pub const WORKLOAD: &str = "gatepass-workload";
+pub(crate) const WORKLOAD: &str = "gatepass-workload";
 
 pub(crate) struct Clients {
     first_party: Option<Arc<Client>>,

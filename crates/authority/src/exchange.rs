@@ -79,12 +79,24 @@ impl Authority {
         };
         let (token, text) = self.in_format(token, plain, parent.authentication).await?;
         self.0.store.add_access_token(&token).await?;
+        self.end_orphan(&parent, token.id).await?;
         self.record(exchanged(asking, &parent, token.id)).await;
         Ok(TokenResponse {
             expires_in: Some(now.until(expires_at).as_secs()),
             issued_token_type: Some(issued_token_type),
             ..self.answer(text, None, &scope, None)
         })
+    }
+
+    /// A subject token may have ended between the look at it and now, on this node or another: then nothing comes of it.
+    /// Whatever ends it from here on finds the new token.
+    async fn end_orphan(&self, parent: &LiveAccessToken, id: TokenId) -> Result<(), Failure> {
+        let now = self.0.clock.now();
+        if self.0.store.live_access_token(parent.id, now).await?.is_some() {
+            return Ok(());
+        }
+        let _ = self.0.store.revoke_access_token(id, now).await?;
+        Err(unacceptable("the subject_token is not live").into())
     }
 
     /// A live token of ours whose key, if it has one, the request has shown.

@@ -35,14 +35,14 @@ mod grants {
     };
 
     /// The API that test clients are registered for.
-    pub const API: &str = "https://api.example";
+    pub(crate) const API: &str = "https://api.example";
 
-    pub fn key() -> SigningKey {
+    pub(crate) fn key() -> SigningKey {
         let entropy = Entropy::system();
         SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap().0
     }
 
-    pub fn resource(uri: &str, token_format: TokenFormat) -> NewResource {
+    pub(crate) fn resource(uri: &str, token_format: TokenFormat) -> NewResource {
         NewResource {
             uri: uri.parse().unwrap(),
             name: "An API".into(),
@@ -55,7 +55,7 @@ mod grants {
     }
 
     /// Registers a resource; the credential of its server.
-    pub async fn register(server: &TestServer, new: NewResource) -> RegisteredClient {
+    pub(crate) async fn register(server: &TestServer, new: NewResource) -> RegisteredClient {
         let (_, registered) = server.authority().add_resource(new).await.unwrap();
         let secret = registered.secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
         RegisteredClient { id: registered.client.id.to_string(), secret }

@@ -2,7 +2,7 @@
 
 use crate::grants::key;
 use gatepass_testkit::{
-    Answer, TestServer,
+    Answer,
     authority::trust::{NewTrust, Repeats, StandsFor},
     keys::JwkSet,
     on_both_engines,

@@ -143,7 +143,7 @@ impl From<ResourceRefused> for Error {
         match refused {
             ResourceRefused::Failure(failure) => failure.into(),
             ResourceRefused::Client(refused) => refused.into(),
-            ResourceRefused::Taken(_) | ResourceRefused::Unknown(_) => Self::new(Kind::Failed, refused),
+            ResourceRefused::Taken(_) | ResourceRefused::Unknown(_) => Self::new(Kind::Refused, refused),
             ResourceRefused::Own(_) => Self::new(Kind::Usage, refused),
         }
     }

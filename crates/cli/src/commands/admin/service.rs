@@ -90,7 +90,7 @@ impl From<ServiceRefused> for Error {
     fn from(refused: ServiceRefused) -> Self {
         match refused {
             ServiceRefused::Failure(failure) => failure.into(),
-            ServiceRefused::Taken(_) | ServiceRefused::Unknown(_) => Self::new(Kind::Failed, refused),
+            ServiceRefused::Taken(_) | ServiceRefused::Unknown(_) => Self::new(Kind::Refused, refused),
             _ => Self::new(Kind::Usage, refused),
         }
     }

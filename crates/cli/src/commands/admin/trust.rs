@@ -166,7 +166,7 @@ impl From<TrustRefused> for Error {
         match refused {
             TrustRefused::Failure(failure) => failure.into(),
             TrustRefused::NoService(_) | TrustRefused::NoClient(_) | TrustRefused::Unknown(_) => {
-                Self::new(Kind::Failed, refused)
+                Self::new(Kind::Refused, refused)
             }
             _ => Self::new(Kind::Usage, refused),
         }
