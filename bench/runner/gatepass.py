@@ -17,6 +17,8 @@ SCOPE = "openid profile email offline_access account api:read"
 CODE_SCOPE = "account offline_access"
 OIDC_SCOPE = "openid account offline_access"
 CC_SCOPE = "api:read"
+API = "https://api.example"
+JWT_API = "https://jwt.example"
 REDIRECT_URI = "http://127.0.0.1:9/callback"
 GRANTS = [
     "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code",
@@ -67,6 +69,8 @@ class Running:
         password = secrets.token_urlsafe(18)
         self.place.admin("user", "add", EMAIL, "--password-stdin", stdin=password + "\n")
         client = self.add_client()
+        asker = self.add_resource(API, "opaque")
+        self.add_resource(JWT_API, "jwt")
         self.sign_in(password)
         for scope in (CODE_SCOPE, OIDC_SCOPE):
             self.consent(client["client_id"], scope)
@@ -82,11 +86,20 @@ class Running:
             "code_scope": CODE_SCOPE,
             "oidc_scope": OIDC_SCOPE,
             "device_scope": CODE_SCOPE,
+            "jwt_extra": urllib.parse.urlencode({"resource": JWT_API}),
+            "introspect_extra": urllib.parse.urlencode({"resource": API}),
+            "introspect_id": asker["client_id"],
+            "introspect_secret": asker["client_secret"],
             "rpc_url": f"{self.place.base}/api/v1/user/rpc",
         }
         path = self.place.folder / "profile.json"
         path.write_text(json.dumps(profile))
         return path
+
+    def add_resource(self, uri, token_format):
+        return json.loads(self.place.admin(
+            "resource", "add", "--uri", uri, "--token-format", token_format, "--scope", CC_SCOPE, "--open", "--json",
+        ))  # fmt: skip
 
     def add_client(self):
         grants = [word for grant in GRANTS for word in ("--grant", grant)]

@@ -8,6 +8,9 @@ FLOOR = {
     "refresh": "group",
     "code": "group",
     "client-credentials": "group",
+    # The same with a signature.
+    "jwt": "group",
+    "introspect": "select",
     # Each poll writes down when the next one may come.
     "device-poll": "group",
 }

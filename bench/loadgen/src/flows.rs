@@ -81,6 +81,25 @@ pub fn client_credentials(server: &Server) -> Result<Vec<u8>> {
     Ok(server.token_form(needed(&server.token, "token_endpoint")?, form))
 }
 
+/// The same, for a resource that the profile names.
+pub fn client_credentials_with(server: &Server, extra: &str) -> Result<Vec<u8>> {
+    let scope = server.profile.cc_scope.as_ref().map(|scope| format!("&scope={}", encode(scope)));
+    let form = format!("grant_type=client_credentials{}&{extra}", scope.unwrap_or_default());
+    Ok(server.token_form(needed(&server.token, "token_endpoint")?, form))
+}
+
+/// Access tokens of the client's own, for introspection.
+pub async fn own_tokens(server: &Server, extra: &str, count: usize) -> Result<Vec<String>> {
+    let mut connection = Connection::new(&needed(&server.token, "token_endpoint")?.address);
+    let mut tokens = Vec::with_capacity(count);
+    for _ in 0..count {
+        connection.send(&client_credentials_with(server, extra)?).await?;
+        let answer = success_with(&connection, "access_token")?;
+        tokens.push(text(&answer, "access_token").ok_or("no access_token")?);
+    }
+    Ok(tokens)
+}
+
 /// The form of a refresh.
 pub fn refresh(server: &Server, token: &str) -> Result<Vec<u8>> {
     let form = format!("grant_type=refresh_token&refresh_token={}", encode(token));

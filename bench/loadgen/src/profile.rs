@@ -52,6 +52,13 @@ pub struct Profile {
     pub authorize_extra: Option<String>,
     /// Appended to every token request.
     pub token_extra: Option<String>,
+    /// Appended to requests for access tokens that are JWTs.
+    pub jwt_extra: Option<String>,
+    /// Appended to requests for the tokens that are introspected; without it they come from sign-ins.
+    pub introspect_extra: Option<String>,
+    /// Who introspects, unless the client itself.
+    pub introspect_id: String,
+    pub introspect_secret: String,
     pub bearer_url: Option<String>,
     pub rpc_url: Option<String>,
     authorization_endpoint: Option<String>,
@@ -117,6 +124,17 @@ impl Server {
             TokenAuth::None => body.push_str(&format!("&client_id={id}")),
         }
         let headers: Vec<_> = self.basic.iter().map(|basic| ("authorization", basic.as_str())).collect();
+        request("POST", url, &headers, Some(("application/x-www-form-urlencoded", body.as_bytes())))
+    }
+
+    /// A form from whoever introspects.
+    pub fn introspection_form(&self, url: &Url, body: String) -> Vec<u8> {
+        let (id, secret) = (&self.profile.introspect_id, &self.profile.introspect_secret);
+        if id.is_empty() {
+            return self.form(url, body);
+        }
+        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))));
+        let headers = [("authorization", basic.as_str())];
         request("POST", url, &headers, Some(("application/x-www-form-urlencoded", body.as_bytes())))
     }
 

@@ -28,6 +28,10 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         None => None,
     };
     let credentials = match (&server, arguments.workload) {
+        (Some(server), Workload::Introspect) if server.profile.introspect_extra.is_some() => {
+            let extra = server.profile.introspect_extra.as_deref().unwrap_or_default();
+            flows::own_tokens(server, extra, arguments.tokens).await?
+        }
         (Some(server), Workload::Bearer | Workload::Introspect | Workload::Rpc) => {
             flows::tokens(server, "access_token", arguments.tokens).await?
         }

@@ -24,6 +24,8 @@ pub enum Workload {
     Get,
     /// A token for the client itself: an access token.
     ClientCredentials,
+    /// The same, as a JWT (RFC 9068).
+    Jwt,
     /// Rotation of a refresh token, one chain per connection: an access token and another refresh token.
     Refresh,
     /// GET of the profile's bearer_url with an access token: 200.
@@ -77,7 +79,11 @@ impl Plan {
             Workload::Introspect => needed(&server()?.introspect, "introspection_endpoint"),
             Workload::DeviceAuthorize => needed(&server()?.device, "device_authorization_endpoint"),
             Workload::DevicePoll => needed(&server()?.device_token, "token_endpoint"),
-            Workload::ClientCredentials | Workload::Refresh | Workload::Code | Workload::CodeOidc => {
+            Workload::ClientCredentials
+            | Workload::Jwt
+            | Workload::Refresh
+            | Workload::Code
+            | Workload::CodeOidc => {
                 needed(&server()?.token, "token_endpoint")
             }
         }
@@ -99,6 +105,11 @@ impl Worker {
         let fixed = match plan.workload {
             Workload::Get => request("GET", plan.target()?, &[], None),
             Workload::ClientCredentials => flows::client_credentials(plan.server()?)?,
+            Workload::Jwt => {
+                let server = plan.server()?;
+                let extra = server.profile.jwt_extra.as_deref().ok_or("the profile names no jwt_extra")?;
+                flows::client_credentials_with(server, extra)?
+            }
             Workload::DeviceAuthorize => flows::start_device(plan.server()?)?,
             _ => Vec::new(),
         };
@@ -129,7 +140,7 @@ impl Worker {
                 self.connection.send(&self.fixed).await?;
                 status(&self.connection, 200)?;
             }
-            Workload::ClientCredentials => {
+            Workload::ClientCredentials | Workload::Jwt => {
                 self.connection.send(&self.fixed).await?;
                 success_with(&self.connection, "access_token")?;
             }
@@ -151,7 +162,7 @@ impl Worker {
             }
             Workload::Introspect => {
                 let form = format!("token={}&token_type_hint=access_token", encode(plan.credential()?));
-                self.connection.send(&plan.server()?.form(plan.target()?, form)).await?;
+                self.connection.send(&plan.server()?.introspection_form(plan.target()?, form)).await?;
                 if success_with(&self.connection, "active")?["active"] != true {
                     return Err(describe(&self.connection));
                 }

@@ -152,8 +152,13 @@ impl Authority {
     ///
     /// # Errors
     /// [`ClientRefused`].
-    pub async fn add_client(&self, mut new: NewClient) -> Result<Registered, ClientRefused> {
+    pub async fn add_client(&self, new: NewClient) -> Result<Registered, ClientRefused> {
         new.check()?;
+        self.keep_client(new).await
+    }
+
+    /// Registers a client that is known to be good.
+    pub(crate) async fn keep_client(&self, mut new: NewClient) -> Result<Registered, ClientRefused> {
         let now = self.0.clock.now();
         let secret = PlainToken::<ClientSecret>::mint(now, &self.0.entropy).map_err(Failure::from)?;
         let (proof, secret) = match (new.auth_method, new.jwks) {

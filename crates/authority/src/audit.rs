@@ -86,6 +86,12 @@ event_kinds! {
     RefreshReused = "refresh_reused" Alarming "a refresh token was used again; its family is revoked",
     /// A client got a token on its own behalf.
     TokenIssued = "token_issued" Routine "a client got a token",
+    /// A token was exchanged for another.
+    TokenExchanged = "token_exchanged" Routine "a token was exchanged",
+    /// An assertion became a token.
+    AssertionAccepted = "assertion_accepted" Routine "an assertion was accepted",
+    /// An assertion was no good.
+    AssertionRefused = "assertion_refused" Notable "an assertion was refused",
     /// A token was revoked.
     TokenRevoked = "token_revoked" Notable "a token was revoked",
     /// A grant was revoked.

@@ -179,7 +179,7 @@ impl Authority {
         {
             return Err(Error::invalid_request("authorization requests must be pushed first (RFC 9126)").into());
         }
-        let checked = self.check_request(params, client, redirect_uri)?;
+        let checked = self.check_request(params, client, redirect_uri).await?;
         let expected = self.expected_person(&checked.request, client).await?;
         let way = Way {
             began_at: pushed.map(|pushed| pushed.created_at),
@@ -246,19 +246,20 @@ impl Authority {
     }
 
     /// Every rule that does not depend on who is signed in.
-    pub(crate) fn check_request(
+    pub(crate) async fn check_request(
         &self,
         params: &Params<'_>,
         client: &Client,
         redirect_uri: &RedirectUri,
-    ) -> Result<Checked, Error> {
+    ) -> Result<Checked, Failure> {
         let request = AuthorizationRequest::read(params)?;
         response_mode(params, redirect_uri)?;
         if !client.may_use(GrantType::AuthorizationCode) {
-            return Err(Error::new(ErrorCode::UnauthorizedClient, "this client may not use authorization codes"));
+            let error = Error::new(ErrorCode::UnauthorizedClient, "this client may not use authorization codes");
+            return Err(error.into());
         }
         let scope = choose_scope(client, Some(&request.scope))?;
-        let resource = self.choose_resource(client, request.resource.as_ref())?;
+        let (scope, resource) = self.choose_target(client, scope, request.resource.as_ref()).await?;
         Ok(Checked { request, scope, resource })
     }
 

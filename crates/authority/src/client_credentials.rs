@@ -29,10 +29,11 @@ impl Authority {
                 .collect()
         });
         let scope = choose_scope(client, Some(&asked).filter(|asked| !asked.is_empty()))?;
-        let resource = self.choose_resource(client, resource)?;
+        let (scope, resource) = self.choose_target(client, scope, resource).await?;
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
+        let (token, text) = self.in_format(token, plain, None).await?;
         self.0.store.add_access_token(&token).await?;
         self.record(Event::new(EventKind::TokenIssued).client(&client.id).from(asking.caller)).await;
-        Ok(self.answer(asking, plain, None, &scope, None))
+        Ok(self.answer(asking, text, None, &scope, None))
     }
 }

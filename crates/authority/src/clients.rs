@@ -4,7 +4,7 @@
 //! second. That is also how soon a change on another node takes effect.
 
 use crate::{Authority, Caller, Client, ClientProof, Failure};
-use gatepass_oauth::{ClientId, ClientIdUrl, ClientMetadata, ClientOrigin, GrantType, UtcMillis};
+use gatepass_oauth::{ClientId, ClientIdUrl, ClientMetadata, ClientOrigin, GrantType, Scope, UtcMillis};
 use quick_cache::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
@@ -18,14 +18,22 @@ pub const FIRST_PARTY: &str = "gatepass-cli";
 /// What it may ask for.
 pub const FIRST_PARTY_SCOPE: &str = "account email offline_access openid profile";
 
+/// The identifier of whoever brings an assertion and no name.
+pub(crate) const WORKLOAD: &str = "gatepass-workload";
+
 pub(crate) struct Clients {
     first_party: Option<Arc<Client>>,
+    workload: Option<Arc<Client>>,
     read: Cache<ClientId, (Arc<Client>, UtcMillis)>,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { first_party: first_party().map(Arc::new), read: Cache::new(CAPACITY) }
+        Self {
+            first_party: first_party().map(Arc::new),
+            workload: workload().map(Arc::new),
+            read: Cache::new(CAPACITY),
+        }
     }
 }
 
@@ -50,6 +58,19 @@ fn first_party() -> Option<Client> {
     })
 }
 
+/// Who brings an assertion and no name of its own (RFC 7521 §4.1): the assertion is all that it has.
+fn workload() -> Option<Client> {
+    Some(Client {
+        id: WORKLOAD.parse().ok()?,
+        name: "workload".into(),
+        redirect_uris: Vec::new(),
+        grant_types: vec![GrantType::JwtBearer],
+        scope: Scope::empty(),
+        first_party_since: None,
+        ..first_party()?
+    })
+}
+
 impl Clients {
     /// The registration has changed: what was read is no longer good.
     pub(crate) fn forget(&self, id: &ClientId) {
@@ -58,6 +79,18 @@ impl Clients {
 }
 
 impl Authority {
+    /// The client that stands in for whoever brings an assertion and no name.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub fn workload_client(&self) -> Result<Arc<Client>, Failure> {
+        self.0.clients.workload.clone().ok_or_else(|| Failure::internal("there is no workload client"))
+    }
+
+    pub(crate) fn is_workload(&self, client: &Client) -> bool {
+        client.id.as_str() == WORKLOAD
+    }
+
     /// The client with this identifier; inside, the reason why there is none, fit for its developer. A document that is
     /// not known yet is fetched only for somebody.
     pub(crate) async fn client_for(
@@ -74,7 +107,8 @@ impl Authority {
     /// The client with this identifier, if there is one that is known already.
     pub(crate) async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
         let (clients, now) = (&self.0.clients, self.0.clock.now());
-        if let Some(client) = clients.first_party.as_ref().filter(|client| client.id == *id) {
+        let built_in = [&clients.first_party, &clients.workload].into_iter().flatten();
+        if let Some(client) = built_in.into_iter().find(|client| client.id == *id) {
             return Ok(Some(client.clone()));
         }
         if let Some((client, read_at)) = clients.read.get(id)

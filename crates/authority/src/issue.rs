@@ -81,8 +81,9 @@ impl Authority {
             if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
         let (token, plain) = self.mint_access_token(allowed.asking, allowed.scope, allowed.resource, now)?;
         let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
+        let (token, text) = self.in_format(token, plain, Some(allowed.authentication)).await?;
         let id_token = match id_token {
-            Some(person) => Some(self.sign_id_token(allowed, &person, &plain, now).await?),
+            Some(person) => Some(self.sign_id_token(allowed, &person, &text, now).await?),
             None => None,
         };
         let client = allowed.asking.client;
@@ -103,7 +104,7 @@ impl Authority {
             refresh_hash: refresh.as_ref().map(PlainToken::hash),
             refresh_expires_at: now.plus(self.lifetimes().refresh_token),
         };
-        let answer = self.answer(allowed.asking, plain, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
+        let answer = self.answer(allowed.asking, text, refresh.map(PlainToken::into_secret), allowed.scope, id_token);
         Ok(Issued { grant, token, answer })
     }
 
@@ -127,6 +128,9 @@ impl Authority {
             confirmation: asking.confirmation.cloned(),
             issued_at: now,
             expires_at: now.plus(self.lifetimes().access_token),
+            service_id: None,
+            act: None,
+            parent_id: None,
         };
         Ok((token, plain))
     }
@@ -135,18 +139,19 @@ impl Authority {
     pub(crate) fn answer(
         &self,
         asking: Asking<'_>,
-        access: PlainToken<AccessToken>,
+        access: Secret,
         refresh: Option<Secret>,
         scope: &Scope,
         id_token: Option<String>,
     ) -> TokenResponse {
         TokenResponse {
-            access_token: access.into_secret(),
+            access_token: access,
             token_type: TokenType::of(asking.confirmation),
             expires_in: Some(self.lifetimes().access_token.as_secs()),
             refresh_token: refresh,
             scope: Some(scope.clone()),
             id_token: id_token.map(Secret::new),
+            issued_token_type: None,
         }
     }
 
@@ -159,7 +164,7 @@ impl Authority {
         &self,
         allowed: &Allowed<'_>,
         person: &UserAccount,
-        access: &PlainToken<AccessToken>,
+        access: &Secret,
         now: UtcMillis,
     ) -> Result<String, Failure> {
         let algorithm = allowed.asking.client.id_token_algorithm();
@@ -178,19 +183,6 @@ impl Authority {
             person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),
         };
         self.sign(algorithm, "JWT", &claims).await
-    }
-
-    /// Which resource a token is for: the one that was asked for if the client may have it, this
-    /// server's own if none was (RFC 8707 §2).
-    pub(crate) fn choose_resource(&self, client: &Client, asked: Option<&ResourceUri>) -> Result<ResourceUri, Error> {
-        let Some(asked) = asked else { return Ok(self.own_resource().clone()) };
-        if asked.names_same(self.own_resource()) {
-            return Ok(self.own_resource().clone());
-        }
-        let registered = client.resources.iter().find(|resource| resource.names_same(asked));
-        registered.cloned().ok_or_else(|| {
-            Error::new(gatepass_oauth::ErrorCode::InvalidTarget, "this client may not have tokens for this resource")
-        })
     }
 }
 

@@ -26,10 +26,17 @@
 //! | add a client | [`add_client`] | |
 //! | let a client register itself | [`register_client`] | RFC 7591, RFC 7592 |
 //! | know a client by its document | `client_documents` | Client ID Metadata Document |
+//! | introspect a token | [`introspect`] | RFC 7662, RFC 9701 |
+//! | redeem an assertion, also of a person's sign-in | [`redeem_assertion`], [`identity_assertion`] | RFC 7523 §2.1 |
+//! | exchange a token | [`exchange`] | RFC 8693 |
+//! | register a resource, a service account, a trust policy | [`add_resource`], [`service_accounts`], [`trust`] | |
 //! | say what happened | [`audit`] | |
 
+mod access_token_jwt;
 pub mod add_client;
+pub mod add_resource;
 pub mod add_user;
+mod assertion_claims;
 pub mod audit;
 mod authenticate_client;
 pub mod authorize;
@@ -43,20 +50,28 @@ mod clients;
 pub mod decide_device;
 pub mod dpop;
 pub mod end;
+pub mod exchange;
 mod failure;
 mod freshness;
 mod id_token_hint;
+pub mod identity_assertion;
+pub mod introspect;
 mod issue;
+mod issuer_keys;
 pub mod key_ring;
 pub mod logout;
 mod logout_notice;
 mod password;
+mod pattern;
 mod push;
+pub mod redeem_assertion;
 mod redeem_code;
 mod redeem_device;
 mod refresh;
 pub mod register_client;
+mod resources;
 mod revoke;
+pub mod service_accounts;
 pub mod session;
 pub mod set_password;
 pub mod set_up;
@@ -67,6 +82,7 @@ pub mod start_device;
 mod sufficient;
 mod tend;
 mod throttle;
+pub mod trust;
 mod userinfo;
 pub mod verify;
 pub mod verify_user;
@@ -74,6 +90,7 @@ pub mod verify_user;
 pub use audit::{Event, EventKind};
 pub use certificate::{PresentedCertificate, Trust};
 pub use client_policy::ClientPolicy;
+pub use exchange::ExchangeRequest;
 pub use failure::Failure;
 pub use gatepass_store::{
     Authentication, DatabaseUrl, Error as StoreError, Store, UserId,
@@ -83,6 +100,7 @@ pub use gatepass_store::{
     user_account::UserAccount,
 };
 pub use key_ring::KeySettings;
+pub use redeem_assertion::AssertionRequest;
 pub use redeem_code::CodeRequest;
 pub use redeem_device::DevicePoll;
 pub use refresh::RefreshRequest;
@@ -96,8 +114,10 @@ use clients::Clients;
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, KeyedHash, SealingKey, ServerSecret};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
+use issuer_keys::IssuerKeys;
 use key_ring::KeyRing;
 use password::Passwords;
+use resources::Resources;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use verify::Verified;
@@ -123,6 +143,8 @@ struct Inner {
     clients: Clients,
     documents: Documents,
     remote_keys: RemoteKeys,
+    resources: Resources,
+    issuer_keys: IssuerKeys,
     verified: Verified,
     passwords: Passwords,
 }
@@ -184,6 +206,8 @@ impl Authority {
             clients: Clients::default(),
             documents: Documents::default(),
             remote_keys: RemoteKeys::default(),
+            resources: Resources::default(),
+            issuer_keys: IssuerKeys::default(),
             verified: Verified::default(),
             passwords: Passwords::new(),
             store,

@@ -42,7 +42,7 @@ impl Authority {
         let checked = Params::parse(request.as_bytes())?;
         let redirect_uri =
             crate::authorize::choose_redirect_uri(client, AuthorizationTarget::read(&checked)?.redirect_uri)?;
-        self.check_request(&checked, client, &redirect_uri)?;
+        self.check_request(&checked, client, &redirect_uri).await?;
         let now = self.0.clock.now();
         let plain = PlainToken::<token::PushedRequest>::mint(now, &self.0.entropy)?;
         let pushed = PushedRequest {

@@ -110,7 +110,7 @@ impl Authority {
             }
             let scope = narrowed(&grant, request)?;
             self.note_use(client).await?;
-            let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented)?;
+            let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented).await?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
                 self.record(event(EventKind::Refreshed, asking, &grant)).await;
                 return Ok(answer);
@@ -119,7 +119,7 @@ impl Authority {
         Err(Failure::internal("a refresh token was contended by too many requests at once"))
     }
 
-    fn rotation(
+    async fn rotation(
         &self,
         asking: Asking<'_>,
         grant: &TokenGrant,
@@ -129,9 +129,10 @@ impl Authority {
         let now = self.0.clock.now();
         let (token, plain) = self.mint_access_token(asking, scope, &grant.resource, now)?;
         let token = NewAccessToken { grant_id: Some(grant.id), user_id: Some(grant.user_id), ..token };
+        let (token, text) = self.in_format(token, plain, Some(grant.authentication)).await?;
         let next = PlainToken::<RefreshToken>::with_id(grant.id, &self.0.entropy)?;
         let refresh_hash = next.hash();
-        let answer = self.answer(asking, plain, Some(next.into_secret()), scope, None);
+        let answer = self.answer(asking, text, Some(next.into_secret()), scope, None);
         let rotation = NewRotation {
             id: grant.id,
             previous_hash: presented.hash(),

@@ -3,11 +3,8 @@
 //! A refresh token ends its whole grant, the access tokens too (§2.1); an access token ends alone.
 //! A token that is not known is as good as revoked (§2.2).
 
-use crate::{Asking, Authority, Event, EventKind, Failure};
-use gatepass_keys::{
-    PlainToken,
-    token::{AccessToken, RefreshToken},
-};
+use crate::{Asking, Authority, Event, EventKind, Failure, access_token_jwt::recognise};
+use gatepass_keys::{PlainToken, token::RefreshToken};
 use gatepass_oauth::{Error, ErrorCode, Secret};
 use gatepass_store::{Change, token_grant::RevokedBecause};
 
@@ -28,15 +25,15 @@ impl Authority {
                 let event = Event::new(EventKind::GrantRevoked).client(&client.id).user(grant.user_id);
                 self.record(event.about(grant.id).from(asking.caller)).await;
             }
-        } else if let Some(presented) = PlainToken::<AccessToken>::parse(token.expose()) {
-            let Some(live) = self.0.store.live_access_token(presented.id(), now).await? else { return Ok(()) };
-            if live.hash != presented.hash() {
+        } else if let Some((id, hash)) = recognise(token.expose()) {
+            let Some(live) = self.0.store.live_access_token(id, now).await? else { return Ok(()) };
+            if live.hash != hash {
                 return Ok(());
             }
             if live.client_id != client.id {
                 return Err(foreign());
             }
-            if self.0.store.revoke_access_token(presented.id(), now).await? == Change::Made {
+            if self.0.store.revoke_access_token(id, now).await? == Change::Made {
                 let event = Event::new(EventKind::TokenRevoked).client(&client.id).from(asking.caller);
                 self.record(event).await;
             }

@@ -40,6 +40,8 @@ pub struct Lifetimes {
     pub authorization_code: Duration,
     /// An access token.
     pub access_token: Duration,
+    /// A token that another was exchanged for, at most.
+    pub exchanged_token: Duration,
     /// A refresh token that is not used; each use begins anew.
     pub refresh_token: Duration,
     /// A pushed authorization request, until the browser comes.
@@ -56,6 +58,7 @@ impl Default for Lifetimes {
         Self {
             authorization_code: minute,
             access_token: minute * 60,
+            exchanged_token: minute * 60,
             refresh_token: day * 30,
             pushed_request: Duration::from_secs(90),
             device_code: minute * 10,

@@ -54,7 +54,7 @@ impl Authority {
         let Asking { client, caller, confirmation } = asking;
         let confirmation = key_to_bind(confirmation, request.dpop_jkt.clone())?;
         let scope = choose_scope(client, request.scope.as_ref())?;
-        let resource = self.choose_resource(client, request.resource.as_ref())?;
+        let (scope, resource) = self.choose_target(client, scope, request.resource.as_ref()).await?;
         // gatepass's own program always shows the number, so nobody may leave it out in its name.
         let shows_number = request.number_match == NumberMatch::Shown || client.first_party_since.is_some();
         let number_match = match shows_number {

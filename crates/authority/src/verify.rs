@@ -4,8 +4,8 @@
 //! stale at once, by counting the *epoch* up; what is read while that happens carries the epoch from
 //! before the read, so it can never outlive it. On other nodes a revocation shows within the second.
 
-use crate::{Authority, Failure};
-use gatepass_keys::{PlainToken, TokenId, token::AccessToken};
+use crate::{Authority, Failure, access_token_jwt::recognise};
+use gatepass_keys::{HashedToken, PlainToken, TokenId, token::AccessToken};
 use gatepass_oauth::UtcMillis;
 use gatepass_store::access_token::LiveAccessToken;
 use quick_cache::sync::Cache;
@@ -57,6 +57,16 @@ impl Authority {
     /// [`Failure::Internal`] when the store does not answer: nobody is let in by accident.
     pub async fn verify_access_token(&self, text: &str) -> Result<Option<Arc<LiveAccessToken>>, Failure> {
         let Some((id, hash)) = PlainToken::<AccessToken>::recognise(text) else { return Ok(None) };
+        self.live(id, hash).await
+    }
+
+    /// The same for a token in either form: a JWT is never for this server's own API.
+    pub(crate) async fn present_access_token(&self, text: &str) -> Result<Option<Arc<LiveAccessToken>>, Failure> {
+        let Some((id, hash)) = recognise(text) else { return Ok(None) };
+        self.live(id, hash).await
+    }
+
+    async fn live(&self, id: TokenId, hash: HashedToken) -> Result<Option<Arc<LiveAccessToken>>, Failure> {
         let now = self.0.clock.now();
         if let Some(token) = self.0.verified.fresh(id, now) {
             return Ok(Some(token).filter(|token| token.hash == hash));

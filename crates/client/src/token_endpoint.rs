@@ -121,6 +121,7 @@ fn read(reply: &Reply) -> Result<TokenResponse, Failure> {
         refresh_token: loose.refresh_token,
         scope: loose.scope.as_str().and_then(|text| text.parse::<Scope>().ok()),
         id_token: loose.id_token,
+        issued_token_type: None,
     })
 }
 

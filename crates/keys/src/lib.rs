@@ -16,11 +16,13 @@
 //! | proofs that a key is held, made and verified | [`dpop`] |
 //! | the certificate of a client | [`certificate`] |
 //! | private keys that sign | [`signing_key`] |
+//! | what a signed token says of itself, not verified yet | [`jose`] |
 
 pub mod certificate;
 pub mod clock;
 pub mod dpop;
 pub mod entropy;
+pub mod jose;
 pub mod jwk;
 pub mod jws;
 pub mod seal;

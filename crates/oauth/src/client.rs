@@ -103,6 +103,30 @@ wire_enum! {
         ClientCredentials = "client_credentials",
         /// RFC 8628 §3.4.
         DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// RFC 7523 §2.1.
+        JwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        /// RFC 8693 §2.1.
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
+    }
+}
+
+wire_enum! {
+    /// What the access tokens of a resource look like.
+    TokenFormat {
+        /// Random: only who asks this server knows what they stand for.
+        Opaque = "opaque",
+        /// Signed (RFC 9068): whoever has this server's public keys can read them.
+        Jwt = "jwt",
+    }
+}
+
+wire_enum! {
+    /// `subject_token_type` and its like (RFC 8693 §3).
+    TokenTypeUri {
+        /// An access token of this server, in whatever form.
+        AccessToken = "urn:ietf:params:oauth:token-type:access_token",
+        /// A JWT; here an access token in that form.
+        Jwt = "urn:ietf:params:oauth:token-type:jwt",
     }
 }
 

@@ -59,7 +59,7 @@ pub mod token;
 pub use authorization::{AuthorizationRequest, AuthorizationResponse, Prompt, Prompts};
 pub use certificate_subject::CertificateSubject;
 pub use challenge::{Challenge, Scheme};
-pub use client::{ClientAuthMethod, ClientId, GrantType};
+pub use client::{ClientAuthMethod, ClientId, GrantType, TokenFormat, TokenTypeUri};
 pub use client_credentials::{ClientCredentials, PresentedProof};
 pub use client_id_url::ClientIdUrl;
 pub use client_metadata::{ApplicationType, ClientMetadata, ClientOrigin};

@@ -21,6 +21,12 @@ impl ResourceUri {
         &self.0
     }
 
+    /// The URL as it is compared: what names the same resource has the same text.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        Url::parse(&self.0).map_or_else(|_| self.0.to_string(), String::from)
+    }
+
     /// Whether both name the same resource: scheme, host and port compared as URLs, and one
     /// trailing slash of an otherwise empty path not counted, since URL libraries add it.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The answer of the token endpoint (RFC 6749 §5.1).
 
-use crate::{Confirmation, Scope, Secret};
+use crate::{Confirmation, Scope, Secret, TokenTypeUri};
 use serde::{Deserialize, Serialize};
 
 /// `token_type`. The text is compared without regard to case (RFC 6749 §5.1).
@@ -45,6 +45,9 @@ pub struct TokenResponse {
     /// Who signed in (OpenID Connect Core §3.1.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Secret>,
+    /// What kind of token an exchange gave (RFC 8693 §2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<TokenTypeUri>,
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@
 //! # }
 //! ```
 //!
+//! Two verifiers come with it, for APIs that stand elsewhere than the authorization server: [`JwtVerifier`] checks
+//! signatures with its published keys, [`IntrospectionVerifier`] asks it.
+//!
 //! The rules of RFC 6750, RFC 8705, RFC 8707, RFC 9449 and RFC 9728, in the order in which they are applied:
 //!
 //! 1. No credential: `401` with a challenge that names no error, only where to look ([`bearer`]).
@@ -50,14 +53,20 @@
 
 pub mod bearer;
 mod guard;
+mod introspection;
+mod jwt;
 mod metadata;
 pub mod proof;
 mod refusal;
 mod step_up;
+mod verified;
 
 pub use gatepass_keys::ClientCertificate;
 pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
+pub use introspection::{Introspection, IntrospectionVerifier};
+pub use jwt::JwtVerifier;
 pub use metadata::ResourceMetadata;
 pub use proof::{LocalProofs, NoProofs, ProofRefused, Proofs, ProvenRequest};
 pub use refusal::Refusal;
 pub use step_up::{SignInFacts, StepUp};
+pub use verified::VerifiedToken;

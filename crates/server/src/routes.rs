@@ -23,6 +23,7 @@ pub(crate) fn router(app: &App) -> Router {
             "/register/{client_id}",
             get(oauth::register::read).put(oauth::register::replace).delete(oauth::register::remove),
         )
+        .route("/introspect", post(oauth::introspect::introspect))
         .route("/userinfo", get(oauth::userinfo::show).post(oauth::userinfo::show).layer(app.userinfo.clone()))
         // The guarded API.
         .route("/api/v1/user/rpc", post(rpc::user::call).layer(app.user_api.clone()))

@@ -1,6 +1,6 @@
 //! Access tokens: what opens an API.
 
-use crate::{Authentication, Change, Error, Store, UserId, columns::Columns};
+use crate::{Authentication, Change, Error, Store, UserId, columns::Columns, service_account::ServiceId};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
@@ -28,11 +28,19 @@ pub struct NewAccessToken {
     pub issued_at: UtcMillis,
     /// Until when.
     pub expires_at: UtcMillis,
+    /// The service account that it stands for.
+    pub service_id: Option<ServiceId>,
+    /// Who acts for the subject, as JSON.
+    pub act: Option<String>,
+    /// The first token of the chain of exchanges that it comes from; ends with it.
+    pub parent_id: Option<TokenId>,
 }
 
 /// A live access token with its person.
 #[derive(Clone, Debug)]
 pub struct LiveAccessToken {
+    /// The identifier in the token.
+    pub id: TokenId,
     /// What a presented token's hash must equal.
     pub hash: HashedToken,
     /// The grant that it comes from.
@@ -55,6 +63,21 @@ pub struct LiveAccessToken {
     pub settles_rotation: bool,
     /// How and when the person proved themselves; `None` for a token without a grant.
     pub authentication: Option<Authentication>,
+    /// The service account that it stands for.
+    pub service: Option<TokenService>,
+    /// Who acts for the subject, as JSON.
+    pub act: Option<String>,
+    /// The first token of the chain of exchanges that it comes from.
+    pub parent_id: Option<TokenId>,
+}
+
+/// The service account behind a token.
+#[derive(Clone, Debug)]
+pub struct TokenService {
+    /// Which it is.
+    pub id: ServiceId,
+    /// Its name.
+    pub name: String,
 }
 
 /// The person behind a token.
@@ -74,16 +97,18 @@ pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, REVOKE];
 
 const INSERT: &str =
     "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at,
- confirmation) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+ confirmation, service_id, act, parent_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource, t.issued_at, t.expires_at,
  u.id, u.email, u.name, u.email_verified_at,
- case when g.rotated_at <= t.issued_at and g.successor_used_at is null then 1 else 0 end, t.confirmation,
- g.authenticated_at, g.method, g.session_id
+ case when g.rotated_at <= t.issued_at and g.successor_used_at is null and t.parent_id is null then 1 else 0 end, t.confirmation,
+ g.authenticated_at, g.method, g.session_id, t.id, s.id, s.name, t.act, t.parent_id
  from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
+ left join service_account s on s.id = t.service_id
  where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
  and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
- and (t.user_id is null or u.id is not null)";
-const REVOKE: &str = "update access_token set revoked_at = $2 where id = $1 and revoked_at is null";
+ and (t.user_id is null or u.id is not null)
+ and (t.service_id is null or (s.id is not null and s.disabled_at is null))";
+const REVOKE: &str = "update access_token set revoked_at = $2 where (id = $1 or parent_id = $1) and revoked_at is null";
 
 impl FromRow for LiveAccessToken {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -105,6 +130,13 @@ impl FromRow for LiveAccessToken {
             settles_rotation: row.get::<i64>(11)? == 1,
             confirmation: row.maybe_parsed(12)?,
             authentication: row.maybe_time(13)?.map(|_| row.authentication(13)).transpose()?,
+            id: row.id(16)?,
+            service: match row.maybe_user(17)? {
+                Some(id) => Some(TokenService { id: ServiceId(id), name: row.get(18)? }),
+                None => None,
+            },
+            act: row.get(19)?,
+            parent_id: row.maybe_id(20)?,
         })
     }
 }
@@ -121,7 +153,10 @@ impl NewAccessToken {
             self.resource.as_str(),
             self.issued_at.0,
             self.expires_at.0,
-            self.confirmation.as_ref().map(ToString::to_string)
+            self.confirmation.as_ref().map(ToString::to_string),
+            self.service_id.map(|id| id.0.0),
+            self.act.clone(),
+            self.parent_id.map(|id| id.0)
         ];
         Stmt::new(INSERT, params)
     }
@@ -145,11 +180,12 @@ impl Store {
         self.db.query_opt(LIVE, params![id.0, now.0]).await
     }
 
-    /// Ends one access token.
+    /// Ends one access token, and what it was exchanged for.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn revoke_access_token(&self, id: TokenId, now: UtcMillis) -> Result<Change, Error> {
-        self.db.execute(REVOKE, params![id.0, now.0]).await.map(Change::from_rows)
+        let rows = self.db.execute(REVOKE, params![id.0, now.0]).await?;
+        Ok(if rows > 0 { Change::Made } else { Change::TooLate })
     }
 }

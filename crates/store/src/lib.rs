@@ -24,6 +24,9 @@
 //! | `pushed_request` | [`pushed_request`] | authorization requests that came before the browser |
 //! | `logout_notice` | [`logout_notice`] | what clients must still be told of a sign-out |
 //! | `throttle` | [`throttle`] | counts of attempts |
+//! | `service_account` | [`service_account`] | programs with an identity of their own |
+//! | `resource` | [`resource`] | APIs that tokens are for |
+//! | `trust` | [`trust`] | whose assertions are taken |
 
 pub mod access_token;
 pub mod authorization_code;
@@ -39,11 +42,14 @@ pub mod ending;
 pub mod logout_notice;
 pub mod one_time_link;
 pub mod pushed_request;
+pub mod resource;
 mod schema;
+pub mod service_account;
 pub mod session;
 pub mod signing_key;
 pub mod throttle;
 pub mod token_grant;
+pub mod trust;
 pub mod user_account;
 
 pub use columns::{Authentication, UserId};
@@ -135,4 +141,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("pushed_request", pushed_request::STATEMENTS),
     ("logout_notice", logout_notice::STATEMENTS),
     ("session and others", ending::STATEMENTS),
+    ("service_account", service_account::STATEMENTS),
+    ("resource", resource::STATEMENTS),
+    ("trust", trust::STATEMENTS),
 ];

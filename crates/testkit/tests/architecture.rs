@@ -13,7 +13,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("gatepass-store", &["gatepass-db", "gatepass-keys", "gatepass-oauth"]),
     ("gatepass-fetch", &[]),
     ("gatepass-authority", &["gatepass-store", "gatepass-fetch", "gatepass-keys", "gatepass-oauth"]),
-    ("gatepass-resource", &["gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-resource", &["gatepass-fetch", "gatepass-keys", "gatepass-oauth"]),
     (
         "gatepass-server",
         &["gatepass-authority", "gatepass-resource", "gatepass-fetch", "gatepass-keys", "gatepass-oauth"],

@@ -148,3 +148,54 @@ async fn a_client_that_makes_no_sense_is_refused() {
     assert!(add(&["--confidential", "--jwks-file", path]).contains("private key"));
     assert_eq!(place.admin(&["client", "list"]).done(), "", "a refusal adds nothing");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn resources_service_accounts_and_trust_are_added_and_work_at_once() {
+    let place = Place::sqlite().await;
+    let server = place.serve();
+    let add = ["resource", "add", "--uri", "https://api.example", "--token-format", "jwt", "--scope", "read", "--json"];
+    let api = place.admin(&add).json();
+    assert!(place.admin(&add).failed(5).contains("registered already"));
+    assert_eq!(place.admin(&["service", "add", "ci", "--json"]).json()["name"], "ci");
+    place.admin(&["service", "add", "CI"]).failed(2);
+    place.admin(&["service", "disable", "unknown"]).failed(5);
+
+    let entropy = Entropy::system();
+    let (key, _) = SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap();
+    let file = place.folder().join("keys.json");
+    fs::write(&file, json!({ "keys": [key.public()] }).to_string()).unwrap();
+    let trust = |arguments: &[&str]| {
+        let fixed = ["trust", "add", "--issuer", "https://ci.example", "--jwks-file", file.to_str().unwrap(), "--json"];
+        place.admin(&[&fixed, arguments].concat())
+    };
+    let good = ["--subject", "repo:acme/*", "--service-account", "ci", "--claim", "ref=main", "--scope", "read"];
+    let made = trust(&[&good[..], &["--resource", "https://api.example"]].concat()).json();
+    assert_eq!((made["lifetime_seconds"].as_i64(), made["claims"]["ref"].as_str()), (Some(900), Some("main")));
+    trust(&["--subject", "*", "--service-account", "ci"]).failed(2);
+    trust(&["--subject", "x"]).failed(2);
+    trust(&["--subject", "x", "--service-account", "unknown"]).failed(5);
+
+    let now = Clock::System.now().seconds();
+    let claims = json!({"iss": "https://ci.example", "sub": "repo:acme/app", "aud": server.url, "exp": now + 60, "jti": "1", "ref": "main"});
+    let assertion = key.sign("JWT", &claims).unwrap();
+    let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.as_str())];
+    let token = Answer::of(Server::http().post(server.path("/token")).form(&form)).await.text("access_token");
+    let text = |name: &str| api[name].as_str().unwrap().to_owned();
+    let asker = RegisteredClient { id: text("client_id"), secret: text("client_secret") };
+    let said = server.post("/introspect", &asker, &[("token", &token)]).await;
+    assert_eq!(
+        (said.json["active"].as_bool(), said.json["username"].as_str()),
+        (Some(true), Some("ci")),
+        "{}",
+        said.json
+    );
+
+    assert!(!place.admin(&["resource", "list"]).done().contains(&asker.secret), "a secret is shown once");
+    assert!(place.admin(&["service", "list"]).done().contains("ci  enabled"));
+    let name = made["id"].as_str().unwrap();
+    assert!(place.admin(&["trust", "list"]).done().starts_with(name));
+    place.admin(&["trust", "remove", name]).done();
+    place.admin(&["trust", "remove", name]).failed(5);
+    place.admin(&["resource", "remove", "https://api.example"]).done();
+    place.admin(&["service", "disable", "ci"]).done();
+}

@@ -41,6 +41,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
     let (issuer, clients) = (app.authority.issuer(), app.authority.client_policy());
     let endpoint = |path: &str| Some(issuer.endpoint(path));
     let methods: Vec<String> = auth_methods(app).map(|method| method.to_string()).collect();
+    let confidential = methods.iter().filter(|method| *method != ClientAuthMethod::None.as_str()).cloned().collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     ServerMetadata {
@@ -49,6 +50,10 @@ fn server_metadata(app: &App) -> ServerMetadata {
         token_endpoint: endpoint("/token"),
         device_authorization_endpoint: endpoint("/device_authorization"),
         revocation_endpoint: endpoint("/revoke"),
+        introspection_endpoint: endpoint("/introspect"),
+        introspection_endpoint_auth_methods_supported: confidential,
+        introspection_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
+        introspection_signing_alg_values_supported: texts(&[Algorithm::Es256.as_str()]),
         userinfo_endpoint: endpoint("/userinfo"),
         jwks_uri: endpoint("/jwks"),
         registration_endpoint: endpoint("/register").filter(|_| clients.registration),

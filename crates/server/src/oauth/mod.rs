@@ -2,6 +2,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod device_authorization;
+pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod logout;
 pub(crate) mod metadata;
@@ -15,7 +16,7 @@ pub(crate) mod userinfo;
 use crate::{app::App, web::form::Form};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use gatepass_authority::{Asking, Caller, Client, Failure};
-use gatepass_oauth::{ClientCredentials, Confirmation, Error};
+use gatepass_oauth::{ClientCredentials, Confirmation, Error, GrantType, Params};
 use std::sync::Arc;
 
 /// Who sent a request to one of the client's endpoints: a client that has proven itself.
@@ -30,6 +31,23 @@ impl Asker {
     pub(crate) fn asking(&self) -> Asking<'_> {
         Asking { client: &self.client, caller: &self.caller, confirmation: self.confirmation.as_ref() }
     }
+}
+
+/// Whether a request carries an assertion as its grant and says nothing of a client (RFC 7521 §4.1). Then the assertion
+/// speaks for itself; whoever names a client must prove to be it.
+fn is_workload(headers: &HeaderMap, params: &Params<'_>) -> bool {
+    let is_silent = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+        .iter()
+        .all(|name| params.get(name).is_none());
+    is_silent && !headers.contains_key(AUTHORIZATION) && params.get("grant_type") == Some(GrantType::JwtBearer.as_str())
+}
+
+/// Who asks for tokens: a client, or a workload without one.
+async fn token_asker(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Asker, Failure> {
+    if is_workload(headers, &form.params()?) {
+        return Ok(Asker { client: app.authority.workload_client()?, caller, confirmation: None });
+    }
+    asker(app, headers, form, caller).await
 }
 
 /// Who sent this request, proven by what it carries.

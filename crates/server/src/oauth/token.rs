@@ -1,11 +1,11 @@
 //! The token endpoint (RFC 6749 §3.2).
 //!
 //! 1. Parse the form.
-//! 2. Know the client, and the key that it shows.
+//! 2. Know the client, or that an assertion needs none, and the key that it shows.
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
-use super::asker;
+use super::token_asker;
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -16,9 +16,9 @@ use axum::{
     http::{HeaderMap, header},
     response::IntoResponse,
 };
-use gatepass_authority::{Asking, CodeRequest, DevicePoll, Failure, RefreshRequest};
+use gatepass_authority::{Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest};
 use gatepass_oauth::{
-    CodeVerifier, Error, ErrorCode, GrantType, Params, TokenResponse,
+    CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
     authorization::{read_resource, read_scope},
 };
 
@@ -29,7 +29,7 @@ pub(crate) async fn exchange(
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/token").await?;
+    let asker = token_asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/token").await?;
     let asking = asker.asking();
     app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();
@@ -57,6 +57,8 @@ async fn redeem(
             authority.client_credentials(asking, read_scope(params)?.as_ref(), read_resource(params)?.as_ref()).await
         }
         GrantType::DeviceCode => authority.redeem_device(asking, &device_poll(params)?).await,
+        GrantType::JwtBearer => authority.redeem_assertion(asking, &assertion_request(params)?).await,
+        GrantType::TokenExchange => authority.exchange_token(asking, &exchange_request(params)?).await,
     }
 }
 
@@ -86,4 +88,51 @@ fn device_poll(params: &Params<'_>) -> Result<DevicePoll, Error> {
         device_code: params.required("device_code")?.into(),
         code_verifier: params.get("code_verifier").map(CodeVerifier::parse).transpose()?,
     })
+}
+
+fn assertion_request(params: &Params<'_>) -> Result<AssertionRequest, Error> {
+    Ok(AssertionRequest {
+        assertion: params.required("assertion")?.into(),
+        scope: read_scope(params)?,
+        resource: read_resource(params)?,
+    })
+}
+
+fn exchange_request(params: &Params<'_>) -> Result<ExchangeRequest, Error> {
+    let subject_token = params.required("subject_token")?.into();
+    read_token_type(params.required("subject_token_type")?)?;
+    let actor_token: Option<Secret> = params.get("actor_token").map(Into::into);
+    match (&actor_token, params.get("actor_token_type")) {
+        (None, None) => {}
+        (Some(_), Some(kind)) => drop(read_token_type(kind)?),
+        // RFC 8693 §2.1: one comes with the other.
+        _ => return Err(Error::invalid_request("actor_token and actor_token_type come together")),
+    }
+    Ok(ExchangeRequest {
+        subject_token,
+        actor_token,
+        requested: params.get("requested_token_type").map(read_token_type).transpose()?,
+        scope: read_scope(params)?,
+        resource: read_target(params)?,
+    })
+}
+
+fn read_token_type(text: &str) -> Result<TokenTypeUri, Error> {
+    text.parse().map_err(|error: gatepass_oauth::client::UnknownValue| Error::invalid_request(error.to_string()))
+}
+
+/// `resource` or `audience` (RFC 8693 §2.1): here the name of an audience is the URI of its resource.
+fn read_target(params: &Params<'_>) -> Result<Option<ResourceUri>, Error> {
+    let invalid = |description: &'static str| Error::new(ErrorCode::InvalidTarget, description);
+    let audience: Option<ResourceUri> = params
+        .get("audience")
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| invalid("an audience is named by the URI of its resource"))?;
+    match (read_resource(params)?, audience) {
+        (Some(resource), Some(audience)) if !resource.names_same(&audience) => {
+            Err(invalid("resource and audience name two targets, and a token has one"))
+        }
+        (resource, audience) => Ok(resource.or(audience)),
+    }
 }

@@ -1,7 +1,7 @@
 //! `whoami`: who this credential stands for.
 
 use super::user::Credential;
-use gatepass_authority::UserId;
+use gatepass_authority::{UserId, service_accounts::ServiceId};
 use gatepass_oauth::Scope;
 use serde::{Serialize, Serializer};
 
@@ -28,12 +28,14 @@ pub(super) struct WhoAmI<'a> {
 #[derive(Debug)]
 enum Id<'a> {
     User(UserId),
+    Service(ServiceId),
     Client(&'a str),
 }
 
 fn id_text<S: Serializer>(id: &Id<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     match id {
         Id::User(user) => serializer.collect_str(user),
+        Id::Service(service) => serializer.collect_str(service),
         Id::Client(client) => serializer.serialize_str(client),
     }
 }
@@ -48,12 +50,20 @@ pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
         Credential::Token(token) => {
             let client = token.client_id.as_str();
             let user = token.user.as_ref();
+            let (kind, id) = match (user, &token.service) {
+                (Some(user), _) => ("user", Id::User(user.id)),
+                (None, Some(service)) => ("service", Id::Service(service.id)),
+                (None, None) => ("client", Id::Client(client)),
+            };
             WhoAmI {
-                kind: if user.is_some() { "user" } else { "client" },
-                id: user.map_or(Id::Client(client), |user| Id::User(user.id)),
+                kind,
+                id,
                 email: user.map(|user| user.email.as_str()),
                 email_verified: user.map(|user| user.email_verified_at.is_some()),
-                name: user.map(|user| user.name.as_str()).filter(|name| !name.is_empty()),
+                name: user
+                    .map(|user| user.name.as_str())
+                    .filter(|name| !name.is_empty())
+                    .or_else(|| token.service.as_ref().map(|service| service.name.as_str())),
                 client_id: Some(client),
                 scopes: Some(&token.scope),
                 credential: "access_token",

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke"];
+const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke", "/introspect"];
 
 async fn post(server: &TestServer, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     Answer::of(server.http().post(server.path(path)).header("content-type", content_type).body(body)).await

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod assertions;
 mod authorize;
 mod bad_input;
 mod client_authentication;
@@ -10,6 +11,10 @@ mod client_keys;
 mod device;
 mod dpop;
 mod end;
+mod exchange;
+mod identity_assertion;
+mod introspect;
+mod jwt_access_token;
 mod keys;
 mod limits;
 mod login;
@@ -24,6 +29,7 @@ mod registration;
 mod revoke;
 mod rpc;
 mod secrets;
+mod service;
 mod set_up;
 mod signing_key;
 mod site;
@@ -31,3 +37,41 @@ mod step_up;
 mod ticket;
 mod token_code;
 mod userinfo;
+mod verifiers;
+
+/// What the tests of grants share.
+mod grants {
+    use gatepass_oauth::TokenFormat;
+    use gatepass_testkit::{
+        RegisteredClient, TestServer,
+        authority::add_resource::{NewResource, Offered},
+        keys::{Entropy, SealingKey, SigningKey},
+    };
+
+    /// The API that test clients are registered for.
+    pub(crate) const API: &str = "https://api.example";
+
+    pub(crate) fn key() -> SigningKey {
+        let entropy = Entropy::system();
+        SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap().0
+    }
+
+    pub(crate) fn resource(uri: &str, token_format: TokenFormat) -> NewResource {
+        NewResource {
+            uri: uri.parse().unwrap(),
+            name: "An API".into(),
+            token_format,
+            scope: "api:read api:write".parse().unwrap(),
+            offered: Offered::ToNamed,
+            jwks: None,
+            downstream: Vec::new(),
+        }
+    }
+
+    /// Registers a resource; the credential of its server.
+    pub(crate) async fn register(server: &TestServer, new: NewResource) -> RegisteredClient {
+        let (_, registered) = server.authority().add_resource(new).await.unwrap();
+        let secret = registered.secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        RegisteredClient { id: registered.client.id.to_string(), secret }
+    }
+}

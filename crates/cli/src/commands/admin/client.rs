@@ -159,12 +159,13 @@ fn unknown(id: &ClientId) -> Error {
         .hint_command("see the clients with", "gatepass admin client list")
 }
 
-/// A grant type by its name on the wire, or `device_code` for short.
+/// A grant type by its name on the wire; `device_code`, `jwt_bearer` and `token_exchange` for short.
 fn grant_type(text: &str) -> Result<GrantType, String> {
-    if text == "device_code" {
-        Ok(GrantType::DeviceCode)
-    } else {
-        text.parse().map_err(|error: gatepass_oauth::client::UnknownValue| error.to_string())
+    match text {
+        "device_code" => Ok(GrantType::DeviceCode),
+        "jwt_bearer" => Ok(GrantType::JwtBearer),
+        "token_exchange" => Ok(GrantType::TokenExchange),
+        _ => text.parse().map_err(|error: gatepass_oauth::client::UnknownValue| error.to_string()),
     }
 }
 
@@ -222,7 +223,7 @@ impl Add {
     }
 }
 
-fn read_jwks(path: PathBuf) -> Result<JwkSet, Error> {
+pub(super) fn read_jwks(path: PathBuf) -> Result<JwkSet, Error> {
     let wrong = |why: String| Error::new(Kind::Usage, format!("the key set {}: {why}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     JwkSet::parse(&text).map_err(|error| wrong(error.to_string()))

@@ -2,7 +2,10 @@
 
 mod client;
 mod keys;
+mod resource;
 mod revoke;
+mod service;
+mod trust;
 mod user;
 
 use super::serve::{Storage, runtime, world};
@@ -37,6 +40,21 @@ enum Object {
         verb: keys::Keys,
     },
     Revoke(revoke::Revoke),
+    /// APIs that tokens are for
+    Resource {
+        #[command(subcommand)]
+        verb: resource::Resource,
+    },
+    /// Service accounts: identities for programs
+    Service {
+        #[command(subcommand)]
+        verb: service::Service,
+    },
+    /// Issuers whose assertions are taken
+    Trust {
+        #[command(subcommand)]
+        verb: trust::Trust,
+    },
 }
 
 impl Admin {
@@ -49,6 +67,9 @@ impl Admin {
                 Object::Client { verb } => verb.run(context, &authority).await,
                 Object::Keys { verb } => verb.run(context, &authority).await,
                 Object::Revoke(revoke) => revoke.run(context, &authority).await,
+                Object::Resource { verb } => verb.run(context, &authority).await,
+                Object::Service { verb } => verb.run(context, &authority).await,
+                Object::Trust { verb } => verb.run(context, &authority).await,
             };
             authority.close().await;
             outcome

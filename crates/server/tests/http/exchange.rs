@@ -1,0 +1,146 @@
+//! `POST /token` with a token exchange (RFC 8693).
+
+use crate::grants::{API, register, resource};
+use gatepass_oauth::TokenFormat;
+use gatepass_testkit::{Answer, RegisteredClient, TestServer, authority::add_resource::Offered, on_both_engines};
+use std::time::Duration;
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const OTHER: &str = "https://other.example";
+
+async fn exchange(server: &TestServer, client: &RegisteredClient, token: &str, extra: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", GRANT), ("subject_token", token)];
+    if !extra.iter().any(|(name, _)| *name == "subject_token_type") {
+        form.push(("subject_token_type", ACCESS));
+    }
+    form.extend_from_slice(extra);
+    server.post("/token", client, &form).await
+}
+
+on_both_engines! {
+    async fn a_client_narrows_its_own_token_and_the_child_ends_with_the_parent(server: TestServer) {
+        let client = server.client().await;
+        let tokens = server.tokens(&client, &[("scope", "account email")]).await;
+        server.advance(Duration::from_secs(600));
+        let child = exchange(&server, &client, &tokens.text("access_token"), &[("scope", "account")]).await;
+        assert_eq!(child.json["issued_token_type"], ACCESS);
+        assert_eq!((child.json["scope"].as_str(), child.json["expires_in"].as_i64()), (Some("account"), Some(3000)));
+        assert_eq!(child.json.get("refresh_token"), None);
+        let (token, id) = (child.text("access_token"), server.whoami(&tokens.text("access_token")).await);
+        assert_eq!(server.whoami(&token).await.json["result"]["id"], id.json["result"]["id"]);
+        let wider = exchange(&server, &client, &token, &[("scope", "account email")]).await;
+        assert_eq!(wider.error(), "invalid_scope", "what was given up does not come back");
+        let grandchild = exchange(&server, &client, &token, &[]).await.text("access_token");
+        server.post("/revoke", &client, &[("token", &tokens.text("refresh_token"))]).await;
+        for token in [&token, &grandchild] {
+            assert_eq!(server.whoami(token).await.status, 401, "revoking the grant ends what came of it");
+        }
+    }
+
+    async fn revoking_the_first_token_ends_the_chain(server: TestServer) {
+        let client = server.client().await;
+        let first = server.post("/token", &client, &[("grant_type", "client_credentials"), ("scope", "account")]).await.text("access_token");
+        let second = exchange(&server, &client, &first, &[]).await.text("access_token");
+        let third = exchange(&server, &client, &second, &[]).await.text("access_token");
+        assert_eq!(server.whoami(&third).await.status, 200);
+        server.post("/revoke", &client, &[("token", &first)]).await;
+        for token in [&first, &second, &third] {
+            assert_eq!(server.whoami(token).await.status, 401);
+        }
+    }
+
+    async fn the_use_of_a_child_does_not_settle_a_rotation_whose_answer_was_lost(server: TestServer) {
+        let client = server.client().await;
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        let lost = server.refresh(&client, &tokens.text("refresh_token")).await;
+        let child = exchange(&server, &client, &tokens.text("access_token"), &[]).await.text("access_token");
+        assert_eq!(server.whoami(&child).await.status, 200);
+        server.advance(Duration::from_secs(60));
+        let again = server.refresh(&client, &tokens.text("refresh_token")).await;
+        assert_eq!(again.text("refresh_token"), lost.text("refresh_token"));
+    }
+
+    async fn a_resource_server_carries_a_request_further_and_leaves_its_name(server: TestServer) {
+        let mut front = resource(API, TokenFormat::Opaque);
+        front.downstream = vec![OTHER.parse().unwrap()];
+        let front = register(&server, front).await;
+        let mut back = resource(OTHER, TokenFormat::Jwt);
+        back.downstream = vec!["https://third.example".parse().unwrap()];
+        let back = register(&server, back).await;
+        let third = register(&server, resource("https://third.example", TokenFormat::Opaque)).await;
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await.text("access_token");
+        let carried = exchange(&server, &front, &token, &[("audience", OTHER), ("requested_token_type", JWT)]).await;
+        assert_eq!(carried.json["issued_token_type"], JWT, "{}", carried.json);
+        let said = server.post("/introspect", &back, &[("token", &carried.text("access_token"))]).await.json;
+        assert_eq!((said["client_id"].as_str(), said["act"]["sub"].as_str()), (Some(front.id.as_str()), Some(front.id.as_str())));
+        let further = exchange(&server, &back, &carried.text("access_token"), &[("resource", "https://third.example"), ("subject_token_type", JWT)]).await;
+        let last = server.post("/introspect", &third, &[("token", &further.text("access_token"))]).await.json;
+        assert_eq!(last["sub"], said["sub"]);
+        assert_eq!((last["act"]["sub"].as_str(), last["act"]["act"]["sub"].as_str()), (Some(back.id.as_str()), Some(front.id.as_str())), "the last actor stands outermost");
+        assert_eq!(exchange(&server, &front, &token, &[("resource", "https://third.example")]).await.error(), "invalid_target");
+        assert_eq!(exchange(&server, &front, &token, &[("resource", &server.url)]).await.error(), "invalid_target");
+        assert_eq!(exchange(&server, &third, &token, &[]).await.error(), "unauthorized_client");
+    }
+
+    async fn an_actor_is_named_by_its_token(server: TestServer) {
+        let asker = register(&server, resource(API, TokenFormat::Opaque)).await;
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await.text("access_token");
+        let actor = server.post("/token", &client, &[("grant_type", "client_credentials"), ("scope", "account")]).await.text("access_token");
+        let given = exchange(&server, &client, &token, &[("actor_token", &actor), ("actor_token_type", ACCESS)]).await;
+        let said = server.post("/introspect", &asker, &[("token", &given.text("access_token"))]).await.json;
+        assert_eq!(said["act"]["sub"], client.id);
+        let other = server.client().await;
+        let foreign = server.post("/token", &other, &[("grant_type", "client_credentials")]).await.text("access_token");
+        assert_eq!(exchange(&server, &client, &token, &[("actor_token", &foreign), ("actor_token_type", ACCESS)]).await.error(), "invalid_request");
+        assert_eq!(exchange(&server, &client, &token, &[("actor_token", &actor)]).await.error(), "invalid_request");
+        let mut deep = token;
+        for _ in 0..5 {
+            deep = exchange(&server, &client, &deep, &[("actor_token", &actor), ("actor_token_type", ACCESS)]).await.text("access_token");
+        }
+        assert_eq!(exchange(&server, &client, &deep, &[("actor_token", &actor), ("actor_token_type", ACCESS)]).await.error(), "invalid_request", "a chain has an end");
+    }
+
+    async fn a_persons_token_goes_elsewhere_with_their_consent_only(server: TestServer) {
+        let mut open = resource(OTHER, TokenFormat::Opaque);
+        open.offered = Offered::ToAll;
+        register(&server, open).await;
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "api:read account")]).await.text("access_token");
+        assert_eq!(exchange(&server, &client, &token, &[("resource", OTHER)]).await.error(), "invalid_target");
+        server.tokens(&client, &[("scope", "api:read"), ("resource", OTHER)]).await;
+        let there = exchange(&server, &client, &token, &[("resource", OTHER)]).await;
+        assert_eq!(there.json["scope"], "api:read", "{}", there.json);
+    }
+
+    async fn what_will_not_do_is_refused_in_the_words_of_rfc_8693(server: TestServer) {
+        let (client, other) = (server.client().await, server.client().await);
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        let access = tokens.text("access_token");
+        let refresh = tokens.text("refresh_token");
+        let table: [(&str, &[(&str, &str)], &str); 11] = [
+            ("nonsense", &[], "invalid_request"),
+            ("a.b.c", &[], "invalid_request"),
+            (&refresh, &[], "invalid_request"),
+            (&access, &[("subject_token_type", "urn:ietf:params:oauth:token-type:saml2")], "invalid_request"),
+            (&access, &[("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")], "invalid_request"),
+            (&access, &[("requested_token_type", JWT)], "invalid_request"),
+            (&access, &[("scope", "account email")], "invalid_scope"),
+            (&access, &[("scope", "\"")], "invalid_scope"),
+            (&access, &[("resource", "https://unknown.example")], "invalid_target"),
+            (&access, &[("audience", "a name")], "invalid_target"),
+            (&access, &[("audience", API), ("resource", OTHER)], "invalid_target"),
+        ];
+        for (token, extra, error) in table {
+            let answer = exchange(&server, &client, token, extra).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{token} {extra:?}");
+        }
+        assert_eq!(exchange(&server, &other, &access, &[]).await.error(), "invalid_request", "another client's token");
+        assert_eq!(server.post_public("/token", &[("grant_type", GRANT), ("subject_token", &access), ("subject_token_type", ACCESS)]).await.error(), "unauthorized_client");
+        server.advance(Duration::from_secs(3600));
+        assert_eq!(exchange(&server, &client, &access, &[]).await.error(), "invalid_request", "over");
+    }
+}

@@ -1,0 +1,97 @@
+//! `POST /token` with an identity assertion (ID-JAG): a client acts for a person whom the enterprise has signed in.
+
+use crate::grants::key;
+use gatepass_testkit::{
+    Answer, RegisteredClient, TestServer, USER,
+    authority::trust::{NewTrust, Repeats, StandsFor},
+    keys::{JwkSet, SigningKey},
+    on_both_engines,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, time::Duration};
+
+const IDP: &str = "https://idp.example";
+const TYP: &str = "oauth-id-jag+jwt";
+
+async fn trusting(server: &TestServer) -> SigningKey {
+    let key = key();
+    let policy = NewTrust {
+        issuer: IDP.into(),
+        jwks: Some(JwkSet { keys: vec![key.public().clone()] }),
+        subject: "*".into(),
+        audiences: vec!["an-app-at-the-provider".into()],
+        claims: BTreeMap::new(),
+        stands_for: StandsFor::UserByEmail,
+        scope: "account email api:read".parse().unwrap(),
+        resource: None,
+        lifetime: Duration::from_secs(600),
+        repeats: Repeats::Refused,
+    };
+    server.authority().add_trust(policy).await.unwrap();
+    key
+}
+
+fn claims(server: &TestServer, client: &RegisteredClient, jti: &str) -> Value {
+    let now = server.authority().now().seconds();
+    json!({ "iss": IDP, "sub": "u-1", "aud": server.url, "client_id": client.id, "exp": now + 300, "iat": now, "jti": jti,
+        "email": "Ada@Example.com", "email_verified": true })
+}
+
+async fn bring(server: &TestServer, client: &RegisteredClient, assertion: &str, extra: &[(&str, &str)]) -> Answer {
+    let mut form = vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion)];
+    form.extend_from_slice(extra);
+    server.post("/token", client, &form).await
+}
+
+on_both_engines! {
+    async fn a_client_gets_a_token_for_the_person_and_no_refresh_token(server: TestServer) {
+        let (key, client) = (trusting(&server).await, server.client().await);
+        let assertion = key.sign(TYP, &claims(&server, &client, "1")).unwrap();
+        let answer = bring(&server, &client, &assertion, &[("scope", "account")]).await;
+        assert_eq!((answer.json["scope"].as_str(), answer.json.get("refresh_token")), (Some("account"), None), "{}", answer.json);
+        let who = server.whoami(&answer.text("access_token")).await;
+        assert_eq!((who.json["result"]["email"].as_str(), who.json["result"]["client_id"].as_str()), (Some(USER), Some(client.id.as_str())));
+        assert_eq!(bring(&server, &client, &assertion, &[]).await.error(), "invalid_grant", "once");
+        let mut narrow = claims(&server, &client, "2");
+        narrow["scope"] = json!("api:read");
+        narrow["resource"] = json!("https://api.example");
+        let narrow = bring(&server, &client, &key.sign(TYP, &narrow).unwrap(), &[]).await;
+        assert_eq!(narrow.json["scope"], "api:read");
+        assert_eq!(server.whoami(&narrow.text("access_token")).await.status, 401, "it is for the resource that the assertion names");
+    }
+
+    async fn an_identity_assertion_that_will_not_do_is_refused(server: TestServer) {
+        let (key, client) = (trusting(&server).await, server.client().await);
+        server.add_user("grace@example.com").await;
+        let table: [(&str, Value, &str); 9] = [
+            ("client_id", json!("another"), "invalid_grant"),
+            ("client_id", Value::Null, "invalid_grant"),
+            ("aud", json!("an-app-at-the-provider"), "invalid_grant"),
+            ("aud", json!([server.url, "https://other.example"]), "invalid_grant"),
+            ("email_verified", json!(false), "invalid_grant"),
+            ("email_verified", Value::Null, "invalid_grant"),
+            ("email", json!("nobody@example.com"), "invalid_grant"),
+            ("email", Value::Null, "invalid_grant"),
+            ("jti", Value::Null, "invalid_grant"),
+        ];
+        for (index, (name, value, error)) in table.into_iter().enumerate() {
+            let mut bad = claims(&server, &client, &format!("bad-{index}"));
+            bad[name] = value;
+            assert_eq!(bring(&server, &client, &key.sign(TYP, &bad).unwrap(), &[]).await.error(), error, "{bad}");
+        }
+        let good = claims(&server, &client, "good");
+        let id_token = bring(&server, &client, &key.sign("JWT", &good).unwrap(), &[]).await;
+        assert_eq!(id_token.error(), "invalid_grant", "an ID token of the provider will not do");
+        let assertion = key.sign(TYP, &good).unwrap();
+        let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.as_str())];
+        let nobody = Answer::of(server.http().post(server.path("/token")).form(&form)).await;
+        assert_eq!(nobody.error(), "unauthorized_client", "the client proves itself");
+        let mut bound = claims(&server, &client, "bound");
+        bound["resource"] = json!("https://api.example");
+        let other = bring(&server, &client, &key.sign(TYP, &bound).unwrap(), &[("resource", &server.url)]).await;
+        assert_eq!(other.error(), "invalid_target");
+        let more = bring(&server, &client, &assertion, &[("scope", "account offline_access")]).await;
+        assert_eq!(more.error(), "invalid_scope");
+        assert_eq!(bring(&server, &client, &assertion, &[]).await.status, 200, "none of them has used it up");
+    }
+}
