@@ -16,7 +16,7 @@ mod identity_assertion;
 mod introspect;
 mod jwt_access_token;
 mod keys;
-mod limits;
+mod seats;
 mod login;
 mod logout;
 mod metadata;
