@@ -13,6 +13,7 @@
 //! | authenticated encryption | [`seal`] |
 //! | public keys as JSON | [`jwk`] |
 //! | signatures over JSON | [`jws`] |
+//! | signatures of notices to a webhook | [`webhook`] |
 
 pub mod clock;
 pub mod entropy;
@@ -21,6 +22,7 @@ pub mod jws;
 pub mod seal;
 pub mod server_secret;
 pub mod token;
+pub mod webhook;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
@@ -30,3 +32,4 @@ pub use jws::{Algorithm, SigningKey};
 pub use seal::SealingKey;
 pub use server_secret::{KeyedHash, ServerSecret};
 pub use token::{HashedToken, PlainToken, TokenId};
+pub use webhook::WebhookKey;

@@ -19,24 +19,34 @@
 //! | `consent` | [`consent`] | what a person has allowed a client to ask for |
 //! | `one_time_link` | [`one_time_link`] | links that work once |
 //! | `throttle` | [`throttle`] | counts of attempts |
+//! | `audit` | [`audit`] | what happened; rows are never changed |
+//! | `webhook_delivery` | [`webhook_delivery`] | notices on their way to the operator |
+//! | `lease` | [`lease`] | work that one node at a time does |
+//!
+//! What is over is deleted by [`sweep`], which has one line per table.
 
 pub mod access_token;
+pub mod audit;
 pub mod authorization_code;
 pub mod client;
 pub mod client_assertion;
 mod columns;
 pub mod consent;
 pub mod device_grant;
+mod insertion;
+pub mod lease;
 pub mod one_time_link;
 mod schema;
 pub mod session;
 pub mod signing_key;
+pub mod sweep;
 pub mod throttle;
 pub mod token_grant;
 pub mod user_account;
+pub mod webhook_delivery;
 
 pub use columns::{Authentication, UserId};
-pub use gatepass_db::{DatabaseUrl, Engine, Error};
+pub use gatepass_db::{DatabaseUrl, Engine, Error, Stats};
 pub use schema::MIGRATIONS;
 
 use gatepass_db::{Db, Options, Outcome};
@@ -74,6 +84,12 @@ impl Store {
     /// [`Error`], with what is wrong.
     pub async fn check(&self) -> Result<(), Error> {
         self.db.check().await
+    }
+
+    /// What the database has done since it was opened.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.db.stats()
     }
 
     /// Finishes what is queued and closes.
@@ -118,4 +134,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("consent", consent::STATEMENTS),
     ("one_time_link", one_time_link::STATEMENTS),
     ("throttle", throttle::STATEMENTS),
+    ("audit", audit::STATEMENTS),
+    ("webhook_delivery", webhook_delivery::STATEMENTS),
+    ("lease", lease::STATEMENTS),
 ];

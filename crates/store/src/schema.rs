@@ -17,4 +17,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0003_bound_tokens.sql"),
         postgres: None,
     },
+    Migration {
+        number: 4,
+        name: "watch",
+        sql: include_str!("../migrations/0008_watch.sql"),
+        postgres: Some(include_str!("../migrations/0008_watch.postgres.sql")),
+    },
 ];
