@@ -1,6 +1,6 @@
 //! Registering a client by the operator's hand.
 
-use crate::{Authority, Client, ClientProof, Failure, clients::FIRST_PARTY};
+use crate::{Authority, Client, ClientProof, Event, EventKind, Failure, clients::FIRST_PARTY};
 use gatepass_keys::{JwkSet, PlainToken, Secret, TokenId, token::ClientSecret};
 use gatepass_oauth::{ClientAuthMethod, ClientId, GrantType, RedirectUri, ResourceUri, Scope};
 use gatepass_store::Change;
@@ -126,7 +126,10 @@ impl Authority {
             created_at: now,
         };
         match self.0.store.add_client(&client).await.map_err(Failure::from)? {
-            Change::Made => Ok(Registered { client, secret }),
+            Change::Made => {
+                self.record(Event::new(EventKind::ClientAdded).client(&client.id).by_operator()).await;
+                Ok(Registered { client, secret })
+            }
             Change::TooLate => Err(Failure::internal("a new client identifier was taken").into()),
         }
     }

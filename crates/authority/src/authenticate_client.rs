@@ -7,7 +7,7 @@
 //!    `jti` is used once.
 
 use crate::{
-    Authority, Caller, Client, ClientProof, Failure,
+    Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
     throttle::{CLIENT_SECRET, network},
 };
 use gatepass_keys::{HashedToken, JwkSet, jws};
@@ -54,7 +54,8 @@ impl Authority {
         caller: &Caller,
     ) -> Result<Arc<Client>, Failure> {
         let Some(client) = self.find_client(&credentials.client_id).await? else {
-            return Err(Error::invalid_client().with_detail("there is no such client").into());
+            let event = Event::new(EventKind::ClientRefused).detail("there is no such client");
+            return self.refuse_client("", event, caller).await;
         };
         let proven = match (&client.proof, &credentials.proof) {
             (ClientProof::Public, PresentedProof::Nothing) => Ok(()),
@@ -70,10 +71,18 @@ impl Authority {
         match proven {
             Ok(()) => Ok(client),
             Err(detail) => {
-                self.count(CLIENT_SECRET, &format!("{}:{}", network(&caller.address), client.id)).await?;
-                Err(Error::invalid_client().with_detail(detail).into())
+                let event = Event::new(EventKind::ClientRefused).client(&client.id).detail(detail);
+                self.refuse_client(client.id.as_str(), event, caller).await
             }
         }
+    }
+
+    /// Refuses a client that has not proven itself. Counted afterwards: who knows the secret is never kept out.
+    async fn refuse_client<T>(&self, client: &str, event: Event, caller: &Caller) -> Result<T, Failure> {
+        self.meter(CLIENT_SECRET, &format!("{}:{client}", network(&caller.address)), caller).await?;
+        let detail = event.detail.clone();
+        self.record(event.from(caller)).await;
+        Err(Error::invalid_client().with_detail(detail).into())
     }
 
     async fn check_assertion(

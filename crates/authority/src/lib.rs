@@ -19,7 +19,10 @@
 //! | sign in and out | [`sign_in`], [`session`] | |
 //! | set up, add a user, verify their address, set a password | [`set_up`], [`add_user`], [`verify_user`], [`set_password`] | |
 //! | add a client | [`add_client`] | |
-//! | say what happened | [`audit`] | |
+//! | say what happened, keep it, show it | [`audit`], [`trail`], [`show_trail`], [`tally`] | |
+//! | bound what can be done too often | `throttle`, `meter`, [`limits`] | RFC 6749 §10.10, RFC 8628 §5.1, §5.2 |
+//! | tell the operator | [`webhook`] | Standard Webhooks |
+//! | delete what is over | [`sweep`] | |
 
 pub mod add_client;
 pub mod add_user;
@@ -31,6 +34,8 @@ mod clients;
 pub mod decide_device;
 mod failure;
 mod issue;
+pub mod limits;
+mod meter;
 mod password;
 mod redeem_code;
 mod redeem_device;
@@ -41,13 +46,18 @@ pub mod set_password;
 pub mod set_up;
 pub mod settings;
 pub mod show_device;
+pub mod show_trail;
 pub mod sign_in;
 mod signing;
 pub mod start_device;
+pub mod sweep;
+pub mod tally;
 mod throttle;
+pub mod trail;
 mod userinfo;
 pub mod verify;
 pub mod verify_user;
+pub mod webhook;
 
 pub use audit::{Event, EventKind};
 pub use failure::Failure;
@@ -58,6 +68,7 @@ pub use gatepass_store::{
     session::LiveSession,
     user_account::UserAccount,
 };
+pub use limits::{Limits, Rate};
 pub use redeem_code::CodeRequest;
 pub use redeem_device::DevicePoll;
 pub use refresh::RefreshRequest;
@@ -69,8 +80,12 @@ use clients::Clients;
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, JwkSet, KeyedHash, ServerSecret, SigningKey};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
+use meter::Meters;
 use password::Passwords;
 use std::sync::Arc;
+use tally::Tally;
+use tokio::sync::Notify;
+use trail::Trail;
 use verify::Verified;
 
 /// The authorization server. Clones share it.
@@ -89,6 +104,11 @@ struct Inner {
     clients: Clients,
     verified: Verified,
     passwords: Passwords,
+    trail: Trail,
+    tally: Tally,
+    meters: Meters,
+    /// Rings when there is something to tell the webhook.
+    bell: Notify,
 }
 
 /// What an [`Authority`] is made of.
@@ -141,6 +161,10 @@ impl Authority {
             clients: Clients::default(),
             verified: Verified::default(),
             passwords: Passwords::new(),
+            trail: Trail::default(),
+            tally: Tally::default(),
+            meters: Meters::default(),
+            bell: Notify::new(),
             store,
             clock,
             entropy,

@@ -1,5 +1,6 @@
 //! What the operator decides.
 
+use crate::{Limits, trail::TrailSettings, webhook::WebhookSettings};
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -10,6 +11,12 @@ pub struct Settings {
     pub issuer: Issuer,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How much of what may be done.
+    pub limits: Limits,
+    /// How the audit trail is kept.
+    pub trail: TrailSettings,
+    /// Who is told at once.
+    pub webhook: Option<WebhookSettings>,
 }
 
 /// How long things live.

@@ -25,3 +25,14 @@ pub(crate) async fn load_or_generate(
     SigningKey::open(&stored.kid, &stored.sealed, &seal)
         .map_err(|error| Failure::internal(format!("{error}; start with the secret that this database was made with")))
 }
+
+impl crate::Authority {
+    /// How old the key is that signs; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn signing_key_age(&self) -> Result<Option<std::time::Duration>, Failure> {
+        let key = self.0.store.signing_key().await?;
+        Ok(key.map(|key| key.created_at.until(self.0.clock.now())))
+    }
+}

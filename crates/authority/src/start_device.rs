@@ -1,6 +1,10 @@
 //! A device asks to be signed in (RFC 8628 §3.1, §3.2).
 
-use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
+use crate::{
+    Asking, Authority, Event, EventKind, Failure,
+    issue::choose_scope,
+    throttle::{DEVICE_START_ADDRESS, DEVICE_START_CLIENT, network},
+};
 use gatepass_keys::{PlainToken, TokenId, token::DeviceCode};
 use gatepass_oauth::{CodeChallenge, DeviceAuthorizationResponse, ResourceUri, Scope, UserCode, device};
 use gatepass_store::{
@@ -43,7 +47,7 @@ impl Authority {
     /// Begins a device's sign-in.
     ///
     /// # Errors
-    /// `invalid_scope`, `invalid_target`.
+    /// `invalid_scope`, `invalid_target`; [`Failure::TooMany`] after too many starts.
     pub async fn start_device(
         &self,
         asking: Asking<'_>,
@@ -52,6 +56,9 @@ impl Authority {
         let Asking { client, caller, confirmation } = asking;
         let scope = choose_scope(client, request.scope.as_ref())?;
         let resource = self.choose_resource(client, request.resource.as_ref())?;
+        // Each start is a row that anybody may make, and a code more that a guess could hit.
+        self.meter(DEVICE_START_ADDRESS, &network(&caller.address), caller).await?;
+        self.meter(DEVICE_START_CLIENT, client.id.as_str(), caller).await?;
         // gatepass's own program always shows the number, so nobody may leave it out in its name.
         let shows_number = request.number_match == NumberMatch::Shown || client.first_party_since.is_some();
         let number_match = match shows_number {

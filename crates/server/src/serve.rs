@@ -6,7 +6,9 @@
 
 use crate::{
     app::App,
+    background::Background,
     config::{Config, ConfigError},
+    metrics::{self, Metrics},
     routes,
     secret_file::{self, SecretError},
     web,
@@ -82,6 +84,8 @@ pub struct Server {
     address: SocketAddr,
     app: App,
     router: Router,
+    metrics: Option<(TcpListener, SocketAddr, Metrics)>,
+    has_webhook: bool,
 }
 
 /// Opens the authorization server of these settings, without listening: for administration.
@@ -91,10 +95,25 @@ pub struct Server {
 pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> Result<Authority, ServeError> {
     let secret = secret_file::load_or_create(world.secret.as_deref(), &config.data_dir, &world.entropy)?;
     let store = Store::open(&config.database_url).await?;
-    let settings = Settings { issuer, lifetimes: config.lifetimes };
+    let settings = Settings {
+        issuer,
+        lifetimes: config.lifetimes,
+        limits: config.limits.clone(),
+        trail: config.trail,
+        webhook: config.webhook.clone(),
+    };
     let fetcher = Fetcher::new([]);
     let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::InUse(address),
+        _ => ServeError::Listen { address, source },
+    })?;
+    let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
+    Ok((listener, bound))
 }
 
 impl Server {
@@ -103,21 +122,28 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub async fn bind(config: &Config, world: &World) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(config.listen).await.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => ServeError::InUse(config.listen),
-            _ => ServeError::Listen { address: config.listen, source },
-        })?;
-        let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+        let (listener, address) = listen(config.listen).await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let authority = open_authority(config, config.issuer(address)?, world).await?;
         let app = App::new(authority, config.trusted_proxies.clone());
-        let router = routes::router(&app);
-        Ok(Self { listener, address, app, router })
+        let metrics = metrics.map(|(listener, address)| (listener, address, Metrics::new(app.authority.clone())));
+        let router = routes::counted(&app, metrics.as_ref().map(|(_, _, metrics)| metrics));
+        Ok(Self { listener, address, app, router, metrics, has_webhook: config.webhook.is_some() })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its numbers are, if they are anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(_, address, _)| *address)
     }
 
     /// What it answers with.
@@ -136,7 +162,16 @@ impl Server {
     }
 
     /// Serves until `end` comes, then finishes what is under way.
-    pub async fn run(self, end: impl Future<Output = ()>) {
+    pub async fn run(mut self, end: impl Future<Output = ()>) {
+        let mut background = Background::start(self.authority(), self.has_webhook);
+        let metrics = self.metrics.take().map(|(listener, address, metrics)| {
+            if !address.ip().is_loopback() {
+                tracing::warn!(%address, "the metrics are told to whoever can reach this address");
+            }
+            let run = metrics::listener::run(listener, metrics.clone(), self.authority().clone(), background.ended());
+            background.spawn(run);
+            metrics
+        });
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let graceful = GracefulShutdown::new();
         tokio::pin!(end);
@@ -152,10 +187,11 @@ impl Server {
             match accepted {
                 Ok((seat, stream, peer)) => {
                     let connection = graceful.watch(self.connection(stream, peer));
+                    let open = metrics.as_ref().map(Metrics::connection);
                     tokio::spawn(async move {
                         // A client that goes away in the middle is no news.
                         let _ = connection.await;
-                        drop(seat);
+                        drop((seat, open));
                     });
                 }
                 Err(error) => {
@@ -170,6 +206,7 @@ impl Server {
         if timeout(GRACE, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }
+        background.end().await;
         self.app.authority.close().await;
     }
 

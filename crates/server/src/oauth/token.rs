@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, header},
     response::IntoResponse,
 };
-use gatepass_authority::{Asking, CodeRequest, DevicePoll, Failure, RefreshRequest};
+use gatepass_authority::{Asking, Caller, CodeRequest, DevicePoll, Failure, RefreshRequest};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, TokenResponse,
     authorization::{read_resource, read_scope},
@@ -28,8 +28,16 @@ pub(crate) async fn exchange(
     headers: HeaderMap,
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
+    match answer(&app, &headers, &form, caller.clone()).await {
+        // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
+        Ok(tokens) => Ok(([(header::PRAGMA, "no-cache")], Json(tokens))),
+        Err(failure) => Err(JsonFailure(app.authority.bound_junk(failure, &caller).await)),
+    }
+}
+
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<TokenResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?;
+    let asker = asker(app, headers, form, caller).await?;
     let asking = asker.asking();
     let grant = params.required("grant_type")?.parse::<GrantType>();
     let grant = grant.map_err(|error| Error::new(ErrorCode::UnsupportedGrantType, error.to_string()))?;
@@ -38,8 +46,7 @@ pub(crate) async fn exchange(
             Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
         );
     }
-    // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
-    Ok(([(header::PRAGMA, "no-cache")], Json(redeem(&app, grant, asking, &params).await?)))
+    redeem(app, grant, asking, &params).await
 }
 
 async fn redeem(

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod audit;
 mod authorize;
 mod bad_input;
 mod client_authentication;
 mod device;
+mod limits;
 mod login;
 mod metadata;
+mod metrics;
 mod pages;
 mod proxy;
 mod refresh;
@@ -15,5 +18,7 @@ mod revoke;
 mod rpc;
 mod secrets;
 mod set_up;
+mod sweep;
 mod token_code;
 mod userinfo;
+mod webhook;
