@@ -30,6 +30,9 @@ pub(crate) struct Serve {
     /// A proxy in front whose forwarded headers are believed: an address or a network; repeatable
     #[arg(long, value_name = "CIDR", env = env::TRUSTED_PROXY, hide_env_values = true, value_delimiter = ',')]
     trusted_proxy: Vec<String>,
+    /// Where /metrics is answered for the operator's monitoring; nowhere unless it is said
+    #[arg(long, value_name = "ADDRESS:PORT", env = env::METRICS_LISTEN, hide_env_values = true)]
+    metrics_listen: Option<String>,
 }
 
 /// Where the server's data is; what `serve` and `admin` share.
@@ -52,6 +55,7 @@ impl Storage {
             data_dir: self.data_dir,
             database_url: self.database_url,
             config: self.config,
+            webhook_secret: env::read(env::WEBHOOK_SECRET),
             ..Overrides::default()
         }
     }
@@ -64,6 +68,7 @@ impl Serve {
             listen: self.listen,
             public_url: self.public_url,
             trusted_proxies: self.trusted_proxy,
+            metrics_listen: self.metrics_listen,
             ..self.storage.overrides()
         };
         let config = Config::resolve(overrides)?;

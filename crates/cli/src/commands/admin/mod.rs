@@ -1,5 +1,6 @@
 //! `gatepass admin`: administration of a server's database, also while the server runs.
 
+mod audit;
 mod client;
 mod user;
 
@@ -24,6 +25,7 @@ enum Object {
         #[command(subcommand)]
         verb: user::User,
     },
+    Audit(audit::Audit),
     /// Programs that ask for tokens
     Client {
         #[command(subcommand)]
@@ -38,6 +40,7 @@ impl Admin {
             let authority = open(&config).await?;
             let outcome = match self.object {
                 Object::User { verb } => verb.run(context, &authority).await,
+                Object::Audit(audit) => audit.run(context, &authority).await,
                 Object::Client { verb } => verb.run(context, &authority).await,
             };
             authority.close().await;
