@@ -11,7 +11,7 @@ use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use gatepass_store::{
     Change,
-    sweep::{Keeps, STEP, SWEEPS, Walk},
+    sweep::{Keeps, SWEEPS, Walk},
 };
 use std::{collections::BTreeMap, future::Future, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -101,7 +101,7 @@ impl Authority {
         sweeper.runs += 1;
         for sweep in SWEEPS {
             let ended = self.ended(sweep.keeps);
-            let thorough = sweep.walk != Walk::Front || sweeper.runs % THOROUGH == 0;
+            let thorough = sweep.walk != Walk::Front || sweeper.runs.is_multiple_of(THOROUGH);
             let mut after = sweeper.cursors.remove(sweep.table).unwrap_or(BEGINNING);
             for _ in 0..STEPS {
                 let step = self.0.store.sweep(sweep, after, ended).await?;
@@ -140,13 +140,5 @@ impl Authority {
             Keeps::PastAccessTokens => self.lifetimes().access_token + hour,
             Keeps::Retention => self.0.settings.trail.keep,
         })
-    }
-}
-
-impl Swept {
-    /// The most rows that could have been looked at.
-    #[must_use]
-    pub fn bound(&self) -> u64 {
-        self.steps * STEP
     }
 }

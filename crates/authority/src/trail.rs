@@ -76,7 +76,7 @@ impl Trail {
         let Some(queue) = self.queue.get() else { return Err(row) };
         // Waking a task costs more than queueing, so it is woken for the first row and for a full insertion.
         let before = self.waiting.fetch_add(1, AcqRel);
-        if before == 0 || (before + 1) % LARGEST_INSERTION == 0 {
+        if before == 0 || (before + 1).is_multiple_of(LARGEST_INSERTION) {
             self.wake.notify_one();
         }
         queue.send(row).await.map_err(|refused| {
