@@ -8,6 +8,8 @@
 //! - `rpc/`: the guarded API;
 //! - `health`, `metrics/`: for whoever runs it.
 //!
+//! What the server does without being asked is in `background`.
+//!
 //! An endpoint reads its parameters, calls one use case of `gatepass-authority`, and turns the answer
 //! into HTTP. What goes wrong is turned by one table (`web::failure`).
 

@@ -225,6 +225,8 @@ impl Server {
             // Answers are small: one buffer and one plain write is quicker than a list of buffers.
             .writev(false)
             .max_buf_size(HEADER_BYTES)
+            // A client that goes away does not stop its request between a change and the note that it happened.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service)
     }
 }

@@ -7,7 +7,8 @@ use gatepass_testkit::{
         EventKind,
         show_trail::{AuditFilter, AuditRow, TrailQuery},
     },
-    on_both_engines, tokio,
+    on_both_engines,
+    tokio::{self, io::AsyncWriteExt},
 };
 use std::time::Duration;
 
@@ -25,7 +26,24 @@ pub(crate) async fn events(server: &TestServer, kind: EventKind, expected: usize
     panic!("{kind}: fewer than {expected}");
 }
 
+/// Sends a request of a client with a wrong secret and goes away at once.
+async fn ask_and_leave(server: &TestServer, client: &RegisteredClient) {
+    let body = format!("grant_type=client_credentials&client_id={}&client_secret=wrong", client.id);
+    let head = "POST /token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded";
+    let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut stream = tokio::net::TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+}
+
 on_both_engines! {
+    async fn who_goes_away_at_once_leaves_a_trail_too(server: TestServer) {
+        let client = server.client().await;
+        for _ in 0..25 {
+            ask_and_leave(&server, &client).await;
+        }
+        assert_eq!(events(&server, EventKind::ClientRefused, 25).await.len(), 25);
+    }
+
     async fn a_sign_in_leaves_its_whole_trail(server: TestServer) {
         let client = server.client().await;
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
