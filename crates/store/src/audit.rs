@@ -5,7 +5,7 @@
 //! of rows, whatever its filter lets through.
 
 use crate::{Error, Store, UserId, columns::Columns, insertion::insertion};
-use gatepass_db::{FromRow, Row, Stmt, Value, params};
+use gatepass_db::{Engine, FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use std::borrow::Cow;
@@ -140,11 +140,18 @@ impl Store {
         self.db.batch(statements).await.map(drop)
     }
 
-    /// Adds many rows, in a few statements. A mistake in the middle leaves those before it.
+    /// Adds many rows. A mistake in the middle leaves those before it.
+    ///
+    /// On PostgreSQL many rows are one statement, which spares round trips. On SQLite they are one job of the writer: there
+    /// a statement of thousands of parameters costs more than many small ones, for each parameter is looked up by name.
     ///
     /// # Errors
     /// [`Error`], with the rows that were not added.
     pub async fn add_audits(&self, mut rows: Vec<AuditRow>) -> Result<(), (Error, Vec<AuditRow>)> {
+        if self.db.engine() == Engine::Sqlite {
+            let statements = rows.iter().cloned().map(AuditRow::insert).collect();
+            return self.db.batch(statements).await.map(drop).map_err(|error| (error, rows));
+        }
         for (size, sql) in INSERTIONS {
             while rows.len() >= size {
                 let rest = rows.split_off(size);
