@@ -38,7 +38,11 @@ class Place:
         self.log = folder / "serve.log"
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("GATEPASS_")}
         self.environment |= {"GATEPASS_HOME": str(folder / "home"), "GATEPASS_KEYRING": "off"}
-        self.options = ["--data-dir", self.data]
+        # One address and one client start thousands of devices in a second here, which nobody else may.
+        settings = folder / "gatepass.toml"
+        names = ["device_start_address", "device_start_client", "device_poll", "junk_address"]
+        settings.write_text("[limits]\n" + "".join(f'{name} = "off"\n' for name in names))
+        self.options = ["--data-dir", self.data, "--config", settings]
         if database_url:
             self.options += ["--database-url", database_url]
         self.command = [GATEPASS, "serve", *self.options, "--listen", f"127.0.0.1:{self.port}"]

@@ -197,7 +197,10 @@ impl Authority {
             used_at: None,
         };
         match self.0.store.add_client(&client).await.map_err(Failure::from)? {
-            Change::Made => Ok(Registered { client, secret }),
+            Change::Made => {
+                self.record(Event::new(EventKind::ClientAdded).client(&client.id).by_operator()).await;
+                Ok(Registered { client, secret })
+            }
             Change::TooLate => Err(Failure::internal("a new client identifier was taken").into()),
         }
     }

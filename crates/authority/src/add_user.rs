@@ -1,7 +1,7 @@
 //! Adding a person with a local account.
 
 use crate::{
-    Authority, Failure, UserAccount, UserId,
+    Authority, Event, EventKind, Failure, UserAccount, UserId,
     password::{LONGEST, SHORTEST},
 };
 use gatepass_keys::{Secret, TokenId};
@@ -84,7 +84,10 @@ impl Authority {
     pub async fn add_user(&self, new: NewUser) -> Result<UserAccount, UserRefused> {
         let user = self.prepare_user(new).await?;
         match self.0.store.add_user(&user).await.map_err(Failure::from)? {
-            Change::Made => Ok(user),
+            Change::Made => {
+                self.record(Event::new(EventKind::UserAdded).user(user.id).by_operator()).await;
+                Ok(user)
+            }
             Change::TooLate => Err(UserRefused::Taken(user.email)),
         }
     }

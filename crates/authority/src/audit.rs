@@ -1,13 +1,14 @@
-//! What happened, for whoever watches: one line of the log and, in time, one row that is never changed.
+//! What happened, for whoever watches: one line of the log, one count, and one row that is never changed
+//! ([`trail`](crate::trail)).
 //!
 //! An event says who (a person), by which program (a client), from where, and what became of it. It never holds a
 //! secret: identifiers and the words of the standards only.
 
 use crate::{Authority, Caller};
 use gatepass_keys::TokenId;
-use gatepass_oauth::ClientId;
-use gatepass_store::UserId;
-use std::fmt;
+use gatepass_oauth::{ClientId, UtcMillis};
+use gatepass_store::{UserId, audit::AuditRow};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 macro_rules! event_kinds {
     ($( $(#[$doc:meta])* $variant:ident = $text:literal $rank:ident $sentence:literal, )*) => {
@@ -18,6 +19,13 @@ macro_rules! event_kinds {
         impl EventKind {
             /// Every kind.
             pub const ALL: &'static [Self] = &[ $( Self::$variant, )* ];
+
+            /// Its place in [`EventKind::ALL`].
+            pub(crate) fn place(self) -> usize {
+                #[expect(clippy::as_conversions, reason = "the number of a unit variant")]
+                let place = self as usize;
+                place
+            }
 
             /// Its name in the table, the metrics and the log.
             #[must_use]
@@ -76,8 +84,12 @@ event_kinds! {
     DeviceApproved = "device_approved" Notable "a person approved a device",
     /// A person denied a device.
     DeviceDenied = "device_denied" Notable "a device was denied",
-    /// A device got its tokens.
-    DeviceSignedIn = "device_signed_in" Notable "a device was signed in",
+    /// A device was approved from afar, by a person who cannot have been asked for its number.
+    DeviceApprovedFar = "device_approved_far" Alarming "a device in another network was approved without its number",
+    /// A device got its tokens. The person's approval is the notable part.
+    DeviceSignedIn = "device_signed_in" Routine "a device was signed in",
+    /// A device polls in a storm.
+    PollingStorm = "polling_storm" Alarming "a device polls far too often",
     /// A refresh token was rotated.
     Refreshed = "refreshed" Routine "a refresh token was rotated",
     /// A rotation was repeated.
@@ -126,8 +138,20 @@ event_kinds! {
     DpopReplayed = "dpop_replayed" Alarming "a DPoP proof was used again",
     /// What is bound to one key came with another, or with none.
     WrongKey = "wrong_key" Alarming "what is bound to a key came without it",
-    /// There were too many attempts.
+    /// There was more of something than the limits allow.
     Throttled = "throttled" Alarming "there were too many attempts",
+    /// Somebody tries passwords, codes, secrets or links.
+    Guessing = "guessing" Alarming "somebody may be guessing",
+    /// The first account was made.
+    SetUp = "set_up" Notable "the server has its owner",
+    /// A person was added.
+    UserAdded = "user_added" Notable "a person was added",
+    /// A person's address was taken for proven.
+    UserVerified = "user_verified" Notable "a person's address was verified",
+    /// A person has another password.
+    PasswordSet = "password_set" Notable "a person was given another password",
+    /// A client was registered.
+    ClientAdded = "client_added" Notable "a client was registered",
 }
 
 impl fmt::Display for EventKind {
@@ -136,6 +160,41 @@ impl fmt::Display for EventKind {
     }
 }
 
+impl EventKind {
+    /// What became of what was tried.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::SignInFailed
+            | Self::ConsentDenied
+            | Self::DeviceDenied
+            | Self::ClientRefused
+            | Self::CodeReused
+            | Self::RefreshReused
+            | Self::PollingStorm
+            | Self::Throttled
+            | Self::Guessing => "refused",
+            _ => "done",
+        }
+    }
+}
+
+/// There is no such kind of event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no kind of event")]
+pub struct UnknownKind(String);
+
+impl FromStr for EventKind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+/// Who does what is done without a request.
+pub const OPERATOR: &str = "operator";
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -143,7 +202,9 @@ pub struct Event {
     pub(crate) user_id: Option<UserId>,
     pub(crate) client_id: Option<ClientId>,
     pub(crate) subject: Option<TokenId>,
+    pub(crate) actor: Option<&'static str>,
     pub(crate) address: String,
+    pub(crate) user_agent: String,
     pub(crate) detail: String,
 }
 
@@ -151,7 +212,16 @@ impl Event {
     /// Something happened.
     #[must_use]
     pub fn new(kind: EventKind) -> Self {
-        Self { kind, user_id: None, client_id: None, subject: None, address: String::new(), detail: String::new() }
+        Self {
+            kind,
+            user_id: None,
+            client_id: None,
+            subject: None,
+            actor: None,
+            address: String::new(),
+            user_agent: String::new(),
+            detail: String::new(),
+        }
     }
 
     /// To or by whom.
@@ -172,10 +242,17 @@ impl Event {
         Self { subject: Some(id), ..self }
     }
 
-    /// From where.
+    /// From where; of what happens all the time, the program is not kept.
     #[must_use]
     pub fn from(self, caller: &Caller) -> Self {
-        Self { address: caller.address.clone(), ..self }
+        let user_agent = if self.kind.rank() > Rank::Routine { caller.user_agent.clone() } else { String::new() };
+        Self { address: caller.address.clone(), user_agent, ..self }
+    }
+
+    /// By the operator's hand.
+    #[must_use]
+    pub fn by_operator(self) -> Self {
+        Self { actor: Some(OPERATOR), ..self }
     }
 
     /// What else there is to say; nothing secret.
@@ -185,22 +262,46 @@ impl Event {
     }
 }
 
+impl Event {
+    pub(crate) fn into_row(self, id: TokenId, at: UtcMillis) -> AuditRow {
+        AuditRow {
+            id,
+            at,
+            kind: Cow::Borrowed(self.kind.as_str()),
+            outcome: Cow::Borrowed(self.kind.outcome()),
+            actor: self.actor.map(Cow::Borrowed),
+            user_id: self.user_id,
+            client_id: self.client_id.map(|id| id.as_str().into()),
+            subject: self.subject,
+            address: self.address,
+            user_agent: self.user_agent,
+            detail: self.detail,
+        }
+    }
+}
+
 impl Authority {
-    /// Notes that something happened.
+    /// Notes that something happened: in the log, in the counts and in the audit trail.
     pub(crate) async fn record(&self, event: Event) {
-        let Event { kind, user_id, client_id, subject, address, detail } = &event;
-        let (user, client) = (user_id.map(tracing::field::display), client_id.as_ref().map(tracing::field::display));
-        let subject = subject.as_ref().map(tracing::field::debug);
-        match kind.rank() {
-            Rank::Routine => {
-                tracing::debug!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
-            }
-            Rank::Notable => {
-                tracing::info!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
-            }
-            Rank::Alarming => {
-                tracing::warn!(event = %kind, user, client, subject, address, detail, "{}", kind.sentence())
-            }
+        log(&event);
+        self.0.tally.count(event.kind);
+        self.keep(event).await;
+    }
+}
+
+fn log(event: &Event) {
+    let Event { kind, user_id, client_id, subject, actor, address, detail, .. } = event;
+    let (user, client) = (user_id.map(tracing::field::display), client_id.as_ref().map(tracing::field::display));
+    let subject = subject.as_ref().map(tracing::field::debug);
+    match kind.rank() {
+        Rank::Routine => {
+            tracing::debug!(event = %kind, user, client, subject, actor, address, detail, "{}", kind.sentence())
+        }
+        Rank::Notable => {
+            tracing::info!(event = %kind, user, client, subject, actor, address, detail, "{}", kind.sentence())
+        }
+        Rank::Alarming => {
+            tracing::warn!(event = %kind, user, client, subject, actor, address, detail, "{}", kind.sentence())
         }
     }
 }

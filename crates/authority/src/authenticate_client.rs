@@ -7,7 +7,7 @@
 //!    `jti` is used once. Or judge the certificate of the connection.
 
 use crate::{
-    Authority, Caller, Client, ClientProof, Failure, certificate,
+    Authority, Caller, Client, ClientProof, Event, EventKind, Failure, certificate,
     throttle::{CLIENT_SECRET, network},
 };
 use gatepass_keys::{HashedToken, JwkSet};
@@ -59,7 +59,10 @@ impl Authority {
     ) -> Result<Arc<Client>, Failure> {
         let client = match self.client_for(&credentials.client_id, Some(caller)).await? {
             Ok(client) => client,
-            Err(reason) => return Err(Error::invalid_client().with_detail(reason).into()),
+            Err(reason) => {
+                let event = Event::new(EventKind::ClientRefused).detail(reason);
+                return self.refuse_client("", event, caller).await;
+            }
         };
         let proven = match (&client.proof, &credentials.proof) {
             (ClientProof::Public, PresentedProof::Nothing) => Ok(()),
@@ -84,10 +87,18 @@ impl Authority {
         match proven {
             Ok(()) => Ok(client),
             Err(detail) => {
-                self.count(CLIENT_SECRET, &format!("{}:{}", network(&caller.address), client.id)).await?;
-                Err(Error::invalid_client().with_detail(detail).into())
+                let event = Event::new(EventKind::ClientRefused).client(&client.id).detail(detail);
+                self.refuse_client(client.id.as_str(), event, caller).await
             }
         }
+    }
+
+    /// Refuses a client that has not proven itself. Counted afterwards: who knows the secret is never kept out.
+    async fn refuse_client<T>(&self, client: &str, event: Event, caller: &Caller) -> Result<T, Failure> {
+        self.meter(CLIENT_SECRET, &format!("{}:{client}", network(&caller.address)), caller).await?;
+        let detail = event.detail.clone();
+        self.record(event.from(caller)).await;
+        Err(Error::invalid_client().with_detail(detail).into())
     }
 
     async fn check_assertion(

@@ -3,7 +3,7 @@
 use crate::{
     Authority, Caller, Event, EventKind, Failure, LiveSession, TooMany,
     show_device::{NumberRule, number_rule},
-    throttle::NUMBER_MATCH,
+    throttle::{NUMBER_MATCH, are_far},
 };
 use gatepass_oauth::UserCode;
 use gatepass_store::{
@@ -48,7 +48,7 @@ impl Authority {
         session: &LiveSession,
         caller: &Caller,
     ) -> Result<Decided, Failure> {
-        let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Decided::Unknown) };
+        let Some(grant) = self.waiting_device(code, session, caller).await? else { return Ok(Decided::Unknown) };
         match answer {
             Answer::Deny => self.deny(&grant, session, caller).await,
             Answer::Approve { number } if number_rule(&grant, caller) == NumberRule::Asked => {
@@ -63,6 +63,12 @@ impl Authority {
         Ok(match self.0.store.approve_device(grant.id, approval, self.0.clock.now()).await? {
             Change::Made => {
                 self.record(event(EventKind::DeviceApproved, grant, session, caller)).await;
+                // Whoever had to enter the number has seen the device's screen, wherever it stands.
+                if grant.number_match.is_none() && are_far(&grant.address, &caller.address) {
+                    let event = event(EventKind::DeviceApprovedFar, grant, session, caller);
+                    let event = event.detail(format_args!("the device asked from {}", grant.address));
+                    self.record(event).await;
+                }
                 Decided::Approved
             }
             Change::TooLate => Decided::Unknown,

@@ -79,14 +79,6 @@ impl Authority {
         }
         Ok(confirmation)
     }
-
-    /// Forgets proofs that are over, at most `most` of them; how many there were. For whoever sweeps.
-    ///
-    /// # Errors
-    /// [`Failure::Internal`].
-    pub async fn forget_dpop_proofs(&self, most: i64) -> Result<u64, Failure> {
-        Ok(self.0.store.forget_dpop_proofs(self.now(), most).await?)
-    }
 }
 
 /// The key to which a request's outcome is to be bound: the one that the request has shown, or the one that it

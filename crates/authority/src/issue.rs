@@ -117,6 +117,7 @@ impl Authority {
         now: UtcMillis,
     ) -> Result<(NewAccessToken, PlainToken<AccessToken>), Failure> {
         let plain = PlainToken::<AccessToken>::mint(now, &self.0.entropy)?;
+        self.0.tally.tokens.add_one();
         let token = NewAccessToken {
             id: plain.id(),
             hash: plain.hash(),

@@ -293,6 +293,15 @@ impl Authority {
         Ok(())
     }
 
+    /// How long the standard key has been signing; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn signing_key_age(&self) -> Result<Option<Duration>, Failure> {
+        let now = self.0.clock.now();
+        Ok(self.ring().await?.signing(Algorithm::Es256, now).map(|held| held.signs_from.until(now)))
+    }
+
     /// The keys, read again if that is due: by one, while the others go on with what they have.
     async fn ring(&self) -> Result<Arc<Ring>, Failure> {
         let ring = self.0.keys.current();

@@ -30,7 +30,10 @@
 //! | redeem an assertion, also of a person's sign-in | [`redeem_assertion`], [`identity_assertion`] | RFC 7523 §2.1 |
 //! | exchange a token | [`exchange`] | RFC 8693 |
 //! | register a resource, a service account, a trust policy | [`add_resource`], [`service_accounts`], [`trust`] | |
-//! | say what happened | [`audit`] | |
+//! | say what happened, keep it, show it | [`audit`], [`trail`], [`show_trail`], [`tally`] | |
+//! | bound what can be done too often | `throttle`, `meter`, [`limits`] | RFC 6749 §10.10, RFC 8628 §5.1, §5.2 |
+//! | tell the operator | [`webhook`] | Standard Webhooks |
+//! | delete what is over | [`sweep`] | |
 
 mod access_token_jwt;
 pub mod add_client;
@@ -59,8 +62,10 @@ pub mod introspect;
 mod issue;
 mod issuer_keys;
 pub mod key_ring;
+pub mod limits;
 pub mod logout;
 mod logout_notice;
+mod meter;
 mod password;
 mod pattern;
 mod push;
@@ -77,15 +82,20 @@ pub mod set_password;
 pub mod set_up;
 pub mod settings;
 pub mod show_device;
+pub mod show_trail;
 pub mod sign_in;
 pub mod start_device;
 mod sufficient;
+pub mod sweep;
+pub mod tally;
 mod tend;
 mod throttle;
+pub mod trail;
 pub mod trust;
 mod userinfo;
 pub mod verify;
 pub mod verify_user;
+pub mod webhook;
 
 pub use audit::{Event, EventKind};
 pub use certificate::{PresentedCertificate, Trust};
@@ -100,6 +110,7 @@ pub use gatepass_store::{
     user_account::UserAccount,
 };
 pub use key_ring::KeySettings;
+pub use limits::{Limits, Rate};
 pub use redeem_assertion::AssertionRequest;
 pub use redeem_code::CodeRequest;
 pub use redeem_device::DevicePoll;
@@ -116,10 +127,13 @@ use gatepass_keys::{Clock, Entropy, KeyedHash, SealingKey, ServerSecret};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
 use issuer_keys::IssuerKeys;
 use key_ring::KeyRing;
+use meter::Meters;
 use password::Passwords;
 use resources::Resources;
 use std::sync::Arc;
+use tally::Tally;
 use tokio::sync::Notify;
+use trail::Trail;
 use verify::Verified;
 
 /// The authorization server. Clones share it.
@@ -147,6 +161,11 @@ struct Inner {
     issuer_keys: IssuerKeys,
     verified: Verified,
     passwords: Passwords,
+    trail: Trail,
+    tally: Tally,
+    meters: Meters,
+    /// Rings when there is something to tell the webhook.
+    bell: Notify,
 }
 
 /// What an [`Authority`] is made of.
@@ -210,6 +229,10 @@ impl Authority {
             issuer_keys: IssuerKeys::default(),
             verified: Verified::default(),
             passwords: Passwords::new(),
+            trail: Trail::default(),
+            tally: Tally::default(),
+            meters: Meters::default(),
+            bell: Notify::new(),
             store,
             clock,
             entropy,

@@ -69,7 +69,7 @@ impl Authority {
         let mut under_way = JoinSet::new();
         for notice in due {
             let authority = self.clone();
-            under_way.spawn(async move { authority.deliver(notice).await });
+            under_way.spawn(async move { authority.deliver_logout(notice).await });
         }
         while let Some(delivered) = under_way.join_next().await {
             delivered.map_err(|_| Failure::internal("a logout notice could not be delivered"))??;
@@ -77,7 +77,7 @@ impl Authority {
         Ok(tried)
     }
 
-    async fn deliver(&self, notice: LogoutNotice) -> Result<(), Failure> {
+    async fn deliver_logout(&self, notice: LogoutNotice) -> Result<(), Failure> {
         let tries = usize::try_from(notice.attempts).unwrap_or(0);
         let wait = WAITS.get(tries).copied().unwrap_or_default();
         let now = self.0.clock.now();

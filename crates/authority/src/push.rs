@@ -54,7 +54,7 @@ impl Authority {
             expires_at: now.plus(self.lifetimes().pushed_request),
             used_at: None,
         };
-        let sign_in_uri = self.keep(client, &pushed, &plain).await?;
+        let sign_in_uri = self.keep_pushed(client, &pushed, &plain).await?;
         self.record(Event::new(EventKind::RequestPushed).client(&client.id).about(pushed.id).from(asking.caller)).await;
         Ok(PushedResponse {
             request_uri: format!("{REQUEST_URI_PREFIX}{}", plain.expose()).into(),
@@ -64,7 +64,7 @@ impl Authority {
     }
 
     /// Keeps the request; for the server's own programs with a short link.
-    async fn keep(
+    async fn keep_pushed(
         &self,
         client: &Client,
         pushed: &PushedRequest,

@@ -7,6 +7,7 @@
 use crate::{
     Asking, Authentication, Authority, Event, EventKind, Failure,
     issue::{Allowed, Issued},
+    throttle::DEVICE_POLL,
 };
 use gatepass_keys::{PlainToken, token::DeviceCode};
 use gatepass_oauth::{CodeVerifier, Error, ErrorCode, Secret, TokenResponse, UtcMillis, device::SLOW_DOWN_SECONDS};
@@ -57,10 +58,13 @@ impl Authority {
     /// Answers a poll.
     ///
     /// # Errors
-    /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`.
+    /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, `invalid_grant`;
+    /// [`Failure::TooMany`] for a storm of polls.
     pub async fn redeem_device(&self, asking: Asking<'_>, poll: &DevicePoll) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the device code is unknown or used");
         let presented = PlainToken::<DeviceCode>::parse(poll.device_code.expose()).ok_or_else(unknown)?;
+        let subject = format!("{:032x}", u128::from_be_bytes(presented.id().0));
+        self.check_meter(DEVICE_POLL, &subject)?;
         let grant = self
             .0
             .store
@@ -77,7 +81,10 @@ impl Authority {
             Met::Used => Err(unknown().with_detail("the device code was redeemed").into()),
             Met::Expired => Err(Error::new(ErrorCode::ExpiredToken, "the device code is expired; start again").into()),
             Met::Denied => Err(Error::new(ErrorCode::AccessDenied, "the sign-in was denied").into()),
-            Met::TooSoon => self.slow_down(&grant).await,
+            Met::TooSoon => {
+                self.meter(DEVICE_POLL, &subject, asking.caller).await?;
+                self.slow_down(&grant).await
+            }
             Met::Pending => self.pending(&grant).await,
             Met::Approved(approval) => self.give_tokens(asking, &grant, approval).await,
         }

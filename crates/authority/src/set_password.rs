@@ -1,7 +1,7 @@
 //! Giving a person another password, by the operator's hand.
 
 use crate::{
-    Authority, Failure, UserAccount,
+    Authority, Event, EventKind, Failure, UserAccount,
     add_user::{UserRefused, check_password, normalised_email},
 };
 use gatepass_keys::Secret;
@@ -37,7 +37,10 @@ impl Authority {
         check_password(&password)?;
         let hash = self.0.passwords.hash(password).await?;
         match self.0.store.set_password(user.id, hash, self.0.clock.now()).await.map_err(Failure::from)? {
-            Change::Made => Ok(user),
+            Change::Made => {
+                self.record(Event::new(EventKind::PasswordSet).user(user.id).by_operator()).await;
+                Ok(user)
+            }
             Change::TooLate => Err(unknown()),
         }
     }

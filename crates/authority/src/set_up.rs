@@ -1,7 +1,7 @@
 //! The first account: a link that works once, printed where only the operator sees it.
 
 use crate::{
-    Authority, Caller, Failure,
+    Authority, Caller, Event, EventKind, Failure,
     add_user::{NewUser, UserRefused},
     sign_in::SignedIn,
     throttle::{ONE_TIME_LINK, network},
@@ -64,7 +64,7 @@ impl Authority {
         match self.0.store.add_first_user(link.id, &owner).await.map_err(Failure::from)? {
             Change::TooLate => Ok(SetUp::TooLate),
             Change::Made => {
-                tracing::info!(user = %owner.id, "the server has its owner");
+                self.record(Event::new(EventKind::SetUp).user(owner.id).from(caller)).await;
                 Ok(SetUp::Done(self.open_session(&owner, caller).await?))
             }
         }
@@ -72,7 +72,7 @@ impl Authority {
 
     async fn live_set_up_link(&self, text: &str, caller: &Caller) -> Result<Option<OneTimeLink>, Failure> {
         let Some(presented) = PlainToken::<token::OneTimeLink>::parse(text) else { return Ok(None) };
-        self.count(ONE_TIME_LINK, &network(&caller.address)).await?;
+        self.count_from(ONE_TIME_LINK, &network(&caller.address), caller).await?;
         let found = self.0.store.live_one_time_link(presented.id(), self.0.clock.now()).await?;
         Ok(found.filter(|link| link.hash == presented.hash() && link.purpose == PURPOSE))
     }

@@ -1,6 +1,6 @@
 //! What the operator decides.
 
-use crate::{ClientPolicy, key_ring::KeySettings};
+use crate::{ClientPolicy, Limits, key_ring::KeySettings, trail::TrailSettings, webhook::WebhookSettings};
 use gatepass_oauth::Issuer;
 use std::time::Duration;
 
@@ -17,6 +17,12 @@ pub struct Settings {
     pub keys: KeySettings,
     /// Whether every authorization request must be pushed (RFC 9126 §5).
     pub require_pushed_authorization_requests: bool,
+    /// How much of what may be done.
+    pub limits: Limits,
+    /// How the audit trail is kept.
+    pub trail: TrailSettings,
+    /// Who is told at once.
+    pub webhook: Option<WebhookSettings>,
 }
 
 impl Settings {
@@ -29,6 +35,9 @@ impl Settings {
             clients: ClientPolicy::default(),
             keys: KeySettings::default(),
             require_pushed_authorization_requests: false,
+            limits: Limits::default(),
+            trail: TrailSettings::default(),
+            webhook: None,
         }
     }
 }

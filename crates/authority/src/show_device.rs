@@ -1,6 +1,10 @@
 //! Showing a person who asks to be signed in (RFC 8628 §3.3), before they decide.
 
-use crate::{Authority, Caller, Failure, LiveSession, authorize::document_host, throttle::USER_CODE};
+use crate::{
+    Authority, Caller, Failure, LiveSession,
+    authorize::document_host,
+    throttle::{USER_CODE, USER_CODE_ADDRESS, network},
+};
 use gatepass_oauth::{ClientOrigin, Scope, UserCode, UtcMillis};
 use gatepass_store::device_grant::{Decision, DeviceGrant};
 
@@ -53,7 +57,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::TooMany`] after too many codes that nobody waits under.
     pub async fn show_device(&self, code: &UserCode, session: &LiveSession, caller: &Caller) -> Result<Shown, Failure> {
-        let Some(grant) = self.waiting_device(code, session).await? else { return Ok(Shown::Unknown) };
+        let Some(grant) = self.waiting_device(code, session, caller).await? else { return Ok(Shown::Unknown) };
         let Ok(client) = self.client_for(&grant.client_id, Some(caller)).await? else { return Ok(Shown::Unknown) };
         Ok(Shown::Question(Box::new(DeviceQuestion {
             client_name: client.name.clone(),
@@ -74,14 +78,18 @@ impl Authority {
         &self,
         code: &UserCode,
         session: &LiveSession,
+        caller: &Caller,
     ) -> Result<Option<DeviceGrant>, Failure> {
         let subject = session.user_id.to_string();
-        self.count(USER_CODE, &subject).await?;
+        self.check_meter(USER_CODE_ADDRESS, &network(&caller.address))?;
+        self.count_from(USER_CODE, &subject, caller).await?;
         let now = self.0.clock.now();
         let found = self.0.store.device_grant_by_user_code(self.0.user_codes.hash(code.letters())).await?;
         let waiting = found.filter(|grant| grant.decision == Decision::Pending && grant.expires_at > now);
         if waiting.is_some() {
             self.refund(USER_CODE, &subject).await?;
+        } else {
+            self.meter(USER_CODE_ADDRESS, &network(&caller.address), caller).await?;
         }
         Ok(waiting)
     }

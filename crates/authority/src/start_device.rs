@@ -1,6 +1,11 @@
 //! A device asks to be signed in (RFC 8628 §3.1, §3.2).
 
-use crate::{Asking, Authority, Event, EventKind, Failure, dpop::key_to_bind, issue::choose_scope};
+use crate::{
+    Asking, Authority, Event, EventKind, Failure,
+    dpop::key_to_bind,
+    issue::choose_scope,
+    throttle::{DEVICE_START_ADDRESS, DEVICE_START_CLIENT, network},
+};
 use gatepass_keys::{PlainToken, TokenId, token::DeviceCode};
 use gatepass_oauth::{CodeChallenge, Confirmation, DeviceAuthorizationResponse, ResourceUri, Scope, UserCode, device};
 use gatepass_store::{
@@ -45,7 +50,7 @@ impl Authority {
     /// Begins a device's sign-in.
     ///
     /// # Errors
-    /// `invalid_scope`, `invalid_target`.
+    /// `invalid_scope`, `invalid_target`; [`Failure::TooMany`] after too many starts.
     pub async fn start_device(
         &self,
         asking: Asking<'_>,
@@ -55,6 +60,9 @@ impl Authority {
         let confirmation = key_to_bind(confirmation, request.dpop_jkt.clone())?;
         let scope = choose_scope(client, request.scope.as_ref())?;
         let (scope, resource) = self.choose_target(client, scope, request.resource.as_ref()).await?;
+        // Each start is a row that anybody may make, and a code more that a guess could hit.
+        self.meter(DEVICE_START_ADDRESS, &network(&caller.address), caller).await?;
+        self.meter(DEVICE_START_CLIENT, client.id.as_str(), caller).await?;
         // gatepass's own program always shows the number, so nobody may leave it out in its name.
         let shows_number = request.number_match == NumberMatch::Shown || client.first_party_since.is_some();
         let number_match = match shows_number {

@@ -1,12 +1,18 @@
-//! Bounds on guessing, per subject and per address, counted in the store and so shared by all nodes.
+//! Bounds on guessing and on what fills the server, per subject and per address, shared by all nodes.
+//!
+//! There are two ways of counting. [`Authority::count_from`] writes each attempt to the store before it is judged: for
+//! secrets that people remember or type. [`Authority::meter`] counts in memory and tells the store of what is suspicious
+//! ([`meter`](crate::meter)): for what programs do all day. Both cost no write for a subject that is known to be over its
+//! limit, and each alarms once per window.
 //!
 //! A guess is counted *before* it is judged, so that a thousand parallel guesses count as a thousand; one
-//! that was right is taken back. Only a wrong client secret is counted afterwards: it has more bits than
-//! anybody guesses, so what is bounded there is the noise.
+//! that was right is taken back. Only a wrong client secret is counted afterwards, in memory first: it has more bits
+//! than anybody guesses, so what is bounded there is the noise.
 //!
 //! An address is the whole network that one subscriber has: of IPv6 the first 64 bits.
 
-use crate::{Authority, Failure};
+use crate::{Authority, Caller, Event, EventKind, Failure, Rate, meter::Metered};
+use gatepass_oauth::{ErrorCode, UtcMillis};
 use std::{net::IpAddr, time::Duration};
 
 /// How many attempts in how long.
@@ -34,6 +40,52 @@ pub(crate) const ONE_TIME_LINK: Limit = Limit { what: "one-time-link", attempts:
 
 /// Short links to sign-in pages from one address: 20⁸ of them, each for a minute or some.
 pub(crate) const TICKET: Limit = Limit { what: "ticket", attempts: 30, window: Duration::from_secs(10 * 60) };
+/// Wrong user codes from one address, whoever is signed in there.
+pub(crate) const USER_CODE_ADDRESS: Limit =
+    Limit { what: "user-code-address", attempts: 100, window: Duration::from_secs(10 * 60) };
+/// Devices that begin to sign in from one address.
+pub(crate) const DEVICE_START_ADDRESS: Limit =
+    Limit { what: "device-start-address", attempts: 120, window: Duration::from_secs(10 * 60) };
+/// Devices of one client that begin to sign in: each code that waits makes a guess likelier (RFC 8628 §5.1).
+pub(crate) const DEVICE_START_CLIENT: Limit =
+    Limit { what: "device-start-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
+/// Polls of one device that came too soon.
+pub(crate) const DEVICE_POLL: Limit = Limit { what: "device-poll", attempts: 60, window: Duration::from_secs(60) };
+/// Requests to the token endpoint and its like from one address that made no sense.
+pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 600, window: Duration::from_secs(60) };
+
+/// Every limit, for the settings. A new one is a constant and a line here.
+pub(crate) const ALL: &[Limit] = &[
+    PASSWORD,
+    PASSWORD_ADDRESS,
+    USER_CODE,
+    USER_CODE_ADDRESS,
+    NUMBER_MATCH,
+    CLIENT_SECRET,
+    ONE_TIME_LINK,
+    DEVICE_START_ADDRESS,
+    DEVICE_START_CLIENT,
+    DEVICE_POLL,
+    JUNK_ADDRESS,
+    TICKET,
+];
+
+impl Limit {
+    fn rate(self) -> Rate {
+        Rate { attempts: self.attempts, window: self.window }
+    }
+
+    /// What it means that there were too many.
+    fn alarm(self) -> EventKind {
+        match self.what {
+            "device-poll" => EventKind::PollingStorm,
+            "device-start-address" | "device-start-client" | "junk-address" | "registration" | "registration-all" => {
+                EventKind::Throttled
+            }
+            _ => EventKind::Guessing,
+        }
+    }
+}
 
 /// There were too many attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +98,73 @@ pub struct TooMany {
 impl Authority {
     /// Counts an attempt of `subject` and refuses it when there were too many.
     pub(crate) async fn count(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
-        let now = self.0.clock.now();
-        let attempts = self.0.store.count_attempt(&bucket(limit, subject), limit.window, now).await?;
-        if attempts.hits > limit.attempts {
-            return Err(TooMany { retry_after: now.until(attempts.window_ends_at) }.into());
+        self.count_from(limit, subject, &Caller::default()).await
+    }
+
+    /// The same, knowing who tries.
+    pub(crate) async fn count_from(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
+        let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
+        let (bucket, now) = (bucket(limit, subject), self.0.clock.now());
+        if let Some(until) = self.0.meters.is_over(&bucket, rate, now) {
+            return Err(TooMany { retry_after: now.until(until) }.into());
+        }
+        let attempts = self.0.store.count_attempt(&bucket, rate.window, now).await?;
+        if attempts.hits > rate.attempts {
+            let met = self.0.meters.learn(&bucket, rate, now, attempts);
+            return self.refuse(limit, met, caller, now).await;
         }
         Ok(())
+    }
+
+    /// Counts something of `subject` that comes often, in memory first.
+    pub(crate) async fn meter(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
+        let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
+        let (bucket, now) = (bucket(limit, subject), self.0.clock.now());
+        let mut met = self.0.meters.hit(&bucket, rate, now);
+        if let Metered::Tell(hits) = met {
+            let seen = self.0.store.count_attempts(&bucket, hits, rate.window, now).await?;
+            met = self.0.meters.learn(&bucket, rate, now, seen);
+        }
+        self.refuse(limit, met, caller, now).await
+    }
+
+    /// Refuses what is known to be over its limit, without counting.
+    pub(crate) fn check_meter(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
+        let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
+        let now = self.0.clock.now();
+        match self.0.meters.is_over(&bucket(limit, subject), rate, now) {
+            Some(until) => Err(TooMany { retry_after: now.until(until) }.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn refuse(&self, limit: Limit, met: Metered, caller: &Caller, now: UtcMillis) -> Result<(), Failure> {
+        let Metered::Over { until, first } = met else { return Ok(()) };
+        if first {
+            self.record(Event::new(limit.alarm()).from(caller).detail(limit.what)).await;
+        }
+        Err(TooMany { retry_after: now.until(until) }.into())
+    }
+
+    /// What a request to one of the client's endpoints is answered that came to nothing: its own failure, or that there
+    /// were too many of the kind from its address. What polls and people bring about is not counted.
+    pub async fn bound_junk(&self, failure: Failure, caller: &Caller) -> Failure {
+        let Failure::Protocol(error) = &failure else { return failure };
+        if !matches!(
+            error.code,
+            ErrorCode::InvalidRequest
+                | ErrorCode::InvalidClient
+                | ErrorCode::InvalidGrant
+                | ErrorCode::UnauthorizedClient
+                | ErrorCode::UnsupportedGrantType
+                | ErrorCode::InvalidScope
+        ) {
+            return failure;
+        }
+        match self.meter(JUNK_ADDRESS, &network(&caller.address), caller).await {
+            Err(too_many @ Failure::TooMany(_)) => too_many,
+            _ => failure,
+        }
     }
 
     /// Takes an attempt of `subject` back: it was right.
@@ -76,6 +189,22 @@ pub(crate) fn network(address: &str) -> String {
     }
 }
 
+/// Whether two addresses are far from one another: no common first half of IPv4, no common first 32 bits of IPv6.
+pub(crate) fn are_far(one: &str, other: &str) -> bool {
+    match (one.parse(), other.parse()) {
+        (Ok(IpAddr::V4(one)), Ok(IpAddr::V4(other))) => {
+            let ([a, b, ..], [c, d, ..]) = (one.octets(), other.octets());
+            (a, b) != (c, d)
+        }
+        (Ok(IpAddr::V6(one)), Ok(IpAddr::V6(other))) => {
+            let ([a, b, ..], [c, d, ..]) = (one.segments(), other.segments());
+            (a, b) != (c, d)
+        }
+        // One machine may have an address of each kind.
+        _ => false,
+    }
+}
+
 fn bucket(limit: Limit, subject: &str) -> String {
     format!("{}:{subject}", limit.what)
 }
@@ -88,5 +217,26 @@ mod tests {
     fn a_subscriber_of_ipv6_is_one_network() {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(network("192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn far_is_another_network() {
+        let table = [
+            ("192.0.2.1", "192.0.77.9", false),
+            ("192.0.2.1", "192.1.2.1", true),
+            ("2001:db8:1::1", "2001:db8:2::1", false),
+            ("2001:db8::1", "2001:db9::1", true),
+            ("192.0.2.1", "2001:db8::1", false),
+            ("", "192.0.2.1", false),
+        ];
+        for (one, other, far) in table {
+            assert_eq!(are_far(one, other), far, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn every_limit_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|limit| limit.what).collect();
+        assert_eq!(names.len(), ALL.len());
     }
 }

@@ -1,6 +1,6 @@
 //! Vouching for a person's address, by the operator's hand.
 
-use crate::{Authority, Failure, UserAccount, add_user::normalised_email};
+use crate::{Authority, Event, EventKind, Failure, UserAccount, add_user::normalised_email};
 use gatepass_store::Change;
 
 /// Why an address could not be taken for proven.
@@ -25,7 +25,10 @@ impl Authority {
         let user = self.0.store.user_by_email(&email).await.map_err(Failure::from)?.ok_or_else(unknown)?;
         let now = self.0.clock.now();
         match self.0.store.verify_email(user.id, now).await.map_err(Failure::from)? {
-            Change::Made => Ok(UserAccount { email_verified_at: user.email_verified_at.or(Some(now)), ..user }),
+            Change::Made => {
+                self.record(Event::new(EventKind::UserVerified).user(user.id).by_operator()).await;
+                Ok(UserAccount { email_verified_at: user.email_verified_at.or(Some(now)), ..user })
+            }
             Change::TooLate => Err(unknown()),
         }
     }

@@ -47,6 +47,10 @@ variables! {
     TLS_CLIENT_CA = "GATEPASS_TLS_CLIENT_CA",
     /// The server's secret, 64 hexadecimal digits, instead of the file `secret` in the data folder.
     SECRET = "GATEPASS_SECRET",
+    /// Where the server answers `/metrics`, as `--metrics-listen`.
+    METRICS_LISTEN = "GATEPASS_METRICS_LISTEN",
+    /// The secret that signs what is sent to the webhook, instead of a file.
+    WEBHOOK_SECRET = "GATEPASS_WEBHOOK_SECRET",
     /// What the server logs: a level, or a filter such as `gatepass_server=debug,info`.
     LOG = "GATEPASS_LOG",
 }
@@ -61,7 +65,7 @@ pub(crate) fn read(name: &str) -> Option<String> {
 
 /// Whether a variable's value may be shown.
 pub(crate) fn is_secret(name: &str) -> bool {
-    matches!(name, TOKEN | VAULT_PASSPHRASE | SECRET | DATABASE_URL)
+    matches!(name, TOKEN | VAULT_PASSPHRASE | SECRET | WEBHOOK_SECRET | DATABASE_URL)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! | the certificate of a client | [`certificate`] |
 //! | private keys that sign | [`signing_key`] |
 //! | what a signed token says of itself, not verified yet | [`jose`] |
+//! | signatures of notices to a webhook | [`webhook`] |
 
 pub mod certificate;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod seal;
 pub mod server_secret;
 pub mod signing_key;
 pub mod token;
+pub mod webhook;
 
 pub use certificate::ClientCertificate;
 pub use clock::Clock;
@@ -41,3 +43,4 @@ pub use seal::SealingKey;
 pub use server_secret::{KeyedHash, ServerSecret};
 pub use signing_key::SigningKey;
 pub use token::{HashedToken, PlainToken, TokenId};
+pub use webhook::WebhookKey;

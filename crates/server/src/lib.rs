@@ -6,14 +6,18 @@
 //! - `oauth/`: the protocol's endpoints, which answer JSON;
 //! - `pages/`: what a person sees, plain HTML that works without scripts;
 //! - `rpc/`: the guarded API;
-//! - `health`: for whoever runs it.
+//! - `health`, `metrics/`: for whoever runs it.
+//!
+//! What the server does without being asked is in `background`.
 //!
 //! An endpoint reads its parameters, calls one use case of `gatepass-authority`, and turns the answer
 //! into HTTP. What goes wrong is turned by one table (`web::failure`).
 
 mod app;
+mod background;
 pub mod config;
 mod health;
+mod metrics;
 mod oauth;
 mod pages;
 mod routes;

@@ -1,12 +1,26 @@
 //! The router: every path of the server, on one page.
 
-use crate::{app::App, health, oauth, pages, rpc, web::not_found};
+use crate::{
+    app::App,
+    health,
+    metrics::{Metrics, http::Counted},
+    oauth, pages, rpc,
+    web::not_found,
+};
 use axum::{
     Router,
     routing::{get, post},
 };
 
-pub(crate) fn router(app: &App) -> Router {
+/// The router, which counts what passes through it when there is somebody to read it.
+pub(crate) fn counted(app: &App, metrics: Option<&Metrics>) -> Router {
+    match metrics {
+        Some(metrics) => router(app).layer(Counted(metrics.clone())),
+        None => router(app),
+    }
+}
+
+fn router(app: &App) -> Router {
     Router::new()
         // The protocol.
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata::show))

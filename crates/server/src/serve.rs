@@ -6,7 +6,9 @@
 
 use crate::{
     app::App,
+    background::Background,
     config::{Config, ConfigError},
+    metrics::{self, Metrics},
     routes,
     secret_file::{self, SecretError},
     tls::{CertificatePolicy, Listener, TlsError},
@@ -100,6 +102,8 @@ pub struct Server {
     router: Router,
     limits: Limits,
     tls: Option<Listener>,
+    metrics: Option<(TcpListener, SocketAddr, Metrics)>,
+    has_webhook: bool,
 }
 
 /// Opens the authorization server of these settings, without listening: for administration.
@@ -116,15 +120,27 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
         clients: config.clients.clone(),
         keys: config.keys,
         require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+        limits: config.limits.clone(),
+        trail: config.trail,
+        webhook: config.webhook.clone(),
     };
     let parts = Parts { store, clock: world.clock.clone(), entropy: world.entropy.clone(), secret, settings, fetcher };
     Ok(Authority::open(parts).await?)
 }
 
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::InUse(address),
+        _ => ServeError::Listen { address, source },
+    })?;
+    let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
+    Ok((listener, bound))
+}
+
 /// People's https ends before this server, which speaks plain HTTP. When what ends it is not trusted,
 /// its address is taken for everybody's, on the device page and wherever attempts are counted.
 fn warn_of_untrusted_proxy(issuer: &Issuer, config: &Config) {
-    if !issuer.is_plain_http() && config.trusted_proxies.is_empty() {
+    if !issuer.is_plain_http() && config.trusted_proxies.is_empty() && config.tls.files.is_none() {
         tracing::warn!(
             "the public URL is https, so a proxy stands in front, but none is trusted and everybody behind it counts as one address; name it with --trusted-proxy"
         );
@@ -137,18 +153,20 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub async fn bind(config: &Config, world: &World) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(config.listen).await.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => ServeError::InUse(config.listen),
-            _ => ServeError::Listen { address: config.listen, source },
-        })?;
-        let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+        let (listener, address) = listen(config.listen).await?;
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let issuer = config.issuer(address)?;
         warn_of_untrusted_proxy(&issuer, config);
         let authority = open_authority(config, issuer, world).await?;
         let tls = config.tls.files.as_ref().map(Listener::open).transpose()?;
         let app = App::new(authority, config.trusted_proxies.clone(), CertificatePolicy::open(&config.tls)?);
-        let router = routes::router(&app);
-        Ok(Self { listener, address, app, router, limits: Limits::default(), tls })
+        let metrics = metrics.map(|(listener, address)| (listener, address, Metrics::new(app.authority.clone())));
+        let router = routes::counted(&app, metrics.as_ref().map(|(_, _, metrics)| metrics));
+        let has_webhook = config.webhook.is_some();
+        Ok(Self { listener, address, app, router, limits: Limits::default(), tls, metrics, has_webhook })
     }
 
     /// The same server within other limits.
@@ -161,6 +179,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its numbers are, if they are anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(_, address, _)| *address)
     }
 
     /// What it answers with.
@@ -179,8 +203,16 @@ impl Server {
     }
 
     /// Serves until `end` comes, then finishes what is under way.
-    pub async fn run(self, end: impl Future<Output = ()>) {
-        let tending = tokio::spawn(self.app.authority.clone().tend());
+    pub async fn run(mut self, end: impl Future<Output = ()>) {
+        let mut background = Background::start(self.authority(), self.has_webhook);
+        let metrics = self.metrics.take().map(|(listener, address, metrics)| {
+            if !address.ip().is_loopback() {
+                tracing::warn!(%address, "the metrics are told to whoever can reach this address");
+            }
+            let run = metrics::listener::run(listener, metrics.clone(), self.authority().clone(), background.ended());
+            background.spawn(run);
+            metrics
+        });
         let connections = Arc::new(Semaphore::new(self.limits.connections));
         let graceful = GracefulShutdown::new();
         let renewal = self.tls.as_ref().map(Listener::keep_current);
@@ -198,6 +230,7 @@ impl Server {
                 Ok((seat, stream, peer)) => {
                     // Without this, the last small piece of an answer waits for the client's acknowledgement.
                     let _ = stream.set_nodelay(true);
+                    let open = metrics.as_ref().map(Metrics::connection);
                     match &self.tls {
                         None => {
                             let plain = Connection { peer, certificate: None };
@@ -205,7 +238,7 @@ impl Server {
                             tokio::spawn(async move {
                                 // A client that goes away in the middle is no news.
                                 let _ = connection.await;
-                                drop(seat);
+                                drop((seat, open));
                             });
                         }
                         Some(tls) => {
@@ -218,7 +251,7 @@ impl Server {
                                     let connection = Connection { peer, certificate };
                                     let _ = watcher.watch(connect(app, router, stream, connection)).await;
                                 }
-                                drop(seat);
+                                drop((seat, open));
                             });
                         }
                     }
@@ -238,7 +271,7 @@ impl Server {
         if timeout(self.limits.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }
-        tending.abort();
+        background.end().await;
         self.app.authority.close().await;
     }
 
@@ -265,5 +298,7 @@ fn connect(
         // Answers are small: one buffer and one plain write is quicker than a list of buffers.
         .writev(false)
         .max_buf_size(HEADER_BYTES)
+        // A client that goes away does not stop its request between a change and the note that it happened.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
 }

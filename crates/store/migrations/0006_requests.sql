@@ -28,7 +28,6 @@ create table pushed_request (
     used_at bigint
 ) without rowid;
 create unique index pushed_request_by_ticket on pushed_request (ticket_hash) where ticket_hash is not null;
-create index pushed_request_by_end on pushed_request (expires_at);
 
 -- The first session of a browser, when this one took its place without a sign-out.
 alter table session add column origin_id blob;

@@ -27,8 +27,14 @@
 //! | `service_account` | [`service_account`] | programs with an identity of their own |
 //! | `resource` | [`resource`] | APIs that tokens are for |
 //! | `trust` | [`trust`] | whose assertions are taken |
+//! | `audit` | [`audit`] | what happened; rows are never changed |
+//! | `webhook_delivery` | [`webhook_delivery`] | notices on their way to the operator |
+//! | `lease` | [`lease`] | work that one node at a time does |
+//!
+//! What is over is deleted by [`sweep`], which has one line per table.
 
 pub mod access_token;
+pub mod audit;
 pub mod authorization_code;
 pub mod client;
 pub mod client_assertion;
@@ -39,6 +45,8 @@ pub mod consent;
 pub mod device_grant;
 pub mod dpop_proof;
 pub mod ending;
+mod insertion;
+pub mod lease;
 pub mod logout_notice;
 pub mod one_time_link;
 pub mod pushed_request;
@@ -47,13 +55,15 @@ mod schema;
 pub mod service_account;
 pub mod session;
 pub mod signing_key;
+pub mod sweep;
 pub mod throttle;
 pub mod token_grant;
 pub mod trust;
 pub mod user_account;
+pub mod webhook_delivery;
 
 pub use columns::{Authentication, UserId};
-pub use gatepass_db::{DatabaseUrl, Engine, Error};
+pub use gatepass_db::{DatabaseUrl, Engine, Error, Stats};
 pub use schema::MIGRATIONS;
 
 use gatepass_db::{Db, Options, Outcome};
@@ -91,6 +101,12 @@ impl Store {
     /// [`Error`], with what is wrong.
     pub async fn check(&self) -> Result<(), Error> {
         self.db.check().await
+    }
+
+    /// What the database has done since it was opened.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.db.stats()
     }
 
     /// Finishes what is queued and closes.
@@ -144,4 +160,7 @@ pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("service_account", service_account::STATEMENTS),
     ("resource", resource::STATEMENTS),
     ("trust", trust::STATEMENTS),
+    ("audit", audit::STATEMENTS),
+    ("webhook_delivery", webhook_delivery::STATEMENTS),
+    ("lease", lease::STATEMENTS),
 ];

@@ -4,7 +4,6 @@ use crate::{Change, Error, Store, authorization_code::AuthorizationCode, columns
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, UtcMillis};
-use std::time::Duration;
 
 /// A request that was pushed.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct Ticket {
     pub sealed_reference: Vec<u8>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, BY_TICKET, EXTEND, USE, PURGE];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, BY_TICKET, EXTEND, USE];
 
 const INSERT: &str =
     "insert into pushed_request (id, hash, ticket_hash, sealed_reference, client_id, request, created_at,
@@ -46,7 +45,6 @@ const BY_TICKET: &str = "select sealed_reference, client_id from pushed_request
 const EXTEND: &str = "update pushed_request set expires_at = $2
  where id = $1 and used_at is null and expires_at < $2 and expires_at > $3";
 const USE: &str = "update pushed_request set used_at = $2 where id = $1 and used_at is null and expires_at > $2";
-const PURGE: &str = "delete from pushed_request where expires_at < $1";
 
 impl FromRow for PushedRequest {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -147,13 +145,5 @@ impl Store {
     ) -> Result<Change, Error> {
         let used = Stmt::new(USE, params![id.0, now.0]).touching(1);
         self.db.batch(vec![used, code.insert()]).await.map(Change::from)
-    }
-
-    /// Forgets requests that have been over for `span`.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn purge_pushed_requests(&self, span: Duration, now: UtcMillis) -> Result<u64, Error> {
-        self.db.execute(PURGE, params![now.minus(span).0]).await
     }
 }

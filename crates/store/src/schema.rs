@@ -26,4 +26,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, name: "proofs", sql: include_str!("../migrations/0005_bound.sql"), postgres: None },
     Migration { number: 6, name: "requests", sql: include_str!("../migrations/0006_requests.sql"), postgres: None },
     Migration { number: 7, name: "grants", sql: include_str!("../migrations/0007_grants.sql"), postgres: None },
+    Migration {
+        number: 8,
+        name: "watch",
+        sql: include_str!("../migrations/0008_watch.sql"),
+        postgres: Some(include_str!("../migrations/0008_watch.postgres.sql")),
+    },
 ];

@@ -16,9 +16,9 @@ pub struct Attempts {
 
 pub(crate) const STATEMENTS: &[&str] = &[HIT, REFUND, FORGIVE];
 
-const HIT: &str = "insert into throttle (bucket, hits, window_ends_at) values ($1, 1, $3)
+const HIT: &str = "insert into throttle (bucket, hits, window_ends_at) values ($1, $4, $3)
  on conflict (bucket) do update set
- hits = case when throttle.window_ends_at <= $2 then 1 else throttle.hits + 1 end,
+ hits = case when throttle.window_ends_at <= $2 then $4 else throttle.hits + $4 end,
  window_ends_at = case when throttle.window_ends_at <= $2 then $3 else throttle.window_ends_at end
  returning hits, window_ends_at";
 const REFUND: &str = "update throttle set hits = hits - 1 where bucket = $1 and hits > 0";
@@ -36,7 +36,21 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub async fn count_attempt(&self, bucket: &str, window: Duration, now: UtcMillis) -> Result<Attempts, Error> {
-        let counted: Vec<Attempts> = self.db.write(HIT, params![bucket, now.0, now.plus(window).0]).await?;
+        self.count_attempts(bucket, 1, window, now).await
+    }
+
+    /// Counts several attempts at once, which one node has seen.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn count_attempts(
+        &self,
+        bucket: &str,
+        hits: i64,
+        window: Duration,
+        now: UtcMillis,
+    ) -> Result<Attempts, Error> {
+        let counted: Vec<Attempts> = self.db.write(HIT, params![bucket, now.0, now.plus(window).0, hits]).await?;
         counted.first().copied().ok_or_else(|| Error::Corrupt { what: "a count that was not returned".into() })
     }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use gatepass_store::{MIGRATIONS, STATEMENTS, Store};
+use gatepass_store::{MIGRATIONS, STATEMENTS, Store, sweep::SWEEPS};
 use gatepass_testkit::{Engine, TestDatabase, tokio};
 
 async fn every_statement_prepares(engine: Engine) {
@@ -13,6 +13,11 @@ async fn every_statement_prepares(engine: Engine) {
         for sql in *statements {
             store.db().prepare(sql).await.unwrap_or_else(|error| panic!("{table}: {error}"));
             prepared += 1;
+        }
+    }
+    for sweep in SWEEPS {
+        for sql in sweep.statements() {
+            store.db().prepare(sql).await.unwrap_or_else(|error| panic!("sweeping {}: {error}", sweep.table));
         }
     }
     assert!(prepared > 35, "{prepared} statements");
@@ -72,9 +77,52 @@ async fn every_hot_statement_stays_on_an_index() {
     for (table, statements) in STATEMENTS {
         for sql in statements.iter().filter(|sql| !MAY_SCAN.iter().any(|part| sql.replace('\n', "").contains(part))) {
             let plan = store.db().explain(sql).await.unwrap();
-            assert!(plan.iter().all(|step| !step.contains("SCAN")), "{table}: {sql}\n{plan:?}");
+            assert!(
+                plan.iter().all(|step| !step.contains("SCAN") || step.contains("VALUES CLAUSE")),
+                "{table}: {sql}\n{plan:?}"
+            );
         }
     }
+    for sql in SWEEPS.iter().flat_map(|sweep| sweep.statements()) {
+        let plan = store.db().explain(sql).await.unwrap();
+        assert!(plan.iter().all(|step| !step.contains("SCAN")), "{sql}\n{plan:?}");
+    }
+}
+
+/// Nothing in the program changes a row of the audit trail; the sweep alone deletes, by the time of the row.
+#[test]
+fn the_audit_trail_is_only_added_to() {
+    let touches = |sql: &str, verb: &str| sql.split_whitespace().collect::<Vec<_>>().join(" ").contains(verb);
+    for sql in STATEMENTS.iter().flat_map(|(_, statements)| statements.iter()) {
+        assert!(!touches(sql, "update audit") && !touches(sql, "delete from audit"), "{sql}");
+    }
+    let deleting: Vec<_> =
+        SWEEPS.iter().flat_map(|sweep| sweep.statements()).filter(|sql| touches(sql, "from audit")).collect();
+    assert!(deleting.iter().all(|sql| !touches(sql, "delete") || touches(sql, "and at <= $3")), "{deleting:?}");
+}
+
+async fn a_row_of_the_audit_trail_cannot_be_changed(engine: Engine) {
+    let database = TestDatabase::new(engine).await;
+    let store = Store::open(&database.database_url()).await.unwrap();
+    store
+        .db()
+        .execute(
+            "insert into audit (id, at, kind, outcome, address, user_agent, detail) values ($1, 1, 'x', 'done', '', '', '')",
+            vec![[7; 16].into()],
+        )
+        .await
+        .unwrap();
+    assert!(store.db().execute("update audit set detail = 'y' where kind = 'x'", vec![]).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_row_of_the_audit_trail_cannot_be_changed_on_sqlite() {
+    a_row_of_the_audit_trail_cannot_be_changed(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_row_of_the_audit_trail_cannot_be_changed_on_postgres() {
+    a_row_of_the_audit_trail_cannot_be_changed(Engine::Postgres).await;
 }
 
 #[test]

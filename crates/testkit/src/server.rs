@@ -29,6 +29,10 @@ pub struct Options {
     pub tls: gatepass_server::config::Tls,
     pub require_pushed_authorization_requests: bool,
     pub keys: KeySettings,
+    /// The text of a settings file.
+    pub settings: Option<String>,
+    /// The webhook's secret, as the environment would give it.
+    pub webhook_secret: Option<String>,
     /// `true` leaves the server without any account.
     pub empty: bool,
     pub limits: Limits,
@@ -39,6 +43,8 @@ pub struct TestServer {
     pub url: String,
     pub clock: Clock,
     pub database: TestDatabase,
+    /// Where the numbers are, if they are anywhere.
+    pub metrics_url: Option<String>,
     authority: Authority,
     end: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -57,12 +63,19 @@ impl TestServer {
 
     /// A server on a database that is there already.
     pub async fn on(database: TestDatabase, clock: Clock, options: Options) -> Self {
+        let file = options.settings.as_ref().map(|text| {
+            let path = database.folder.path().join("gatepass.toml");
+            std::fs::write(&path, text).unwrap();
+            path
+        });
         let mut config = Config::resolve(Overrides {
             data_dir: Some(database.folder.path().to_owned()),
             listen: Some("127.0.0.1:0".into()),
             public_url: options.public_url.clone(),
             database_url: Some(database.url.clone()),
             trusted_proxies: options.trusted_proxies.clone(),
+            config: file,
+            webhook_secret: options.webhook_secret.clone(),
             ..Overrides::default()
         })
         .unwrap();
@@ -76,11 +89,12 @@ impl TestServer {
         let authority = server.authority().clone();
         let scheme = if options.tls.files.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", server.address());
+        let metrics_url = server.metrics_address().map(|address| format!("http://{address}/metrics"));
         let (end, ended) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move {
             let _ = ended.await;
         }));
-        let started = Self { url, clock, database, authority, end: Some(end), running: Some(running) };
+        let started = Self { url, clock, database, metrics_url, authority, end: Some(end), running: Some(running) };
         if !options.empty {
             started.add_user(USER).await;
         }

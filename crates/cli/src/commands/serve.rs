@@ -39,6 +39,9 @@ pub(crate) struct Serve {
     /// Who vouches for the certificates of clients that use tls_client_auth: a PEM file
     #[arg(long, value_name = "FILE", env = env::TLS_CLIENT_CA, hide_env_values = true)]
     tls_client_ca: Option<PathBuf>,
+    /// Where /metrics is answered for the operator's monitoring; nowhere unless it is said
+    #[arg(long, value_name = "ADDRESS:PORT", env = env::METRICS_LISTEN, hide_env_values = true)]
+    metrics_listen: Option<String>,
 }
 
 /// Where the server's data is; what `serve` and `admin` share.
@@ -61,6 +64,7 @@ impl Storage {
             data_dir: self.data_dir,
             database_url: self.database_url,
             config: self.config,
+            webhook_secret: env::read(env::WEBHOOK_SECRET),
             ..Overrides::default()
         }
     }
@@ -76,6 +80,7 @@ impl Serve {
             tls_cert: self.tls_cert,
             tls_key: self.tls_key,
             tls_client_ca: self.tls_client_ca,
+            metrics_listen: self.metrics_listen,
             ..self.storage.overrides()
         };
         let config = Config::resolve(overrides)?;

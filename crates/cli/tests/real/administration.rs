@@ -9,7 +9,7 @@ use gatepass_testkit::{
 use serde_json::{Value, json};
 use std::fs;
 
-on_both_engines!(people_are_added_and_listed, clients_are_added_and_work_at_once);
+on_both_engines!(people_are_added_and_listed, clients_are_added_and_work_at_once, what_happened_is_shown);
 
 async fn people_are_added_and_listed(place: Place) {
     let server = place.serve();
@@ -198,4 +198,38 @@ async fn resources_service_accounts_and_trust_are_added_and_work_at_once() {
     place.admin(&["trust", "remove", name]).failed(5);
     place.admin(&["resource", "remove", "https://api.example"]).done();
     place.admin(&["service", "disable", "ci"]).done();
+}
+
+async fn what_happened_is_shown(place: Place) {
+    let server = place.serve_with_user();
+    Person::signed_in(&server).await;
+    let service = place.add_client(&["--confidential", "--name", "Service", "--scope", "api:read"]);
+    let grant = [("grant_type", "client_credentials")];
+    assert_eq!(server.post("/token", &service, &grant).await.status, 200);
+    let wrong = RegisteredClient { secret: "wrong".into(), ..service.clone() };
+    assert_eq!(server.post("/token", &wrong, &grant).await.status, 401);
+
+    let listed =
+        place.admin(&["audit", "--json", "--kind", "signed_in", "--kind", "user_added", "--user", USER]).done();
+    let events: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["user_added", "signed_in"]);
+    assert_eq!((events[0]["actor"].as_str(), events[1]["address"].as_str()), (Some("operator"), Some("127.0.0.1")));
+    // Routine events come a moment later.
+    for attempt in 0.. {
+        let listed = place.admin(&["audit", "--client", &service.id]).done();
+        if listed.contains("token_issued") {
+            assert!(listed.contains("client_refused") && listed.contains("client_added"), "{listed}");
+            assert!(listed.lines().all(|line| line.chars().count() <= 110), "{listed}");
+            assert!(!listed.contains(&service.secret));
+            break;
+        }
+        assert!(attempt < 50, "{listed}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(place.admin(&["audit", "--since", "1h", "--limit", "1", "--json"]).done().lines().count(), 1);
+    assert!(place.admin(&["audit", "--until", "1h"]).done().is_empty());
+    assert!(place.admin(&["audit", "--since", "soon"]).failed(2).contains("2026-11-22T10:00:00Z"));
+    assert!(place.admin(&["audit", "--kind", "nothing"]).failed(2).contains("no kind of event"));
+    place.admin(&["audit", "--user", "nobody@example.com"]).failed(5);
 }

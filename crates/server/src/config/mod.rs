@@ -3,14 +3,20 @@
 //! Flags and environment arrive as [`Overrides`], texts as they were typed; the file is TOML. Every
 //! refusal is one sentence that names the setting and the remedy. Each table of the file has a module of its own.
 
+mod audit;
 mod clients;
 mod keys;
 mod lifetimes;
+mod limits;
 mod tls;
+mod webhook;
 
 pub use tls::{Tls, TlsFiles};
+pub use webhook::VARIABLE as WEBHOOK_SECRET;
 
-use gatepass_authority::{ClientPolicy, DatabaseUrl, KeySettings, Lifetimes};
+use gatepass_authority::{
+    ClientPolicy, DatabaseUrl, KeySettings, Lifetimes, Limits, trail::TrailSettings, webhook::WebhookSettings,
+};
 use gatepass_oauth::Issuer;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -48,6 +54,14 @@ pub struct Config {
     pub keys: KeySettings,
     /// Whether every authorization request must be pushed.
     pub require_pushed_authorization_requests: bool,
+    /// Where the operator's monitoring asks for numbers; `None`: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How much of what may be done.
+    pub limits: Limits,
+    /// How the audit trail is kept.
+    pub trail: TrailSettings,
+    /// Who is told at once.
+    pub webhook: Option<WebhookSettings>,
 }
 
 /// What flags and environment say, as it was typed.
@@ -71,6 +85,10 @@ pub struct Overrides {
     pub tls_client_ca: Option<PathBuf>,
     /// `--config`, `GATEPASS_CONFIG`.
     pub config: Option<PathBuf>,
+    /// `--metrics-listen`, `GATEPASS_METRICS_LISTEN`.
+    pub metrics_listen: Option<String>,
+    /// `GATEPASS_WEBHOOK_SECRET`.
+    pub webhook_secret: Option<String>,
 }
 
 /// The file. Every member may be left out, none may be misspelt.
@@ -87,6 +105,10 @@ struct File {
     clients: clients::File,
     tls: tls::File,
     keys: keys::File,
+    metrics_listen: Option<String>,
+    limits: limits::File,
+    audit: audit::File,
+    webhook: webhook::File,
 }
 
 /// Why the settings will not do.
@@ -153,6 +175,14 @@ impl Config {
             tls,
             keys: keys::resolve(file.keys)?,
             require_pushed_authorization_requests: file.require_pushed_authorization_requests,
+            metrics_listen: overrides
+                .metrics_listen
+                .or(file.metrics_listen)
+                .map(|text| text.parse().map_err(|_| value("metrics-listen", &text, "it is an address and a port")))
+                .transpose()?,
+            limits: limits::resolve(&file.limits)?,
+            trail: audit::resolve(file.audit)?,
+            webhook: webhook::resolve(file.webhook, overrides.webhook_secret.as_deref())?,
             data_dir,
             database_url,
         })
@@ -272,9 +302,28 @@ mod tests {
         assert!(refusal("public_url = \"http://127.0.0.1:1\"\n[tls]\ncert = \"a\"\nkey = \"b\"").contains("https://"));
         assert!(refusal("[keys]\nrotate_every = \"1s\"").starts_with("keys.rotate_every is '1s', but"));
         assert!(refusal("[keys]\nrotate_every = \"1h\"\npublish_ahead = \"50m\"").contains("half"));
+        assert!(refusal("metrics_listen = \"9100\"").contains("an address and a port"));
+        assert!(refusal("[limits]\npasswords = \"1/1m\"").contains("password, password_address"));
+        assert!(refusal("[limits]\npassword = \"many\"").contains("100/10m"));
+        assert!(refusal("[audit]\nkeep = \"1s\"").contains("365d"));
+        assert!(refusal("[webhook]\nurl = \"https://h.example\"").contains("secret_file"));
         let missing =
             Config::resolve(Overrides { config: Some("/nowhere/x.toml".into()), ..Overrides::default() }).unwrap_err();
         assert!(missing.to_string().contains("/nowhere/x.toml"));
+    }
+
+    #[test]
+    fn a_webhook_is_https_and_its_secret_is_never_shown() {
+        let with = |text: &str, secret: &str| {
+            with_file(text, Overrides { webhook_secret: Some(secret.into()), ..Overrides::default() })
+        };
+        let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let config = with("[webhook]\nurl = \"http://127.0.0.1:9/x\"\nevents = [\"signed_in\"]\n", good).unwrap();
+        assert_eq!(config.webhook.unwrap().kinds, [gatepass_authority::EventKind::SignedIn]);
+        let refused = |text: &str, secret: &str| with(text, secret).unwrap_err().to_string();
+        assert!(!refused("[webhook]\nurl = \"https://h.example\"", "hidden").contains("hidden"));
+        assert!(refused("[webhook]\nurl = \"http://h.example\"", good).contains("https"));
+        assert!(refused("[webhook]\nurl = \"https://h.example\"\nevents = [\"x\"]", good).contains("alarming"));
     }
 
     #[test]

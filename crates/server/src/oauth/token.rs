@@ -16,7 +16,9 @@ use axum::{
     http::{HeaderMap, header},
     response::IntoResponse,
 };
-use gatepass_authority::{Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest};
+use gatepass_authority::{
+    Asking, AssertionRequest, Caller, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest,
+};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
     authorization::{read_resource, read_scope},
@@ -28,8 +30,16 @@ pub(crate) async fn exchange(
     headers: HeaderMap,
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
+    match answer(&app, &headers, &form, caller.clone()).await {
+        // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
+        Ok(tokens) => Ok(([(header::PRAGMA, "no-cache")], Json(tokens))),
+        Err(failure) => Err(JsonFailure(app.authority.bound_junk(failure, &caller).await)),
+    }
+}
+
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<TokenResponse, Failure> {
     let params = form.params()?;
-    let asker = token_asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/token").await?;
+    let asker = token_asker(app, headers, form, caller).await?.with_key(app, headers, "/token").await?;
     let asking = asker.asking();
     app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();
@@ -39,8 +49,7 @@ pub(crate) async fn exchange(
             Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
         );
     }
-    // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
-    Ok(([(header::PRAGMA, "no-cache")], Json(redeem(&app, grant, asking, &params).await?)))
+    redeem(app, grant, asking, &params).await
 }
 
 async fn redeem(

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod alarms;
 mod assertions;
+mod audit;
 mod authorize;
 mod bad_input;
 mod client_authentication;
@@ -16,10 +18,11 @@ mod identity_assertion;
 mod introspect;
 mod jwt_access_token;
 mod keys;
-mod seats;
+mod limits;
 mod login;
 mod logout;
 mod metadata;
+mod metrics;
 mod mutual_tls;
 mod pages;
 mod par;
@@ -28,16 +31,19 @@ mod refresh;
 mod registration;
 mod revoke;
 mod rpc;
+mod seats;
 mod secrets;
 mod service;
 mod set_up;
 mod signing_key;
 mod site;
 mod step_up;
+mod sweep;
 mod ticket;
 mod token_code;
 mod userinfo;
 mod verifiers;
+mod webhook;
 
 /// What the tests of grants share.
 mod grants {

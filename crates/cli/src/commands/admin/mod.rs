@@ -1,5 +1,6 @@
 //! `gatepass admin`: administration of a server's database, also while the server runs.
 
+mod audit;
 mod client;
 mod keys;
 mod resource;
@@ -29,6 +30,7 @@ enum Object {
         #[command(subcommand)]
         verb: user::User,
     },
+    Audit(audit::Audit),
     /// Programs that ask for tokens
     Client {
         #[command(subcommand)]
@@ -64,6 +66,7 @@ impl Admin {
             let authority = open(&config).await?;
             let outcome = match self.object {
                 Object::User { verb } => verb.run(context, &authority).await,
+                Object::Audit(audit) => audit.run(context, &authority).await,
                 Object::Client { verb } => verb.run(context, &authority).await,
                 Object::Keys { verb } => verb.run(context, &authority).await,
                 Object::Revoke(revoke) => revoke.run(context, &authority).await,

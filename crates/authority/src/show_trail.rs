@@ -1,0 +1,73 @@
+//! Reading the audit trail, in pages of a bounded cost.
+
+use crate::{Authority, Failure};
+use gatepass_keys::TokenId;
+use gatepass_oauth::UtcMillis;
+pub use gatepass_store::audit::{AuditFilter, AuditRow, first_id};
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct TrailQuery {
+    /// Nothing before.
+    pub since: UtcMillis,
+    /// Nothing from then on.
+    pub until: UtcMillis,
+    /// What else it must be.
+    pub filter: AuditFilter,
+    /// The most rows: the last ones.
+    pub limit: usize,
+}
+
+impl Authority {
+    /// The last events of a time, in the order in which they happened.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn trail(&self, query: &TrailQuery) -> Result<Vec<AuditRow>, Failure> {
+        let least = first_id(query.since);
+        let mut before = first_id(query.until);
+        let mut found = Vec::new();
+        while found.len() < query.limit {
+            let (page, next) = self.0.store.audit_before(before, least, &query.filter).await?;
+            found.extend(page);
+            match next {
+                Some(next) => before = next,
+                None => break,
+            }
+        }
+        found.truncate(query.limit);
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The events after one of them, in the order in which they happened; and from where to go on.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn trail_after(&self, after: TokenId, filter: &AuditFilter) -> Result<Vec<AuditRow>, Failure> {
+        let (mut after, mut found) = (after, Vec::new());
+        loop {
+            let (page, next) = self.0.store.audit_after(after, filter).await?;
+            found.extend(page);
+            match next {
+                Some(next) => after = next,
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// The person with this address or identifier.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`].
+    pub async fn find_user(&self, text: &str) -> Result<Option<crate::UserAccount>, Failure> {
+        if let Some(email) = crate::add_user::normalised_email(text) {
+            return Ok(self.0.store.user_by_email(&email).await?);
+        }
+        let hex: String = text.chars().filter(|c| *c != '-').collect();
+        match u128::from_str_radix(&hex, 16) {
+            Ok(id) if hex.len() == 32 => Ok(self.0.store.user(crate::UserId(id.to_be_bytes())).await?),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The audit trail: events as rows that are never changed.
+//!
+//! 1. A *routine* event goes into a bounded queue, and one background task writes what has gathered: at most
+//!    [`LATE`] after it happened, or as soon as a whole insertion's worth is there. When the queue is full, the request
+//!    waits. So a kill of the process may lose the last moment of routine events, and costs the rest of them a few
+//!    microseconds each (`docs/decisions/0006`).
+//! 2. What is *notable* or *alarming* is written before the request is answered.
+//! 3. When the database refuses, the row is tried again a few times, then lost, counted and told to the log, where the
+//!    event stands anyway. No request fails over it.
+//!
+//! Without the task, as in an administrator's command, every row is written at once.
+
+use crate::{Authority, Event, audit::Rank};
+use gatepass_keys::TokenId;
+use gatepass_store::audit::{AuditRow, LARGEST_INSERTION};
+use std::{
+    future::Future,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{sleep, timeout},
+};
+
+/// How long a routine event waits for others at most.
+const LATE: Duration = Duration::from_millis(200);
+/// How many routine events wait at most; then requests do.
+const QUEUE: usize = 8192;
+/// How often writing is tried.
+const TRIES: u32 = 5;
+
+/// Whether routine events become rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Routine {
+    /// They do.
+    #[default]
+    Kept,
+    /// They are counted and logged only.
+    Counted,
+}
+
+/// How the audit trail is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrailSettings {
+    /// How long a row stays.
+    pub keep: Duration,
+    /// What becomes of routine events.
+    pub routine: Routine,
+}
+
+impl Default for TrailSettings {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(365 * 24 * 60 * 60), routine: Routine::Kept }
+    }
+}
+
+/// The way to the background task.
+#[derive(Default)]
+pub(crate) struct Trail {
+    queue: OnceLock<mpsc::Sender<AuditRow>>,
+    waiting: AtomicUsize,
+    wake: Notify,
+}
+
+impl Trail {
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Acquire)
+    }
+
+    /// Queues a row; gives it back when nobody writes what is queued.
+    async fn push(&self, row: AuditRow) -> Result<(), AuditRow> {
+        let Some(queue) = self.queue.get() else { return Err(row) };
+        // Waking a task costs more than queueing, so it is woken for the first row and for a full insertion.
+        let before = self.waiting.fetch_add(1, AcqRel);
+        if before == 0 || (before + 1).is_multiple_of(LARGEST_INSERTION) {
+            self.wake.notify_one();
+        }
+        queue.send(row).await.map_err(|refused| {
+            self.waiting.fetch_sub(1, AcqRel);
+            refused.0
+        })
+    }
+}
+
+impl Authority {
+    /// Writes an event where it belongs.
+    pub(crate) async fn keep(&self, event: Event) {
+        let rank = event.kind.rank();
+        if rank == Rank::Routine && self.0.settings.trail.routine == Routine::Counted {
+            return;
+        }
+        let now = self.0.clock.now();
+        let Ok(id) = TokenId::new(now, &self.0.entropy) else {
+            self.0.tally.audit_lost.add_one();
+            return;
+        };
+        let notice = self.notice_of(&event, id, now);
+        let row = event.into_row(id, now);
+        if rank == Rank::Routine && notice.is_none() {
+            match self.0.trail.push(row).await {
+                Ok(()) => {}
+                Err(row) => self.write_one(row).await,
+            }
+            return;
+        }
+        let noticed = notice.is_some();
+        if let Err(error) = self.0.store.add_audit(row, notice).await {
+            self.lost(1, &error);
+        }
+        if noticed {
+            self.0.bell.notify_one();
+        }
+    }
+
+    async fn write_one(&self, row: AuditRow) {
+        if let Err(error) = self.0.store.add_audit(row, None).await {
+            self.lost(1, &error);
+        }
+    }
+
+    /// The background task: writes what is queued until `end` comes, and then what is left.
+    pub async fn write_trail(&self, end: impl Future<Output = ()>) {
+        let (sender, mut queue) = mpsc::channel(QUEUE);
+        if self.0.trail.queue.set(sender).is_err() {
+            tracing::error!("the audit trail has a writer already");
+            return;
+        }
+        tokio::pin!(end);
+        loop {
+            let ended = tokio::select! {
+                () = self.gathered() => false,
+                () = &mut end => true,
+            };
+            if ended {
+                // Whoever comes from here on writes for himself.
+                queue.close();
+            }
+            self.drain(&mut queue, if ended { usize::MAX } else { QUEUE }).await;
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// Comes to its end when there is something to write: enough of it, or some that has waited long enough.
+    async fn gathered(&self) {
+        let trail = &self.0.trail;
+        while trail.waiting() == 0 {
+            trail.wake.notified().await;
+        }
+        let enough = async {
+            while trail.waiting() < LARGEST_INSERTION {
+                trail.wake.notified().await;
+            }
+        };
+        let _ = timeout(LATE, enough).await;
+    }
+
+    async fn drain(&self, queue: &mut mpsc::Receiver<AuditRow>, most: usize) {
+        let mut taken = 0;
+        while taken < most {
+            let mut rows = Vec::new();
+            while rows.len() < LARGEST_INSERTION {
+                match queue.try_recv() {
+                    Ok(row) => rows.push(row),
+                    Err(_) => break,
+                }
+            }
+            if rows.is_empty() {
+                return;
+            }
+            let count = rows.len();
+            taken += count;
+            self.0.trail.waiting.fetch_sub(count, AcqRel);
+            self.write(rows).await;
+        }
+    }
+
+    async fn write(&self, mut rows: Vec<AuditRow>) {
+        for attempt in 1..=TRIES {
+            match self.0.store.add_audits(rows).await {
+                Ok(()) => return,
+                Err((error, left)) if attempt == TRIES => return self.lost(left.len(), &error),
+                Err((error, left)) => {
+                    tracing::warn!(%error, rows = left.len(), "events could not be written yet");
+                    rows = left;
+                    sleep(LATE * attempt).await;
+                }
+            }
+        }
+    }
+
+    fn lost(&self, rows: usize, error: &gatepass_store::Error) {
+        self.0.tally.audit_lost.add(u64::try_from(rows).unwrap_or(u64::MAX));
+        tracing::error!(%error, rows, "events could not be written to the audit trail");
+    }
+}

@@ -1,0 +1,140 @@
+//! What happened is kept: who, by which program, from where.
+
+use gatepass_oauth::UtcMillis;
+use gatepass_testkit::{
+    Browser, PASSWORD, RegisteredClient, TestServer, USER,
+    authority::{
+        EventKind,
+        show_trail::{AuditFilter, AuditRow, TrailQuery},
+    },
+    on_both_engines,
+    tokio::{self, io::AsyncWriteExt},
+};
+use std::time::Duration;
+
+/// The events of a kind, once there are as many as expected; routine ones come a moment later.
+pub(crate) async fn events(server: &TestServer, kind: EventKind, expected: usize) -> Vec<AuditRow> {
+    let filter = AuditFilter { kinds: vec![kind.to_string()], ..AuditFilter::default() };
+    let query = TrailQuery { since: UtcMillis(0), until: UtcMillis(1 << 47), filter, limit: 10_000 };
+    for _ in 0..100 {
+        let found = server.authority().trail(&query).await.unwrap();
+        if found.len() >= expected {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{kind}: fewer than {expected}");
+}
+
+/// Sends a request of a client with a wrong secret and goes away at once.
+async fn ask_and_leave(server: &TestServer, client: &RegisteredClient) {
+    let body = format!("grant_type=client_credentials&client_id={}&client_secret=wrong", client.id);
+    let head = "POST /token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded";
+    let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let mut stream = tokio::net::TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+}
+
+on_both_engines! {
+    async fn who_goes_away_at_once_leaves_a_trail_too(server: TestServer) {
+        let client = server.client().await;
+        for _ in 0..25 {
+            ask_and_leave(&server, &client).await;
+        }
+        assert_eq!(events(&server, EventKind::ClientRefused, 25).await.len(), 25);
+    }
+
+    async fn a_sign_in_leaves_its_whole_trail(server: TestServer) {
+        let client = server.client().await;
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        assert_eq!(server.refresh(&client, &tokens.text("refresh_token")).await.status, 200);
+        assert_eq!(server.refresh(&client, &tokens.text("refresh_token")).await.status, 200);
+        assert_eq!(server.post("/revoke", &client, &[("token", &tokens.text("refresh_token"))]).await.status, 200);
+        let grant = [("grant_type", "client_credentials")];
+        assert_eq!(server.post("/token", &client, &grant).await.status, 200);
+        for kind in [
+            EventKind::UserAdded, EventKind::ClientAdded, EventKind::SignedIn, EventKind::ConsentGiven,
+            EventKind::CodeIssued, EventKind::CodeExchanged, EventKind::Refreshed, EventKind::RefreshRepeated,
+            EventKind::GrantRevoked, EventKind::TokenIssued,
+        ] {
+            let found = events(&server, kind, 1).await;
+            let [event] = found.as_slice() else { panic!("{kind}: {}", found.len()) };
+            assert_eq!(event.at, server.authority().now());
+            let by_operator = matches!(kind, EventKind::UserAdded | EventKind::ClientAdded);
+            assert_eq!(event.actor.as_deref(), by_operator.then_some("operator"), "{kind}");
+            assert_eq!(event.address.is_empty(), by_operator, "{kind}");
+            if !matches!(kind, EventKind::UserAdded | EventKind::SignedIn) {
+                assert_eq!(event.client_id.as_deref(), Some(client.id.as_str()), "{kind}");
+            }
+        }
+    }
+
+    async fn what_is_refused_is_kept_before_it_is_answered(server: TestServer) {
+        let client = server.client().await;
+        let wrong = RegisteredClient { secret: "wrong".into(), ..client.clone() };
+        assert_eq!(server.post("/token", &wrong, &[("grant_type", "client_credentials")]).await.status, 401);
+        let unknown = RegisteredClient { id: "nobody".into(), ..client.clone() };
+        assert_eq!(server.post("/token", &unknown, &[("grant_type", "client_credentials")]).await.status, 401);
+        let browser = Browser::at(&server);
+        let page = browser.open("/login").await;
+        browser.submit(&page.form(), &[("email", USER), ("password", "wrong password")]).await;
+        let tokens = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+        let second = server.refresh(&client, &tokens).await.text("refresh_token");
+        server.refresh(&client, &second).await;
+        assert_eq!(server.refresh(&client, &tokens).await.error(), "invalid_grant");
+        let query = TrailQuery {
+            since: UtcMillis(0), until: UtcMillis(1 << 47), filter: AuditFilter::default(), limit: 10_000,
+        };
+        let all = server.authority().trail(&query).await.unwrap();
+        let of = |kind: EventKind| all.iter().filter(|event| event.kind == kind.as_str()).collect::<Vec<_>>();
+        assert_eq!(of(EventKind::ClientRefused).len(), 2);
+        assert_eq!(of(EventKind::SignInFailed).len(), 1);
+        assert_eq!(of(EventKind::RefreshReused).len(), 1);
+        assert!(of(EventKind::RefreshReused).iter().all(|event| event.outcome == "refused"));
+        assert!(all.iter().all(|event| !event.detail.contains(PASSWORD) && !event.detail.contains(&client.secret)));
+    }
+
+    async fn a_listing_filters_and_shows_the_last_ones(server: TestServer) {
+        let (one, other) = (server.client().await, server.client().await);
+        let grant = [("grant_type", "client_credentials")];
+        for _ in 0..4 {
+            assert_eq!(server.post("/token", &one, &grant).await.status, 200);
+            server.advance(Duration::from_secs(60));
+        }
+        assert_eq!(server.post("/token", &other, &grant).await.status, 200);
+        events(&server, EventKind::TokenIssued, 5).await;
+        let now = server.authority().now();
+        let ask = |since: Duration, client: Option<&RegisteredClient>, limit| TrailQuery {
+            since: now.minus(since),
+            until: UtcMillis(1 << 47),
+            filter: AuditFilter {
+                kinds: vec!["token_issued".into(), "code_issued".into()],
+                client_id: client.map(|client| client.id.clone()),
+                ..AuditFilter::default()
+            },
+            limit,
+        };
+        let hour = Duration::from_secs(3600);
+        let count = async |query: TrailQuery| server.authority().trail(&query).await.unwrap().len();
+        assert_eq!(count(ask(hour, None, 100)).await, 5);
+        assert_eq!(count(ask(hour, Some(&one), 100)).await, 4);
+        assert_eq!(count(ask(Duration::from_secs(60), Some(&one), 100)).await, 1);
+        let last = server.authority().trail(&ask(hour, None, 2)).await.unwrap();
+        assert_eq!(last.iter().map(|event| event.at).collect::<Vec<_>>(), [now.minus(Duration::from_secs(60)), now]);
+        assert!(server.authority().find_user(USER).await.unwrap().is_some());
+        let id = server.authority().find_user(USER).await.unwrap().unwrap().id.to_string();
+        assert_eq!(server.authority().find_user(&id).await.unwrap().unwrap().email, USER);
+    }
+
+    async fn what_was_queued_is_written_at_the_end(server: TestServer) {
+        let client = server.client().await;
+        let grant = [("grant_type", "client_credentials")];
+        for _ in 0..40 {
+            assert_eq!(server.post("/token", &client, &grant).await.status, 200);
+        }
+        let (database, clock) = server.stop().await;
+        let options = gatepass_testkit::Options { empty: true, ..Default::default() };
+        let again = TestServer::on(database, clock, options).await;
+        assert_eq!(events(&again, EventKind::TokenIssued, 40).await.len(), 40);
+    }
+}
