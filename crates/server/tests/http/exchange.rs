@@ -54,6 +54,7 @@ on_both_engines! {
     async fn the_use_of_a_child_does_not_settle_a_rotation_whose_answer_was_lost(server: TestServer) {
         let client = server.client().await;
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        server.advance(Duration::from_secs(1));
         let lost = server.refresh(&client, &tokens.text("refresh_token")).await;
         let child = exchange(&server, &client, &tokens.text("access_token"), &[]).await.text("access_token");
         assert_eq!(server.whoami(&child).await.status, 200);
