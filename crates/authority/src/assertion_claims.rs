@@ -141,7 +141,8 @@ impl AssertionClaims {
         };
         match found {
             Some(Value::String(text)) => text == value,
-            Some(scalar @ (Value::Bool(_) | Value::Number(_))) => scalar.to_string() == value,
+            Some(Value::Bool(truth)) => value == if truth { "true" } else { "false" },
+            Some(Value::Number(number)) => number.to_string() == value,
             _ => false,
         }
     }

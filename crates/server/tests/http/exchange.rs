@@ -8,6 +8,9 @@ use std::time::Duration;
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// A subject token, what else is asked, and the error.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 const OTHER: &str = "https://other.example";
 
 async fn exchange(server: &TestServer, client: &RegisteredClient, token: &str, extra: &[(&str, &str)]) -> Answer {
@@ -54,6 +57,7 @@ on_both_engines! {
     async fn the_use_of_a_child_does_not_settle_a_rotation_whose_answer_was_lost(server: TestServer) {
         let client = server.client().await;
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        server.advance(Duration::from_secs(1));
         let lost = server.refresh(&client, &tokens.text("refresh_token")).await;
         let child = exchange(&server, &client, &tokens.text("access_token"), &[]).await.text("access_token");
         assert_eq!(server.whoami(&child).await.status, 200);
@@ -121,7 +125,7 @@ on_both_engines! {
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
         let access = tokens.text("access_token");
         let refresh = tokens.text("refresh_token");
-        let table: [(&str, &[(&str, &str)], &str); 11] = [
+        let table: [Case<'_>; 11] = [
             ("nonsense", &[], "invalid_request"),
             ("a.b.c", &[], "invalid_request"),
             (&refresh, &[], "invalid_request"),
