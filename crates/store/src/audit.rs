@@ -5,7 +5,7 @@
 //! of rows, whatever its filter lets through.
 
 use crate::{Error, Store, UserId, columns::Columns, insertion::insertion};
-use gatepass_db::{Engine, FromRow, Row, Stmt, Value, params};
+use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use std::borrow::Cow;
@@ -55,8 +55,13 @@ const HEAD: &str =
     "insert into audit (id, at, kind, outcome, actor, user_id, client_id, subject, address, user_agent, detail)";
 
 /// Insertions of a fixed number of rows, the largest first.
-const INSERTIONS: [(usize, &str); 3] =
-    [(256, insertion!(HEAD, COLUMNS, 256)), (16, insertion!(HEAD, COLUMNS, 16)), (1, insertion!(HEAD, COLUMNS, 1))];
+const INSERTIONS: [(usize, &str); 5] = [
+    (256, insertion!(HEAD, COLUMNS, 256)),
+    (64, insertion!(HEAD, COLUMNS, 64)),
+    (16, insertion!(HEAD, COLUMNS, 16)),
+    (4, insertion!(HEAD, COLUMNS, 4)),
+    (1, insertion!(HEAD, COLUMNS, 1)),
+];
 
 /// How many rows one insertion takes at most.
 pub const LARGEST_INSERTION: usize = 256;
@@ -72,8 +77,17 @@ const PAGE_DOWN: &str = "select id, at, kind, outcome, actor, user_id, client_id
  and (user_id = $3 or $3 is null) and (client_id = $4 or $4 is null) and (address = $5 or $5 is null)
  and ($6 = '' or $6 like '% ' || kind || ' %') order by id desc";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[INSERTIONS[0].1, INSERTIONS[1].1, INSERTIONS[2].1, STEP_UP, STEP_DOWN, PAGE_UP, PAGE_DOWN];
+pub(crate) const STATEMENTS: &[&str] = &[
+    INSERTIONS[0].1,
+    INSERTIONS[1].1,
+    INSERTIONS[2].1,
+    INSERTIONS[3].1,
+    INSERTIONS[4].1,
+    STEP_UP,
+    STEP_DOWN,
+    PAGE_UP,
+    PAGE_DOWN,
+];
 
 impl FromRow for AuditRow {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -113,7 +127,7 @@ impl AuditRow {
     fn insert(self) -> Stmt {
         let mut params = Vec::with_capacity(COLUMNS);
         self.push_into(&mut params);
-        Stmt::new(INSERTIONS[2].1, params)
+        Stmt::new(INSERTIONS[4].1, params)
     }
 }
 
@@ -140,18 +154,11 @@ impl Store {
         self.db.batch(statements).await.map(drop)
     }
 
-    /// Adds many rows. A mistake in the middle leaves those before it.
-    ///
-    /// On PostgreSQL many rows are one statement, which spares round trips. On SQLite they are one job of the writer: there
-    /// a statement of thousands of parameters costs more than many small ones, for each parameter is looked up by name.
+    /// Adds many rows, in a few statements. A mistake in the middle leaves those before it.
     ///
     /// # Errors
     /// [`Error`], with the rows that were not added.
     pub async fn add_audits(&self, mut rows: Vec<AuditRow>) -> Result<(), (Error, Vec<AuditRow>)> {
-        if self.db.engine() == Engine::Sqlite {
-            let statements = rows.iter().cloned().map(AuditRow::insert).collect();
-            return self.db.batch(statements).await.map(drop).map_err(|error| (error, rows));
-        }
         for (size, sql) in INSERTIONS {
             while rows.len() >= size {
                 let rest = rows.split_off(size);
