@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gatepass_fetch::{Bounds, Trust};
 use gatepass_keys::{TokenId, jws::base64url};
 use gatepass_oauth::{
-    UtcMillis,
+    ClientOrigin, UtcMillis,
     logout::{BACKCHANNEL_EVENT, LOGOUT_TOKEN_TYPE, LogoutToken},
 };
 use gatepass_store::{Change, UserId, logout_notice::LogoutNotice, token_grant::Holder};
@@ -133,10 +133,18 @@ impl Authority {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from(body));
         let Ok(request) = request else { return Ok(Err("the address is none".to_owned())) };
-        Ok(match self.0.fetcher.send(request, Trust::Stranger, BOUNDS).await {
+        Ok(match self.0.fetcher.send(request, trust_in(client), BOUNDS).await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("it answered {}", answer.status())),
             Err(error) => Err(error.to_string()),
         })
+    }
+}
+
+/// An operator's client may stand inside the operator's network; a stranger's may not.
+fn trust_in(client: &Client) -> Trust {
+    match client.origin {
+        ClientOrigin::Operator => Trust::Operator,
+        ClientOrigin::Dynamic | ClientOrigin::MetadataDocument => Trust::Stranger,
     }
 }

@@ -131,7 +131,6 @@ impl Authority {
         }
         let reaped = self.reap_registrations(REAPED).await?;
         if reaped > 0 {
-            self.0.tally.count_swept("client", reaped);
             swept.rows.insert("client", reaped);
         }
         Ok(swept)

@@ -52,9 +52,7 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start(engine: Engine) -> Self {
-        // A client of a test may be on this machine.
-        let clients = ClientPolicy { private_hosts: vec!["127.0.0.1".into()], ..ClientPolicy::default() };
-        Self::with(engine, Options { clients, ..Options::default() }).await
+        Self::with(engine, Options::default()).await
     }
 
     pub async fn with(engine: Engine, options: Options) -> Self {

@@ -12,7 +12,7 @@ use crate::{
 use askama::Template;
 use axum::{
     body::Body,
-    extract::{RawQuery, State},
+    extract::{FromRequest, RawQuery, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
@@ -64,14 +64,20 @@ pub(crate) async fn ask(
 pub(crate) async fn answer(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
-    headers: HeaderMap,
-    form: Form,
+    request: Request,
 ) -> Result<Response<Body>, PageFailure> {
+    let headers = request.headers().clone();
+    let is_ours = origin::is_our_own(&headers, app.authority.issuer());
+    let form = match Form::from_request(request, &app).await {
+        Ok(form) => form,
+        Err(refused) if is_ours => return Err(refused.into()),
+        Err(_) => return Err(PageFailure::NotOurs),
+    };
     let params = form.params()?;
     if params.get("logout_request").is_none() && LogoutRequest::is_meant(&params) {
         return see_other(&format!("/logout?{}", form.as_query()?));
     }
-    if !origin::is_our_own(&headers, app.authority.issuer()) {
+    if !is_ours {
         return Err(PageFailure::NotOurs);
     }
     let Some(answer) = params.get("answer") else {

@@ -49,12 +49,14 @@ on_both_engines! {
             "select count(*) from client_assertion",
             "select count(*) from throttle",
             "select count(*) from webhook_delivery",
+            "select count(*) from dpop_proof",
+            "select count(*) from pushed_request",
             "select count(*) from audit",
         ] {
             assert_eq!(rows(&server, sql).await, 0, "{sql}");
         }
         assert_eq!(rows(&server, "select count(*) from user_account").await, 1);
-        assert!(server.authority().tally().swept().all(|(table, count)| count > 0 || matches!(table, "client_assertion" | "webhook_delivery" | "one_time_link")));
+        assert!(server.authority().tally().swept().all(|(table, count)| count > 0 || matches!(table, "client_assertion" | "webhook_delivery" | "one_time_link" | "dpop_proof" | "pushed_request")));
     }
 
     async fn what_lives_stays_usable_whenever_the_sweep_comes(server: TestServer) {
