@@ -55,6 +55,7 @@ pub mod dpop;
 pub mod end;
 pub mod exchange;
 mod failure;
+mod families;
 mod freshness;
 mod id_token_hint;
 pub mod identity_assertion;
@@ -122,6 +123,7 @@ pub use userinfo::UserInfo;
 use client_documents::Documents;
 use client_keys::RemoteKeys;
 use clients::Clients;
+use families::Families;
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy, KeyedHash, SealingKey, ServerSecret};
 use gatepass_oauth::{Confirmation, Issuer, ResourceUri};
@@ -160,6 +162,7 @@ struct Inner {
     resources: Resources,
     issuer_keys: IssuerKeys,
     verified: Verified,
+    families: Families,
     passwords: Passwords,
     trail: Trail,
     tally: Tally,
@@ -228,6 +231,7 @@ impl Authority {
             resources: Resources::default(),
             issuer_keys: IssuerKeys::default(),
             verified: Verified::default(),
+            families: Families::default(),
             passwords: Passwords::new(),
             trail: Trail::default(),
             tally: Tally::default(),

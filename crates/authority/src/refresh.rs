@@ -20,7 +20,7 @@ use gatepass_store::{
     token_grant::{NewRotation, RevokedBecause, Rotation, TokenGrant},
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How long a repeat of the last rotation is innocent in any case.
 const REPEAT: Duration = Duration::from_secs(30);
@@ -84,9 +84,13 @@ impl Authority {
         let unknown = || Error::invalid_grant("the refresh token is unknown, expired or revoked");
         let client = asking.client;
         let presented = PlainToken::<RefreshToken>::parse(request.refresh_token.expose()).ok_or_else(unknown)?;
+        let mut remembered = self.0.families.with_current(presented.id(), presented.hash());
         for _ in 0..TRIES {
             let now = self.0.clock.now();
-            let grant = self.0.store.token_grant(presented.id()).await?.ok_or_else(unknown)?;
+            let grant = match remembered.take() {
+                Some(grant) => grant,
+                None => Arc::new(self.0.store.token_grant(presented.id()).await?.ok_or_else(unknown)?),
+            };
             if grant.client_id != client.id {
                 return Err(unknown().with_detail("the refresh token is another client's").into());
             }
@@ -112,6 +116,12 @@ impl Authority {
             self.note_use(client).await?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented).await?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
+                self.0.families.remember(TokenGrant {
+                    refresh_hash: Some(rotation.refresh_hash),
+                    refresh_expires_at: rotation.refresh_expires_at,
+                    last_rotation: None,
+                    ..TokenGrant::clone(&grant)
+                });
                 self.record(event(EventKind::Refreshed, asking, &grant)).await;
                 return Ok(answer);
             }
