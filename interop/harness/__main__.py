@@ -11,7 +11,7 @@ from .features import FEATURES
 from .person import Person, waiting
 from .programs import PROGRAMS
 from .report import Report
-from .server import REDIRECT_URI, SCOPE, SIGNED_OUT_URI, Server
+from .server import REDIRECT_URI, RESOURCE, SCOPE, SIGNED_OUT_URI, Server
 
 
 def main():
@@ -41,6 +41,7 @@ def world(server, clients, key, person):
         "clients": clients,
         "workload": workload.identity(key, server.issuer),
         "person": person,
+        "resource": RESOURCE,
         "redirect_uri": REDIRECT_URI,
         "signed_out_uri": SIGNED_OUT_URI,
         "scope": SCOPE,

@@ -13,8 +13,11 @@ import urllib.request
 
 from joserfc.jwk import ECKey, KeySet
 
+from . import workload
+
 EMAIL = "person@example.com"
 SCOPE = "openid profile email offline_access api:read api:write"
+RESOURCE = "https://api.example"
 REDIRECT_URI = "http://127.0.0.1:9/callback"
 SIGNED_OUT_URI = "http://127.0.0.1:9/signed-out"
 PATIENCE = 30
@@ -78,7 +81,7 @@ class Server:
     def add_clients(self):
         """One client per way to authenticate, each with every grant that the server offers.
 
-        A grant that it does not offer yet is left out here, and missed by the runner that needs it.
+        A grant that it does not offer is left out here, and missed by the runner that needs it.
         """
         metadata = json.loads(self.get("/.well-known/oauth-authorization-server"))
         grants = [grant for grant in GRANTS if grant in metadata["grant_types_supported"]]
@@ -90,6 +93,7 @@ class Server:
             "basic": self.add_client("--confidential", *links, grants=grants),
             "post": self.add_client("--confidential", "--auth-method", "client_secret_post", *links, grants=grants),
             "jwt": self.add_client("--confidential", "--jwks-file", jwks_file, *links, grants=grants) | {"jwk": key},
+            "api": self.add_resource(),
             "native": self.add_client("--public", *links, grants=[CODE, REFRESH, DEVICE]),
         }
 
@@ -98,12 +102,19 @@ class Server:
         return json.loads(self.admin("client", "add", "--name", "Interop", "--scope", SCOPE, "--json", *options))
 
     def trust_workload(self):
-        """Lets the server trust the platform of `workload.py`; gives the platform's key.
-
-        There is no command for it yet, so that the feature `bearer` fails.
-        """
-        key, _jwks_file = self.make_key("workload")
+        """Lets the server trust the platform of `workload.py`; gives the platform's key."""
+        key, jwks_file = self.make_key("workload")
+        self.admin("service", "add", "interop")
+        self.admin(
+            "trust", "add", "--issuer", workload.ISSUER, "--jwks-file", jwks_file, "--subject", workload.SUBJECT,
+            "--service-account", "interop", "--scope", "api:read",
+        )  # fmt: skip
         return key
+
+    def add_resource(self):
+        """An API for which every client may have tokens, and the client that looks into them."""
+        scopes = ["--scope", "api:read", "--scope", "api:write"]
+        return json.loads(self.admin("resource", "add", "--uri", RESOURCE, "--open", *scopes, "--json"))
 
     def make_key(self, name):
         """A private ES256 key as a JWK, and the file of its public half as a JWK set."""

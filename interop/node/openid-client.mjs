@@ -159,11 +159,12 @@ await run({
   async introspect() {
     const config = await discover();
     offered(config.serverMetadata(), 'introspection_endpoint');
-    const tokens = await signIn(config);
-    const answer = await client.tokenIntrospection(config, tokens.access_token);
+    const tokens = await signIn(config, { resource: world.resource });
+    const api = await discover(clients.api);
+    const answer = await client.tokenIntrospection(api, tokens.access_token);
     assert.equal(answer.active, true);
     assert.equal(answer.sub, tokens.claims().sub);
-    assert.equal((await client.tokenIntrospection(config, 'nonsense')).active, false);
+    assert.equal((await client.tokenIntrospection(api, 'nonsense')).active, false);
   },
 
   async revoke() {

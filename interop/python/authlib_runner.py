@@ -39,12 +39,12 @@ def session(client=world.clients.basic, method="client_secret_basic", **options)
     )
 
 
-def sign_in():
+def sign_in(**parameters):
     """A session that holds tokens, and the claims of the ID token."""
     signed_in = session()
     verifier, nonce = generate_token(48), generate_token()
     url, state = signed_in.create_authorization_url(
-        metadata()["authorization_endpoint"], code_verifier=verifier, nonce=nonce
+        metadata()["authorization_endpoint"], code_verifier=verifier, nonce=nonce, **parameters
     )
     tokens = signed_in.fetch_token(
         metadata()["token_endpoint"], authorization_response=visit(url), state=state, code_verifier=verifier
@@ -175,12 +175,12 @@ def exchange():
 
 def introspect():
     offered(metadata(), "introspection_endpoint")
-    signed_in, validated = sign_in()
-    endpoint = metadata()["introspection_endpoint"]
-    answer = signed_in.introspect_token(endpoint, signed_in.token["access_token"]).json()
+    signed_in, validated = sign_in(resource=world.resource)
+    endpoint, api = metadata()["introspection_endpoint"], session(world.clients.api)
+    answer = api.introspect_token(endpoint, signed_in.token["access_token"]).json()
     assert answer["active"] is True
     assert answer["sub"] == validated["sub"]
-    assert signed_in.introspect_token(endpoint, "nonsense").json()["active"] is False
+    assert api.introspect_token(endpoint, "nonsense").json()["active"] is False
 
 
 def revoke():

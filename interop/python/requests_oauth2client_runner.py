@@ -147,11 +147,12 @@ def exchange():
 def introspect():
     offered(metadata(), "introspection_endpoint")
     client = discover()
-    tokens = sign_in(client)
-    answer = client.introspect_token(tokens)
+    tokens = sign_in(client, resource=world.resource)
+    api = discover(ClientSecretBasic(world.clients.api.client_id, world.clients.api.client_secret))
+    answer = api.introspect_token(tokens)
     assert answer["active"] is True
     assert answer["sub"] == tokens.id_token.subject
-    assert client.introspect_token("nonsense")["active"] is False
+    assert api.introspect_token("nonsense")["active"] is False
 
 
 def revoke():
