@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Whoami(commands::whoami::Whoami),
     Token(commands::token::Token),
     Status(commands::status::Status),
+    Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),
     Quickstart(commands::quickstart::Quickstart),
     Admin(commands::admin::Admin),

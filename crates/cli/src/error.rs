@@ -3,7 +3,7 @@
 
 use gatepass_client::{
     BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient, VaultError,
-    config::ConfigError, device::DeviceError, lock::LockError, sign_in::attempt::BadAnswer,
+    config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError, sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -124,6 +124,12 @@ impl From<VaultError> for Error {
 
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
+        Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+    }
+}
+
+impl From<FolderError> for Error {
+    fn from(error: FolderError) -> Self {
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
     }
 }

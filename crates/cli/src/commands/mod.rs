@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Whoami(whoami) => whoami.run(&context),
         Command::Token(token) => token.run(&context),
         Command::Status(status) => status.run(&context),
+        Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),
         Command::Quickstart(quickstart) => quickstart.run(&context),
         Command::Admin(admin) => admin.run(&context),

@@ -34,7 +34,7 @@ impl Token {
         }
         let sign_ins = context.sign_ins()?;
         let contents = sign_ins.vault().read()?;
-        let sign_in = contents.select(&context.selection()?)?;
+        let sign_in = context.sign_in(&contents)?;
         if sign_ins.is_fresh(sign_in, self.min_ttl)
             && let Some(tokens) = &sign_in.tokens
         {
