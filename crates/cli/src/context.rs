@@ -7,13 +7,13 @@ use crate::{
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
     Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
-    oauth::Issuer,
+    oauth::{Issuer, UtcMillis},
 };
-use std::{cell::OnceCell, path::PathBuf, sync::Arc};
+use std::{cell::OnceCell, path::PathBuf, sync::Arc, time::Duration};
 
 /// What a command is given.
 pub(crate) struct Context<'a> {
@@ -165,9 +165,39 @@ impl<'a> Context<'a> {
         Ok(self.sign_in(contents)?.account.clone())
     }
 
+    /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
+    /// a fresh token at hand there is no network, no runtime and no TLS.
+    pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
+        if let Some(token) = self.raw_token() {
+            return Ok((header_safe(token)?, None));
+        }
+        let sign_ins = self.sign_ins()?;
+        let contents = sign_ins.vault().read()?;
+        let sign_in = self.sign_in(&contents)?;
+        if sign_ins.is_fresh(sign_in, min_ttl)
+            && let Some(tokens) = &sign_in.tokens
+        {
+            return Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at));
+        }
+        let account = &sign_in.account;
+        let bearer: Bearer = run_async(async {
+            sign_ins.bearer(&account.id(), min_ttl).await.map_err(|error| Error::of_account(error, account))
+        })?;
+        Ok((header_safe(bearer.token().clone())?, bearer.expires_at()))
+    }
+
     /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
     pub(crate) fn raw_token(&self) -> Option<Secret> {
         env::read(env::TOKEN).map(Secret::from)
+    }
+}
+
+/// A line end in a token would add a header to somebody's request.
+fn header_safe(token: Secret) -> Result<Secret, Error> {
+    if token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(token)
+    } else {
+        Err(Error::new(Kind::Usage, "the token holds characters that no token has"))
     }
 }
 

@@ -2,8 +2,9 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient, VaultError,
-    config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError, sign_in::attempt::BadAnswer,
+    Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
+    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError,
+    sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -74,6 +75,17 @@ impl Error {
     pub(crate) fn hint_command(mut self, text: impl Into<String>, command: impl Into<String>) -> Self {
         self.hint = Some(Hint { text: text.into(), command: Some(command.into()) });
         self
+    }
+
+    /// Why an account has no token, with the account's name.
+    pub(crate) fn of_account(error: BearerError, account: &Account) -> Self {
+        let message = format!("{account}: {error}");
+        match error {
+            BearerError::SignedOut | BearerError::Rejected(_) => {
+                Self::sign_in_needed(message, Some(account.issuer.as_str()))
+            }
+            other => Self { message, ..other.into() },
+        }
     }
 
     /// A new sign-in is needed at `server`, or at any.
