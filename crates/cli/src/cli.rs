@@ -54,8 +54,12 @@ pub(crate) enum Command {
     Logout(commands::logout::Logout),
     Whoami(commands::whoami::Whoami),
     Token(commands::token::Token),
+    Exec(commands::exec::Exec),
     Status(commands::status::Status),
+    Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),
     Quickstart(commands::quickstart::Quickstart),
     Admin(commands::admin::Admin),
+    Completions(commands::completions::Completions),
+    Man(commands::completions::Man),
 }

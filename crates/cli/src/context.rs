@@ -7,21 +7,25 @@ use crate::{
     ui::Ui,
 };
 use gatepass_client::{
-    Account, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIns, Transport, Vault,
-    config::CommandLine, oauth::Issuer,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
+    Transport, Vault,
+    config::CommandLine,
+    folder::{Bindings, FolderFile},
+    oauth::{Issuer, UtcMillis},
 };
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, path::PathBuf, sync::Arc, time::Duration};
 
 /// What a command is given.
 pub(crate) struct Context<'a> {
     globals: Globals,
     pub(crate) ui: &'a Ui,
     config: OnceCell<Config>,
+    folder_file: OnceCell<Option<(PathBuf, FolderFile)>>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(globals: Globals, ui: &'a Ui) -> Self {
-        Self { globals, ui, config: OnceCell::new() }
+        Self { globals, ui, config: OnceCell::new(), folder_file: OnceCell::new() }
     }
 
     /// The folder of settings and vault.
@@ -76,15 +80,35 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The server that was named: by `--server`, `GATEPASS_SERVER`, or the settings.
+    /// The server that was named: by `--server`, `GATEPASS_SERVER`, the folder's file, or the settings.
     pub(crate) fn named_server(&self) -> Result<Option<Issuer>, Error> {
-        let typed = self.globals.server.as_deref().filter(|text| !text.is_empty());
-        let text = match typed {
-            Some(text) => Some(text.to_owned()),
-            None => self.config()?.server.clone(),
+        let text = match (self.typed_server(), self.folder_file()?) {
+            (Some(text), _) => Some(text.to_owned()),
+            (None, Some((_, FolderFile { server: Some(text), .. }))) => Some(text.clone()),
+            _ => self.config()?.server.clone(),
         };
-        let Some(text) = text else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
+        text.map(|text| server_of(&text)).transpose()
+    }
+
+    fn typed_server(&self) -> Option<&str> {
+        self.globals.server.as_deref().filter(|text| !text.is_empty())
+    }
+
+    fn typed_account(&self) -> Option<&str> {
+        self.globals.account.as_deref().filter(|text| !text.is_empty())
+    }
+
+    /// The nearest `.gatepass.toml`, read once.
+    fn folder_file(&self) -> Result<Option<&(PathBuf, FolderFile)>, Error> {
+        if self.folder_file.get().is_none() {
+            let found = match std::env::current_dir() {
+                Ok(folder) => FolderFile::nearest(&folder)?,
+                // A folder that was removed under us means nothing.
+                Err(_) => None,
+            };
+            return Ok(self.folder_file.get_or_init(|| found).as_ref());
+        }
+        Ok(self.folder_file.get().and_then(Option::as_ref))
     }
 
     /// The server to talk to: the one that was named, else the default account's.
@@ -96,25 +120,90 @@ impl<'a> Context<'a> {
         default.map(|sign_in| sign_in.account.issuer.clone()).ok_or_else(no_server)
     }
 
-    /// Which account is meant.
+    /// Which account is meant: what was typed or set decides alone; else the folder's file; else the folder's binding.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
         // A server that was typed narrows the choice; one from the settings is only where to sign in.
-        let issuer = match self.globals.server.as_deref().filter(|text| !text.is_empty()) {
-            Some(_) => self.named_server()?,
-            None => None,
-        };
-        Ok(Selection { issuer, account: self.globals.account.clone().filter(|text| !text.is_empty()) })
+        if self.typed_server().is_some() || self.typed_account().is_some() {
+            let issuer = self.typed_server().map(server_of).transpose()?;
+            return Ok(Selection { issuer, account: self.typed_account().map(str::to_owned) });
+        }
+        if let Some((_, file)) = self.folder_file()?
+            && (file.server.is_some() || file.account.is_some())
+        {
+            let issuer = file.server.as_deref().map(server_of).transpose()?;
+            return Ok(Selection { issuer, account: file.account.clone() });
+        }
+        Ok(Selection { issuer: None, account: self.bound_account()?.map(|id| id.to_string()) })
+    }
+
+    /// The account of that name, at the server that was typed if there is one.
+    pub(crate) fn selection_of(&self, name: String) -> Result<Selection, Error> {
+        Ok(Selection { issuer: self.typed_server().map(server_of).transpose()?, account: Some(name) })
+    }
+
+    fn bound_account(&self) -> Result<Option<AccountId>, Error> {
+        let (Ok(folder), Ok(home)) = (std::env::current_dir(), self.home()) else { return Ok(None) };
+        Ok(Bindings::read(&home)?.nearest(&folder).map(|(_, id)| id.clone()))
+    }
+
+    /// The sign-in that is meant.
+    pub(crate) fn sign_in<'c>(&self, contents: &'c Contents) -> Result<&'c SignIn, Error> {
+        contents.select(&self.selection()?).map_err(|error| {
+            let typed = self.typed_server().is_some() || self.typed_account().is_some();
+            match (typed, self.folder_file()) {
+                (false, Ok(Some((path, _)))) => {
+                    let told = Error::from(error);
+                    Error { message: format!("{} (as {} asks)", told.message, path.display()), ..told }
+                }
+                _ => error.into(),
+            }
+        })
     }
 
     /// The account that is meant.
     pub(crate) fn account(&self, contents: &Contents) -> Result<Account, Error> {
-        Ok(contents.select(&self.selection()?)?.account.clone())
+        Ok(self.sign_in(contents)?.account.clone())
+    }
+
+    /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
+    /// a fresh token at hand there is no network, no runtime and no TLS.
+    pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
+        if let Some(token) = self.raw_token() {
+            return Ok((header_safe(token)?, None));
+        }
+        let sign_ins = self.sign_ins()?;
+        let contents = sign_ins.vault().read()?;
+        let sign_in = self.sign_in(&contents)?;
+        if sign_ins.is_fresh(sign_in, min_ttl)
+            && let Some(tokens) = &sign_in.tokens
+        {
+            return Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at));
+        }
+        let account = &sign_in.account;
+        let bearer: Bearer = run_async(async {
+            sign_ins.bearer(&account.id(), min_ttl).await.map_err(|error| Error::of_account(error, account))
+        })?;
+        Ok((header_safe(bearer.token().clone())?, bearer.expires_at()))
     }
 
     /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
     pub(crate) fn raw_token(&self) -> Option<Secret> {
         env::read(env::TOKEN).map(Secret::from)
     }
+}
+
+/// A line end in a token would add a header to somebody's request.
+fn header_safe(token: Secret) -> Result<Secret, Error> {
+    if token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(token)
+    } else {
+        Err(Error::new(Kind::Usage, "the token holds characters that no token has"))
+    }
+}
+
+/// A server by its URL.
+fn server_of(text: &str) -> Result<Issuer, Error> {
+    text.parse().map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
 }
 
 /// No server is known.

@@ -2,8 +2,9 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient, VaultError,
-    config::ConfigError, device::DeviceError, lock::LockError, sign_in::attempt::BadAnswer,
+    Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
+    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError,
+    sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -76,6 +77,17 @@ impl Error {
         self
     }
 
+    /// Why an account has no token, with the account's name.
+    pub(crate) fn of_account(error: BearerError, account: &Account) -> Self {
+        let message = format!("{account}: {error}");
+        match error {
+            BearerError::SignedOut | BearerError::Rejected(_) => {
+                Self::sign_in_needed(message, Some(account.issuer.as_str()))
+            }
+            other => Self { message, ..other.into() },
+        }
+    }
+
     /// A new sign-in is needed at `server`, or at any.
     pub(crate) fn sign_in_needed(message: impl Display, server: Option<&str>) -> Self {
         let command =
@@ -124,6 +136,12 @@ impl From<VaultError> for Error {
 
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
+        Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+    }
+}
+
+impl From<FolderError> for Error {
+    fn from(error: FolderError) -> Self {
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
     }
 }

@@ -6,6 +6,7 @@
 //! | `vault.gpv` | every sign-in, encrypted |
 //! | `vault.key` | the vault's key, when nothing better keeps it |
 //! | `vault.damaged-…gpv` | a vault that no longer opened, set aside |
+//! | `bindings.toml` | which folder means which account |
 //! | `locks/` | empty files that processes lock |
 
 use crate::AccountId;
@@ -60,6 +61,12 @@ impl Home {
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
         self.0.join("vault.key")
+    }
+
+    /// Which folder means which account.
+    #[must_use]
+    pub fn bindings(&self) -> PathBuf {
+        self.0.join("bindings.toml")
     }
 
     /// The lock that guards changes of the vault.

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | the sign-ins of this machine | [`SignIns`] |
 //! | finding a server | [`discovery`] |
+//! | which account a folder means | [`folder`] |
 //! | which ways can work here, and why | [`environment`], [`mod@choose`] |
 //! | the ways: browser redirect, pasted answer, device code | [`loopback`], [`paste`], [`device`] |
 //! | running them side by side | [`sign_in`] |
@@ -33,6 +34,7 @@ pub mod device;
 pub mod discovery;
 pub mod environment;
 pub mod failure;
+pub mod folder;
 pub mod home;
 pub mod id_token;
 pub mod lock;

@@ -83,7 +83,7 @@ impl SignIns {
         &self.clock
     }
 
-    /// Signs a person in, keeps the sign-in, and makes its account the default. An older sign-in of the
+    /// Signs a person in and keeps the sign-in. An older sign-in of the
     /// same account is then revoked at the server; when that fails, the person is told and no more.
     ///
     /// # Errors

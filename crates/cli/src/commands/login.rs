@@ -22,7 +22,7 @@ pub(crate) const SCOPE: &str = "openid profile email offline_access account";
 ///
 /// Chooses the way that works here and says why: by browser on this machine, with a short code on any
 /// device, or by an address that you paste. Where several can work they are offered at once, and the
-/// first to finish counts. The sign-in becomes the default account.
+/// first to finish counts. The first account becomes the default; a later one does with --default.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// Show a code to enter on any device
@@ -37,6 +37,9 @@ pub(crate) struct Login {
     /// Show the address, but open no browser
     #[arg(long)]
     no_browser: bool,
+    /// Make the account the default
+    #[arg(long)]
+    default: bool,
     /// The scopes to ask for, with spaces between them
     #[arg(long, value_name = "SCOPE", default_value = SCOPE)]
     scope: String,
@@ -66,6 +69,10 @@ impl Login {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
         let account = run_async(screen::sign_in(context.ui, &sign_ins, &request, screen))?;
+        if self.default {
+            let id = account.id();
+            sign_ins.vault().update(|contents| contents.default = Some(id))?;
+        }
         done(context, &sign_ins, &account, had_vault)
     }
 
@@ -107,6 +114,13 @@ fn done(context: &Context<'_>, sign_ins: &SignIns, account: &Account, had_vault:
         return Ok(());
     }
     ui.talk(&format!("Signed in as {account}."));
+    let contents = sign_ins.vault().read()?;
+    if let Some(default) = contents.default.as_ref().and_then(|id| contents.get(id))
+        && default.account.id() != account.id()
+    {
+        ui.talk(&format!("The default is still {}. To change that, run", default.account));
+        ui.talk_strong(&format!("  gatepass accounts use {}", account.id()));
+    }
     if let (false, Some(custody)) = (had_vault, sign_ins.vault().custody()?) {
         ui.talk(&format!("The tokens are encrypted; the key is kept by {custody}."));
         if custody == Custody::KeyFile {

@@ -46,7 +46,7 @@ impl Logout {
         run_async(async {
             let mut first_error = None;
             for account in &accounts {
-                if let Err(error) = self.sign_out(context, &sign_ins, account).await {
+                if let Err(error) = sign_out(context, &sign_ins, account, self.force).await {
                     if accounts.len() > 1 {
                         context.ui.warn(&format!("{account}: {}", error.message));
                     }
@@ -56,26 +56,32 @@ impl Logout {
             first_error.map_or(Ok(()), Err)
         })
     }
+}
 
-    async fn sign_out(&self, context: &Context<'_>, sign_ins: &SignIns, account: &Account) -> Result<(), Error> {
-        let id = account.id();
-        let (revoked, how) = match sign_ins.sign_out(&id).await {
-            Ok(SignedOut::Revoked) => (true, String::new()),
-            Ok(SignedOut::Already) => (true, " The sign-in had ended before.".to_owned()),
-            Ok(SignedOut::NotOffered) => {
-                (false, " The server offers no revocation: the token lives until it expires.".to_owned())
-            }
-            Ok(SignedOut::Refused(refusal)) => (false, format!(" The server did not revoke the tokens: {refusal}.")),
-            Err(error) if self.force => {
-                sign_ins.forget(&id).await?;
-                (false, format!(" The tokens were not revoked: {error}."))
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if context.ui.is_json() {
-            context.ui.object(&json!({"event": "done", "id": id, "server": account.issuer, "revoked": revoked}));
+/// Signs one account out and says so; with `force` it is forgotten even when the server cannot be told.
+pub(super) async fn sign_out(
+    context: &Context<'_>,
+    sign_ins: &SignIns,
+    account: &Account,
+    force: bool,
+) -> Result<(), Error> {
+    let id = account.id();
+    let (revoked, how) = match sign_ins.sign_out(&id).await {
+        Ok(SignedOut::Revoked) => (true, String::new()),
+        Ok(SignedOut::Already) => (true, " The sign-in had ended before.".to_owned()),
+        Ok(SignedOut::NotOffered) => {
+            (false, " The server offers no revocation: the token lives until it expires.".to_owned())
         }
-        context.ui.talk(&format!("Signed out {account}.{how}"));
-        Ok(())
+        Ok(SignedOut::Refused(refusal)) => (false, format!(" The server did not revoke the tokens: {refusal}.")),
+        Err(error) if force => {
+            sign_ins.forget(&id).await?;
+            (false, format!(" The tokens were not revoked: {error}."))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if context.ui.is_json() {
+        context.ui.object(&json!({"event": "done", "id": id, "server": account.issuer, "revoked": revoked}));
     }
+    context.ui.talk(&format!("Signed out {account}.{how}"));
+    Ok(())
 }

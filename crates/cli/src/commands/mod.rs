@@ -1,6 +1,9 @@
 //! The commands, one file each.
 
+pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod completions;
+pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod quickstart;
@@ -24,9 +27,13 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Logout(logout) => logout.run(&context),
         Command::Whoami(whoami) => whoami.run(&context),
         Command::Token(token) => token.run(&context),
+        Command::Exec(exec) => exec.run(&context),
         Command::Status(status) => status.run(&context),
+        Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),
         Command::Quickstart(quickstart) => quickstart.run(&context),
         Command::Admin(admin) => admin.run(&context),
+        Command::Completions(completions) => completions.run(&context),
+        Command::Man(man) => man.run(&context),
     }
 }

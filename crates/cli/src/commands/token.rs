@@ -2,13 +2,9 @@
 //!
 //! With a fresh token this reads one file and prints one line: no network, no runtime, no TLS.
 
-use crate::{
-    context::{Context, run_async},
-    error::{Error, Kind},
-    ui::Ui,
-};
+use crate::{context::Context, error::Error, ui::Ui};
 use clap::Args;
-use gatepass_client::{Bearer, BearerError, Secret, calendar::rfc3339, oauth::UtcMillis};
+use gatepass_client::{Secret, calendar::rfc3339, oauth::UtcMillis};
 use serde_json::json;
 use std::time::Duration;
 
@@ -29,32 +25,12 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
-        if let Some(token) = context.raw_token() {
-            return self.print(context.ui, &token, None);
-        }
-        let sign_ins = context.sign_ins()?;
-        let contents = sign_ins.vault().read()?;
-        let sign_in = contents.select(&context.selection()?)?;
-        if sign_ins.is_fresh(sign_in, self.min_ttl)
-            && let Some(tokens) = &sign_in.tokens
-        {
-            return self.print(context.ui, &tokens.access_token, tokens.expires_at);
-        }
-        let (id, server) = (sign_in.account.id(), sign_in.account.issuer.as_str());
-        let bearer: Bearer = run_async(async {
-            sign_ins.bearer(&id, self.min_ttl).await.map_err(|error| match error {
-                BearerError::SignedOut | BearerError::Rejected(_) => Error::sign_in_needed(error, Some(server)),
-                other => other.into(),
-            })
-        })?;
-        self.print(context.ui, bearer.token(), bearer.expires_at())
+        let (token, expires_at) = context.access_token(self.min_ttl)?;
+        self.print(context.ui, &token, expires_at);
+        Ok(())
     }
 
-    fn print(&self, ui: &Ui, token: &Secret, expires_at: Option<UtcMillis>) -> Result<(), Error> {
-        // A line end in a token of the environment would add a header to somebody's request.
-        if !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::new(Kind::Usage, "the token holds characters that no token has"));
-        }
+    fn print(&self, ui: &Ui, token: &Secret, expires_at: Option<UtcMillis>) {
         if ui.is_json() {
             ui.object(&json!({
                 "access_token": token.expose(),
@@ -66,6 +42,5 @@ impl Token {
         } else {
             ui.data(token.expose());
         }
-        Ok(())
     }
 }

@@ -46,15 +46,18 @@ impl Contents {
         self.sign_ins.iter_mut().find(|sign_in| sign_in.account.id() == *account)
     }
 
-    /// Adds a sign-in in place of an older one of the same account, which is returned, and makes it the
-    /// default.
+    /// Adds a sign-in in place of an older one of the same account, which is returned. It becomes the default only
+    /// where there is no other that works: another sign-in must not change what is meant elsewhere.
     pub fn put(&mut self, mut sign_in: SignIn) -> Option<SignIn> {
         let id = sign_in.account.id();
         let at = self.sign_ins.iter().position(|known| known.account.id() == id);
         let replaced = at.map(|at| self.sign_ins.remove(at));
         sign_in.generation = replaced.as_ref().map_or(1, |old| old.generation.saturating_add(1));
         self.sign_ins.push(sign_in);
-        self.default = Some(id);
+        let default = self.default.as_ref().and_then(|id| self.get(id));
+        if default.is_none_or(|default| default.tokens.is_none()) {
+            self.default = Some(id);
+        }
         replaced
     }
 

@@ -21,6 +21,7 @@ use crate::{
 };
 use contents::Contents;
 use custody::{Custody, KeyAway, KeySources};
+pub(crate) use file::replace as replace_file;
 use gatepass_keys::{Clock, Entropy, SealingKey, entropy::NoEntropy, seal::SealError};
 use header::{BadHeader, Header};
 use std::{
