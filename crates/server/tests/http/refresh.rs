@@ -1,5 +1,7 @@
 //! `POST /token` with `grant_type=refresh_token`: rotation, repeats, reuse.
 
+use crate::grants::{API, register, resource};
+use gatepass_oauth::TokenFormat;
 use gatepass_testkit::{on_both_engines, tokio};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -25,6 +27,26 @@ on_both_engines! {
         assert_eq!(repeated.text("access_token"), lost.text("access_token"));
         assert_eq!(repeated.json["expires_in"], 2600, "what is left of its life");
         assert_eq!(server.refresh(&client, &lost.text("refresh_token")).await.status, 200);
+    }
+
+    async fn where_no_use_is_seen_a_repeat_is_innocent_for_thirty_seconds_only(server: TestServer) {
+        let client = server.client().await;
+        // Unregistered, then one whose tokens are verified elsewhere, then one that asks here.
+        for (format, innocent) in [(None, false), (Some(TokenFormat::Jwt), false), (Some(TokenFormat::Opaque), true)] {
+            if let Some(format) = format {
+                // There is none the first time.
+                let _ = server.authority().remove_resource(&API.parse().unwrap()).await;
+                register(&server, resource(API, format)).await;
+            }
+            let first = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await.text("refresh_token");
+            let second = server.refresh(&client, &first).await.text("refresh_token");
+            server.advance(Duration::from_secs(29));
+            assert_eq!(server.refresh(&client, &first).await.text("refresh_token"), second, "{format:?}");
+            server.advance(Duration::from_secs(1));
+            let repeated = server.refresh(&client, &first).await;
+            assert_eq!(repeated.status == 200, innocent, "{format:?}");
+            assert_eq!(server.refresh(&client, &second).await.status == 200, innocent, "the family ends: {format:?}");
+        }
     }
 
     async fn within_thirty_seconds_a_repeat_is_innocent_even_when_the_successor_is_used(server: TestServer) {
