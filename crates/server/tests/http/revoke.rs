@@ -33,7 +33,7 @@ on_both_engines! {
         assert_eq!(server.whoami(&token).await.status, 200);
         let store = Store::open(&server.database.database_url()).await.unwrap();
         let (id, _) = PlainToken::<AccessToken>::recognise(&token).unwrap();
-        store.revoke_access_token(id, gatepass_oauth::UtcMillis(1)).await.unwrap();
+        let _ = store.revoke_access_token(id, gatepass_oauth::UtcMillis(1)).await.unwrap();
         store.close().await;
         for nothing in ["x", &token] {
             assert_eq!(server.post("/revoke", &client, &[("token", nothing)]).await.status, 200);
