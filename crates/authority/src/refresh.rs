@@ -11,7 +11,7 @@
 //! 4. *Older*, or before but settled: there are two holders, and one of them is a thief. The family
 //!    ends for both.
 
-use crate::{Asking, Authority, Event, EventKind, Failure};
+use crate::{Asking, Authority, Client, Event, EventKind, Failure};
 use gatepass_keys::{HashedToken, PlainToken, SealingKey, TokenId, token::RefreshToken};
 use gatepass_oauth::{
     Confirmation, Error, ErrorCode, ResourceUri, Scope, Secret, TokenFormat, TokenResponse, UtcMillis,
@@ -83,7 +83,8 @@ impl Authority {
     ///
     /// # Errors
     /// `invalid_grant` for a token that is unknown, over, given up or somebody else's;
-    /// `invalid_scope` for more than was granted; `invalid_target` for another resource.
+    /// `invalid_scope` for more than was granted, or when the client may have nothing of it any more; `invalid_target`
+    /// for another resource, or for one that the client may no longer have tokens for.
     pub async fn refresh(&self, asking: Asking<'_>, request: &RefreshRequest) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the refresh token is unknown, expired or revoked");
         let client = asking.client;
@@ -119,7 +120,7 @@ impl Authority {
                 }
                 Presented::Current => {}
             }
-            let scope = narrowed(&grant, request)?;
+            let scope = self.still_allowed(client, &grant, request).await?;
             self.note_use(client).await?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented).await?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
@@ -134,6 +135,18 @@ impl Authority {
             }
         }
         Err(Failure::internal("a refresh token was contended by too many requests at once"))
+    }
+
+    /// What of the grant is asked for and may be had: the client's registration, or the resource's, may say less by now.
+    async fn still_allowed(
+        &self,
+        client: &Client,
+        grant: &TokenGrant,
+        request: &RefreshRequest,
+    ) -> Result<Scope, Failure> {
+        let scope = narrowed(grant, request, &client.scope)?;
+        let (scope, _) = self.choose_target(client, scope, Some(&grant.resource)).await?;
+        Ok(scope)
     }
 
     async fn rotation(
@@ -223,15 +236,19 @@ fn open_answer(
     Ok((answer, kept.confirmation))
 }
 
-fn narrowed(grant: &TokenGrant, request: &RefreshRequest) -> Result<Scope, Error> {
+fn narrowed(grant: &TokenGrant, request: &RefreshRequest, may_have: &Scope) -> Result<Scope, Error> {
     if request.resource.as_ref().is_some_and(|resource| !resource.names_same(&grant.resource)) {
         return Err(Error::new(ErrorCode::InvalidTarget, "a refresh keeps the resource of its grant"));
     }
-    match &request.scope {
-        None => Ok(grant.scope.clone()),
-        Some(scope) if scope.is_within(&grant.scope) => Ok(scope.clone()),
-        Some(_) => Err(Error::new(ErrorCode::InvalidScope, "a refresh cannot ask for more than was granted")),
+    let asked = request.scope.as_ref().unwrap_or(&grant.scope);
+    if !asked.is_within(&grant.scope) {
+        return Err(Error::new(ErrorCode::InvalidScope, "a refresh cannot ask for more than was granted"));
     }
+    let scope = asked.intersection(may_have);
+    if scope.is_empty() && !asked.is_empty() {
+        return Err(Error::new(ErrorCode::InvalidScope, format!("this client may have by now: {may_have}")));
+    }
+    Ok(scope)
 }
 
 #[cfg(test)]
