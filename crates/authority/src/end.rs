@@ -7,7 +7,7 @@ use gatepass_keys::TokenId;
 use gatepass_oauth::ClientId;
 use gatepass_store::{
     Change,
-    ending::{Ending, SessionNames},
+    ending::{EndedOfClient, Ending, SessionNames},
     token_grant::RevokedBecause,
 };
 
@@ -70,12 +70,14 @@ impl Authority {
     }
 
     async fn end_client(&self, id: &ClientId) -> Result<u64, EndRefused> {
-        if self.find_client(id).await?.is_none() {
+        // First the deed: a client whose domain is denied, or whose site is gone, is not found, and what it has lives.
+        let EndedOfClient { begun, given } =
+            self.0.store.end_all_of_client(id, RevokedBecause::Operator, self.0.clock.now()).await?;
+        if begun + given == 0 && self.find_client(id).await?.is_none() {
             return Err(EndRefused::Unknown(format!("client {id}")));
         }
-        let ended = self.0.store.end_all_of_client(id, RevokedBecause::Operator, self.0.clock.now()).await?;
-        self.record(Event::new(EventKind::EverythingEnded).client(id).detail(format!("{ended} grants"))).await;
-        Ok(ended)
+        self.record(Event::new(EventKind::EverythingEnded).client(id).detail(format!("{given} grants"))).await;
+        Ok(given)
     }
 
     async fn end_grant(&self, id: TokenId) -> Result<u64, EndRefused> {

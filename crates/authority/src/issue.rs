@@ -99,6 +99,7 @@ impl Authority {
             scope: allowed.scope.clone(),
             resource: allowed.resource.clone(),
             authentication: allowed.authentication,
+            approved_in: None,
             confirmation: allowed.asking.refresh_confirmation(),
             created_at: now,
             refresh_hash: refresh.as_ref().map(PlainToken::hash),

@@ -3,7 +3,7 @@
 //! 1. A key is *published* first, so that verifiers have fetched it before they meet it.
 //! 2. From its time on it *signs*, until the next generation of its algorithm does.
 //! 3. *Retired* it stays published until the longest token that it signed is over.
-//! 4. Then it is *removed*.
+//! 4. Then it is *removed*; at once when it may have been stolen.
 //!
 //! Keys rotate by themselves. What the database holds is read again once a minute, by whoever signs or asks for the keys
 //! first; a new key is published so much earlier than it signs that every node knows it by then. The first key of an
@@ -27,6 +27,9 @@ const PURPOSE: &str = "signing key";
 const RELOAD: Duration = Duration::from_secs(60);
 /// How long a retired key outlives the longest token that it signed: clocks differ.
 const MARGIN: Duration = Duration::from_secs(10 * 60);
+
+/// How often a key that is needed now is tried against other nodes that make the next one at the same time.
+const TRIES: usize = 3;
 
 /// When keys change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub struct KeyInfo {
 pub enum TakeOver {
     /// After it was published for long enough.
     Ahead,
-    /// At once: the old one may have been seen.
+    /// At once, and the old ones are removed at once: they may have been seen. What they signed fails from then on.
     Now,
 }
 
@@ -120,10 +123,12 @@ struct Ring {
 }
 
 impl Ring {
-    /// The highest generation that has begun.
+    /// The highest generation that has begun; when none has, because the node that made the only one is ahead of this
+    /// one's clock, the lowest.
     fn signing(&self, algorithm: Algorithm, now: UtcMillis) -> Option<&Held> {
         let begun = self.of(algorithm).filter(|held| held.signs_from <= now);
-        begun.max_by_key(|held| held.generation)
+        let first = || self.of(algorithm).min_by_key(|held| held.generation);
+        begun.max_by_key(|held| held.generation).or_else(first)
     }
 
     fn newest(&self, algorithm: Algorithm) -> Option<&Held> {
@@ -203,7 +208,7 @@ impl Authority {
             // Whoever held the lock before may have made it.
             ring = self.read_ring().await?;
             if ring.newest(algorithm).is_none() {
-                self.add_key(algorithm, 1, now).await?;
+                let _ = self.add_key(algorithm, 1, now).await?;
                 ring = self.read_ring().await?;
             }
         }
@@ -250,7 +255,7 @@ impl Authority {
     }
 
     /// Makes the next key of an algorithm. One that is published already and has not begun is enough, unless it is needed
-    /// now.
+    /// now; then all that were before it are removed too, also one that has not begun: it lay beside them.
     ///
     /// # Errors
     /// [`Failure::Internal`].
@@ -264,11 +269,35 @@ impl Authority {
             (Some(newest), TakeOver::Ahead) => {
                 Some((newest.generation + 1, now.plus(self.0.settings.keys.publish_ahead)))
             }
-            (Some(newest), TakeOver::Now) => Some((newest.generation + 1, now)),
+            (Some(_), TakeOver::Now) => return self.replace_keys(algorithm, ring, now).await,
         };
         if let Some((generation, signs_from)) = next {
-            self.add_key(algorithm, generation, signs_from).await?;
+            let _ = self.add_key(algorithm, generation, signs_from).await?;
             self.read_ring().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a key that signs at once, and removes all that were there.
+    async fn replace_keys(&self, algorithm: Algorithm, mut ring: Arc<Ring>, now: UtcMillis) -> Result<(), Failure> {
+        for _ in 0..TRIES {
+            let generation = ring.newest(algorithm).map_or(1, |newest| newest.generation + 1);
+            let made = self.add_key(algorithm, generation, now).await?;
+            ring = self.read_ring().await?;
+            if made == Change::Made {
+                for held in ring.of(algorithm).filter(|held| held.generation < generation) {
+                    self.remove_key(held.key.kid()).await?;
+                }
+                self.read_ring().await?;
+                return Ok(());
+            }
+        }
+        Err(Failure::internal("other nodes made the next key each time"))
+    }
+
+    async fn remove_key(&self, kid: &str) -> Result<(), Failure> {
+        if self.0.store.remove_signing_key(kid).await? == Change::Made {
+            self.record(Event::new(EventKind::KeyRemoved).detail(kid)).await;
         }
         Ok(())
     }
@@ -287,7 +316,7 @@ impl Authority {
     pub(crate) async fn open_keys(&self) -> Result<(), Failure> {
         let _reading = self.0.keys.reading.lock().await;
         if self.read_ring().await?.newest(Algorithm::Es256).is_none() {
-            self.add_key(Algorithm::Es256, 1, self.0.clock.now()).await?;
+            let _ = self.add_key(Algorithm::Es256, 1, self.0.clock.now()).await?;
             self.read_ring().await?;
         }
         Ok(())
@@ -325,31 +354,30 @@ impl Authority {
         for algorithm in SigningKey::ALGORITHMS.iter().copied() {
             let Some(newest) = ring.newest(algorithm) else { continue };
             if newest.signs_from.plus(settings.rotate_every).minus(settings.publish_ahead) <= now {
-                self.add_key(algorithm, newest.generation + 1, now.plus(settings.publish_ahead)).await?;
+                let _ = self.add_key(algorithm, newest.generation + 1, now.plus(settings.publish_ahead)).await?;
                 changed = true;
             }
         }
         for held in ring.keys.iter().filter(|held| held.state(now, self.longest_signed()) == KeyState::Over) {
-            if self.0.store.remove_signing_key(held.key.kid()).await? == Change::Made {
-                self.record(Event::new(EventKind::KeyRemoved).detail(held.key.kid())).await;
-            }
+            self.remove_key(held.key.kid()).await?;
             changed = true;
         }
         Ok(changed)
     }
 
-    /// Makes a key, unless another node has made this generation.
-    async fn add_key(&self, algorithm: Algorithm, generation: i64, signs_from: UtcMillis) -> Result<(), Failure> {
+    /// Makes a key; too late when another node has made this generation, which mostly is as good.
+    async fn add_key(&self, algorithm: Algorithm, generation: i64, signs_from: UtcMillis) -> Result<Change, Failure> {
         let (seal, entropy) = (self.0.keys.seal.clone(), self.0.entropy.clone());
         // An RSA key takes its time.
         let made = tokio::task::spawn_blocking(move || SigningKey::generate_for(algorithm, &seal, &entropy)).await;
         let (key, sealed) = made.map_err(|_| Failure::internal("no key could be made"))??;
         let kid = key.kid().to_owned();
         let stored = StoredKey { kid, algorithm, generation, sealed, created_at: self.0.clock.now(), signs_from };
-        if self.0.store.add_signing_key(&stored).await? == Change::Made {
+        let made = self.0.store.add_signing_key(&stored).await?;
+        if made == Change::Made {
             self.record(Event::new(EventKind::KeyMade).detail(format!("{algorithm} {}", stored.kid))).await;
         }
-        Ok(())
+        Ok(made)
     }
 
     fn public_keys(&self, ring: &Ring) -> JwkSet {

@@ -14,6 +14,7 @@ use gatepass_oauth::{CodeVerifier, Error, ErrorCode, Secret, TokenResponse, UtcM
 use gatepass_store::{
     Change,
     device_grant::{Approval, Decision, DeviceGrant},
+    token_grant::NewGrant,
 };
 use std::time::Duration;
 
@@ -124,6 +125,7 @@ impl Authority {
             nonce: None,
         };
         let Issued { grant: new, token, answer } = self.issue(&allowed).await?;
+        let new = NewGrant { approved_in: approval.authentication.session_id, ..new };
         match self.0.store.redeem_device(grant.id, &new, &token).await? {
             Change::Made => {
                 let event = Event::new(EventKind::DeviceSignedIn).client(&grant.client_id).user(approval.user_id);

@@ -4,16 +4,18 @@
 //!    the current one, the one before, or an older one.
 //! 2. *Current*: give it up for the next, in a compare-and-set on its hash, and keep the answer
 //!    sealed under a key that only the token given up yields.
-//! 3. *The one before*: when the answer may have been lost (within thirty seconds, or as long as the
-//!    new access token was not seen in use), the same answer again. So a dropped connection or two
-//!    processes at once lose nobody's sign-in.
+//! 3. *The one before*: when the answer may have been lost (within thirty seconds, or, where use can be seen, as
+//!    long as the new access token was not), the same answer again. So a dropped connection or two processes at
+//!    once lose nobody's sign-in.
 //!    Both halves ask for the key that the family or the answer is bound to, where it is bound to one.
 //! 4. *Older*, or before but settled: there are two holders, and one of them is a thief. The family
 //!    ends for both.
 
-use crate::{Asking, Authority, Event, EventKind, Failure};
+use crate::{Asking, Authority, Client, Event, EventKind, Failure};
 use gatepass_keys::{HashedToken, PlainToken, SealingKey, TokenId, token::RefreshToken};
-use gatepass_oauth::{Confirmation, Error, ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
+use gatepass_oauth::{
+    Confirmation, Error, ErrorCode, ResourceUri, Scope, Secret, TokenFormat, TokenResponse, UtcMillis,
+};
 use gatepass_store::{
     Change,
     access_token::NewAccessToken,
@@ -55,6 +57,8 @@ struct KeptAnswer {
 enum Presented<'a> {
     Current,
     Repeat(&'a Rotation),
+    /// Innocent only if a use of the new access token would have been seen.
+    Unused(&'a Rotation),
     Reused,
 }
 
@@ -64,11 +68,11 @@ fn recognise(grant: &TokenGrant, presented: HashedToken, now: UtcMillis) -> Pres
         return Presented::Current;
     }
     match &grant.last_rotation {
-        Some(rotation)
-            if rotation.previous_hash == presented
-                && (now < rotation.at.plus(REPEAT) || rotation.successor_used_at.is_none()) =>
-        {
+        Some(rotation) if rotation.previous_hash == presented && now < rotation.at.plus(REPEAT) => {
             Presented::Repeat(rotation)
+        }
+        Some(rotation) if rotation.previous_hash == presented && rotation.successor_used_at.is_none() => {
+            Presented::Unused(rotation)
         }
         _ => Presented::Reused,
     }
@@ -79,7 +83,8 @@ impl Authority {
     ///
     /// # Errors
     /// `invalid_grant` for a token that is unknown, over, given up or somebody else's;
-    /// `invalid_scope` for more than was granted; `invalid_target` for another resource.
+    /// `invalid_scope` for more than was granted, or when the client may have nothing of it any more; `invalid_target`
+    /// for another resource, or for one that the client may no longer have tokens for.
     pub async fn refresh(&self, asking: Asking<'_>, request: &RefreshRequest) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the refresh token is unknown, expired or revoked");
         let client = asking.client;
@@ -104,7 +109,10 @@ impl Authority {
             self.check_confirmation(grant.confirmation.as_ref(), asking, grant.id).await?;
             match recognise(&grant, presented.hash(), now) {
                 Presented::Reused => return self.end_family(asking, &grant, now).await,
-                Presented::Repeat(rotation) => {
+                Presented::Unused(_) if !self.sees_use_at(&grant.resource).await? => {
+                    return self.end_family(asking, &grant, now).await;
+                }
+                Presented::Repeat(rotation) | Presented::Unused(rotation) => {
                     let (answer, bound) = open_answer(&presented, rotation, now)?;
                     self.check_confirmation(bound.as_ref(), asking, grant.id).await?;
                     self.record(event(EventKind::RefreshRepeated, asking, &grant)).await;
@@ -112,7 +120,7 @@ impl Authority {
                 }
                 Presented::Current => {}
             }
-            let scope = narrowed(&grant, request)?;
+            let scope = self.still_allowed(client, &grant, request).await?;
             self.note_use(client).await?;
             let (rotation, token, answer) = self.rotation(asking, &grant, &scope, &presented).await?;
             if self.0.store.rotate_refresh_token(&rotation, &token).await? == Change::Made {
@@ -127,6 +135,18 @@ impl Authority {
             }
         }
         Err(Failure::internal("a refresh token was contended by too many requests at once"))
+    }
+
+    /// What of the grant is asked for and may be had: the client's registration, or the resource's, may say less by now.
+    async fn still_allowed(
+        &self,
+        client: &Client,
+        grant: &TokenGrant,
+        request: &RefreshRequest,
+    ) -> Result<Scope, Failure> {
+        let scope = narrowed(grant, request, &client.scope)?;
+        let (scope, _) = self.choose_target(client, scope, Some(&grant.resource)).await?;
+        Ok(scope)
     }
 
     async fn rotation(
@@ -174,6 +194,16 @@ impl Authority {
         Ok(SealingKey::from_secret(presented.expose(), PURPOSE).seal(&family.0, &text, &self.0.entropy)?)
     }
 
+    /// Whether the access tokens for a resource come back here when they are used: to our own API, or for introspection.
+    /// A JWT is verified elsewhere, and who stands behind an unregistered resource never asks.
+    async fn sees_use_at(&self, resource: &ResourceUri) -> Result<bool, Failure> {
+        if resource.names_same(self.own_resource()) {
+            return Ok(true);
+        }
+        let registered = self.find_resource(resource).await?;
+        Ok(registered.is_some_and(|registered| registered.token_format == TokenFormat::Opaque))
+    }
+
     async fn end_family(
         &self,
         asking: Asking<'_>,
@@ -206,15 +236,19 @@ fn open_answer(
     Ok((answer, kept.confirmation))
 }
 
-fn narrowed(grant: &TokenGrant, request: &RefreshRequest) -> Result<Scope, Error> {
+fn narrowed(grant: &TokenGrant, request: &RefreshRequest, may_have: &Scope) -> Result<Scope, Error> {
     if request.resource.as_ref().is_some_and(|resource| !resource.names_same(&grant.resource)) {
         return Err(Error::new(ErrorCode::InvalidTarget, "a refresh keeps the resource of its grant"));
     }
-    match &request.scope {
-        None => Ok(grant.scope.clone()),
-        Some(scope) if scope.is_within(&grant.scope) => Ok(scope.clone()),
-        Some(_) => Err(Error::new(ErrorCode::InvalidScope, "a refresh cannot ask for more than was granted")),
+    let asked = request.scope.as_ref().unwrap_or(&grant.scope);
+    if !asked.is_within(&grant.scope) {
+        return Err(Error::new(ErrorCode::InvalidScope, "a refresh cannot ask for more than was granted"));
     }
+    let scope = asked.intersection(may_have);
+    if scope.is_empty() && !asked.is_empty() {
+        return Err(Error::new(ErrorCode::InvalidScope, format!("this client may have by now: {may_have}")));
+    }
+    Ok(scope)
 }
 
 #[cfg(test)]
@@ -263,7 +297,8 @@ mod tests {
         let before = HashedToken([4; 32]);
         assert!(matches!(recognise(&rotated(Some(UtcMillis(1))), before, UtcMillis(29_999)), Presented::Repeat(_)));
         assert!(matches!(recognise(&rotated(Some(UtcMillis(1))), before, UtcMillis(30_000)), Presented::Reused));
-        assert!(matches!(recognise(&rotated(None), before, UtcMillis(9_999_999)), Presented::Repeat(_)));
+        assert!(matches!(recognise(&rotated(None), before, UtcMillis(29_999)), Presented::Repeat(_)));
+        assert!(matches!(recognise(&rotated(None), before, UtcMillis(9_999_999)), Presented::Unused(_)));
     }
 
     #[test]

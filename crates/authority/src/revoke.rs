@@ -1,7 +1,8 @@
 //! Revoking a token (RFC 7009).
 //!
 //! A refresh token ends its whole grant, the access tokens too (§2.1); an access token ends alone.
-//! A token that is not known is as good as revoked (§2.2).
+//! A token that is not known is as good as revoked (§2.2). Verified tokens are forgotten only when something has ended, else
+//! anybody could have them all read again.
 
 use crate::{Asking, Authority, Event, EventKind, Failure, access_token_jwt::recognise};
 use gatepass_keys::{PlainToken, token::RefreshToken};
@@ -22,6 +23,7 @@ impl Authority {
                 return Err(foreign());
             }
             if self.0.store.revoke_grant(grant.id, RevokedBecause::ClientAsked, now).await? == Change::Made {
+                self.forget_verified();
                 let event = Event::new(EventKind::GrantRevoked).client(&client.id).user(grant.user_id);
                 self.record(event.about(grant.id).from(asking.caller)).await;
             }
@@ -34,11 +36,11 @@ impl Authority {
                 return Err(foreign());
             }
             if self.0.store.revoke_access_token(id, now).await? == Change::Made {
+                self.forget_verified();
                 let event = Event::new(EventKind::TokenRevoked).client(&client.id).from(asking.caller);
                 self.record(event).await;
             }
         }
-        self.forget_verified();
         Ok(())
     }
 }

@@ -45,4 +45,8 @@ create table logout_notice (
 create index logout_notice_by_time on logout_notice (next_at);
 
 create index token_grant_of_user on token_grant (user_id);
-create index access_token_of_client on access_token (client_id) where grant_id is null;
+-- Tokens of a person that no grant stands behind, from an assertion: few.
+create index access_token_of_user on access_token (user_id) where grant_id is null and user_id is not null;
+-- The session that a device was approved in.
+alter table token_grant add column approved_in blob;
+create index token_grant_by_approval on token_grant (approved_in) where approved_in is not null;

@@ -103,9 +103,10 @@ const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource,
  case when g.rotated_at <= t.issued_at and g.successor_used_at is null and t.parent_id is null then 1 else 0 end, t.confirmation,
  g.authenticated_at, g.method, g.session_id, t.id, s.id, s.name, t.act, t.parent_id
  from access_token t left join token_grant g on g.id = t.grant_id left join user_account u on u.id = t.user_id
- left join service_account s on s.id = t.service_id
+ left join service_account s on s.id = t.service_id left join access_token p on p.id = t.parent_id
  where t.id = $1 and t.expires_at > $2 and t.revoked_at is null
  and (t.grant_id is null or (g.id is not null and g.revoked_at is null))
+ and (t.parent_id is null or (p.id is not null and p.revoked_at is null))
  and (t.user_id is null or u.id is not null)
  and (t.service_id is null or (s.id is not null and s.disabled_at is null))";
 const REVOKE: &str = "update access_token set revoked_at = $2 where (id = $1 or parent_id = $1) and revoked_at is null";
@@ -172,7 +173,7 @@ impl Store {
         self.db.batch(vec![token.insert()]).await.map(drop)
     }
 
-    /// The token if it lives at `now`, and its grant and its person do. The caller compares the hash.
+    /// The token if it lives at `now`, and its grant, its person and what it was exchanged for do. The caller compares the hash.
     ///
     /// # Errors
     /// [`Error`].

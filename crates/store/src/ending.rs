@@ -3,8 +3,7 @@
 //! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
 
 use crate::{
-    Change, Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, token_grant,
-    token_grant::RevokedBecause,
+    Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, token_grant, token_grant::RevokedBecause,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::TokenId;
@@ -30,6 +29,15 @@ pub enum Ending {
     AllGrants,
 }
 
+/// What a client had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedOfClient {
+    /// How many codes and devices waited.
+    pub begun: u64,
+    /// How many grants and tokens of its own it had.
+    pub given: u64,
+}
+
 pub(crate) const STATEMENTS: &[&str] = &[
     SESSION,
     END_SESSION,
@@ -38,7 +46,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     DEVICES_OF_USER,
     DEVICES_OF_CLIENT,
     DEVICES_OF_SESSION,
-    GRANTS_OF_DEVICES,
+    TOKENS_OF_USER,
     TOKENS_OF_CLIENT,
 ];
 
@@ -54,7 +62,8 @@ const DEVICES_OF_CLIENT: &str = "update device_grant set denied_at = $2
  where client_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
 const DEVICES_OF_SESSION: &str = "update device_grant set denied_at = $2
  where session_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
-const GRANTS_OF_DEVICES: &str = "select grant_id from device_grant where session_id = $1 and redeemed_at is not null";
+const TOKENS_OF_USER: &str = "update access_token set revoked_at = $2
+ where user_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
 const TOKENS_OF_CLIENT: &str = "update access_token set revoked_at = $2
  where client_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
 
@@ -104,16 +113,11 @@ impl Store {
         now: UtcMillis,
     ) -> Result<u64, Error> {
         self.db.execute(DEVICES_OF_SESSION, params![origin.0, now.0]).await?;
-        let grants: Vec<[u8; 16]> = self.db.query(GRANTS_OF_DEVICES, params![origin.0]).await?;
-        let mut ended = 0;
-        for grant in grants {
-            ended += u64::from(self.revoke_grant(TokenId(grant), because, now).await? == Change::Made);
-        }
-        Ok(ended)
+        self.db.execute(token_grant::END_APPROVED_IN_SESSION, params![origin.0, now.0, because.as_str()]).await
     }
 
-    /// Ends everything of a person: sessions, codes, devices and grants, in the order in which one could become the next.
-    /// Answers the number of grants.
+    /// Ends everything of a person: sessions, codes, devices, grants and the tokens without one, in the order in which one
+    /// could become the next. Answers the number of grants and such tokens.
     ///
     /// # Errors
     /// [`Error`].
@@ -128,10 +132,11 @@ impl Store {
         self.db.batch(first.into_iter().chain(notices.iter().map(LogoutNotice::insert)).collect()).await.map(drop)?;
         self.db.execute(CODES_OF_USER, params![user.0, now.0]).await?;
         self.db.execute(DEVICES_OF_USER, params![user.0, now.0]).await?;
-        self.db.execute(token_grant::END_OF_USER, params![user.0, now.0, because.as_str()]).await
+        let grants = self.db.execute(token_grant::END_OF_USER, params![user.0, now.0, because.as_str()]).await?;
+        Ok(grants + self.db.execute(TOKENS_OF_USER, params![user.0, now.0]).await?)
     }
 
-    /// Ends everything of a client: codes, devices, grants and its own tokens. Answers the number of grants and tokens.
+    /// Ends everything of a client: codes, devices, grants and its own tokens.
     ///
     /// # Errors
     /// [`Error`].
@@ -140,12 +145,12 @@ impl Store {
         client: &ClientId,
         because: RevokedBecause,
         now: UtcMillis,
-    ) -> Result<u64, Error> {
-        self.db.execute(CODES_OF_CLIENT, params![client.as_str(), now.0]).await?;
-        self.db.execute(DEVICES_OF_CLIENT, params![client.as_str(), now.0]).await?;
+    ) -> Result<EndedOfClient, Error> {
+        let codes = self.db.execute(CODES_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        let devices = self.db.execute(DEVICES_OF_CLIENT, params![client.as_str(), now.0]).await?;
         let tokens = self.db.execute(TOKENS_OF_CLIENT, params![client.as_str(), now.0]).await?;
         let grants =
             self.db.execute(token_grant::END_OF_CLIENT, params![client.as_str(), now.0, because.as_str()]).await?;
-        Ok(grants + tokens)
+        Ok(EndedOfClient { begun: codes + devices, given: grants + tokens })
     }
 }

@@ -30,6 +30,8 @@ pub struct NewGrant {
     pub resource: ResourceUri,
     /// How and when the person proved themselves.
     pub authentication: Authentication,
+    /// The session that a device was approved in; the grant is no part of it, but an operator may end both.
+    pub approved_in: Option<TokenId>,
     /// The key that its refresh tokens are bound to.
     pub confirmation: Option<Confirmation>,
     /// Since when.
@@ -151,13 +153,14 @@ pub(crate) const STATEMENTS: &[&str] = &[
     CLIENTS_OF_USER,
     END_ONLINE_OF_SESSION,
     END_OF_SESSION,
+    END_APPROVED_IN_SESSION,
     END_OF_USER,
     END_OF_CLIENT,
 ];
 
 const INSERT: &str = "insert into token_grant (id, client_id, user_id, scope, resource, authenticated_at, created_at,
- refresh_hash, refresh_expires_at, method, session_id, confirmation)
- values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+ refresh_hash, refresh_expires_at, method, session_id, confirmation, approved_in)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const BY_ID: &str = "select id, client_id, user_id, scope, resource, refresh_hash, refresh_expires_at, rotated_at,
  previous_hash, sealed_answer, successor_used_at, revoked_at, authenticated_at, method, session_id, confirmation
  from token_grant where id = $1";
@@ -176,6 +179,9 @@ const END_ONLINE_OF_SESSION: &str = "update token_grant set revoked_at = $2, rev
  where session_id = $1 and revoked_at is null and (' ' || scope || ' ') not like '% offline_access %'";
 const END_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where session_id = $1 and revoked_at is null";
+pub(crate) const END_APPROVED_IN_SESSION: &str =
+    "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where approved_in = $1 and revoked_at is null";
 pub(crate) const END_OF_USER: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where user_id = $1 and revoked_at is null";
@@ -229,7 +235,8 @@ impl NewGrant {
             self.refresh_expires_at.0,
             self.authentication.method.as_str(),
             self.authentication.session_id.map(|id| id.0),
-            self.confirmation.as_ref().map(ToString::to_string)
+            self.confirmation.as_ref().map(ToString::to_string),
+            self.approved_in.map(|id| id.0)
         ];
         Stmt::new(INSERT, params)
     }

@@ -67,7 +67,6 @@ async fn every_hot_statement_stays_on_an_index() {
         "update device_grant set denied_at = $2 where user_id",
         "update device_grant set denied_at = $2 where client_id",
         "update device_grant set denied_at = $2 where session_id",
-        "select grant_id from device_grant where session_id",
         "select id from user_account limit 1",
         "not exists (select 1 from user_account)",
         "where client_id = $1 and grant_id is null",

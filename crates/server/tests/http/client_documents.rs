@@ -2,7 +2,12 @@
 
 use crate::site::{Reply, Site, policy, server};
 use gatepass_testkit::{
-    Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER, authority::ClientPolicy, tokio,
+    Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER,
+    authority::{
+        ClientPolicy,
+        end::{EndRefused, EndTarget},
+    },
+    tokio,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -203,9 +208,14 @@ async fn a_sign_in_outlives_its_site_and_a_restart_but_not_a_no() {
         let id = site.publishes("/c");
         let first = tokens(&server, &browser, &id).await;
         site.answers("/c", Reply::status(503));
+        let public_url = Some(server.url.clone());
         let (database, clock) = server.stop().await;
-        let server =
-            TestServer::on(database, clock, Options { clients: policy(), empty: true, ..Options::default() }).await;
+        let server = TestServer::on(
+            database,
+            clock,
+            Options { clients: policy(), public_url, empty: true, ..Options::default() },
+        )
+        .await;
         server.advance(Duration::from_secs(24 * 60 * 60));
         let second = refresh(&server, &id, &first).await;
         assert_eq!(second.status, 200, "the site is down, the sign-in goes on: {}", second.json);
@@ -304,4 +314,20 @@ async fn a_loopback_client_is_asked_about_each_time_with_a_warning() {
     let remote = site.publishes("/web");
     tokens(&server, &browser, &remote).await;
     assert!(ask(&server, &browser, &remote).await.left_for.is_some(), "a yes to an https address is remembered");
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn what_a_vanished_client_has_can_be_ended() {
+    for engine in BOTH {
+        let (site, server) = (Site::start().await, server(engine, policy()).await);
+        let browser = signed_in(&server).await;
+        let id = site.publishes("/client.json");
+        let tokens = tokens(&server, &browser, &id).await;
+        site.answers("/client.json", Reply::status(404));
+        server.advance(Duration::from_secs(48 * 3600));
+        assert_eq!(refresh(&server, &id, &tokens).await.error(), "invalid_client");
+        let target = EndTarget::Client(id.parse().unwrap());
+        assert_eq!(server.authority().end(&target).await.unwrap(), 1);
+        assert!(matches!(server.authority().end(&target).await, Err(EndRefused::Unknown(_))), "nothing is left");
+    }
 }

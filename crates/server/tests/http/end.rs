@@ -2,9 +2,15 @@
 
 use gatepass_testkit::{
     Browser, Pkce, USER,
-    authority::end::{EndRefused, EndTarget},
+    authority::{
+        Store,
+        end::{EndRefused, EndTarget},
+        sweep::Sweeper,
+    },
+    keys::TokenId,
     on_both_engines,
 };
+use std::time::Duration;
 
 on_both_engines! {
     async fn all_of_a_person_ends_also_what_was_on_its_way(server: TestServer) {
@@ -38,6 +44,32 @@ on_both_engines! {
             assert_eq!(server.whoami(&ended.text("access_token")).await.status, 401);
         }
         assert_eq!(server.whoami(&kept.text("access_token")).await.status, 200);
+    }
+
+    async fn a_device_ends_with_the_session_it_was_approved_in_however_long_ago(server: TestServer) {
+        let (browser, stranger) = (Browser::at(&server), Browser::at(&server));
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let mut devices = Vec::new();
+        for browser in [&browser, &stranger] {
+            server.advance(Duration::from_secs(1));
+            browser.sign_in(USER).await;
+            let device = server.post_public("/device_authorization", &[("scope", "account offline_access")]).await;
+            let page = browser.open(&device.text("verification_uri_complete")).await;
+            browser.submit(&page.form(), &[("answer", "approve")]).await;
+            let form = [("grant_type", grant), ("device_code", &device.text("device_code"))];
+            devices.push(server.post_public("/token", &form).await.text("refresh_token"));
+        }
+        server.advance(Duration::from_secs(3 * 3600));
+        server.authority().sweep(&mut Sweeper::default()).await.unwrap();
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        assert!(store.db().query::<i64>("select count(*) from device_grant", vec![]).await.unwrap() == [0]);
+        let sessions: Vec<[u8; 16]> = store.db().query("select id from session order by id", vec![]).await.unwrap();
+        store.close().await;
+        let session = EndTarget::Session(TokenId(sessions[0]));
+        assert_eq!(server.authority().end(&session).await.unwrap(), 1);
+        let refresh = async |token: &str| server.post_public("/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
+        assert_eq!(refresh(&devices[0]).await.error(), "invalid_grant");
+        assert_eq!(refresh(&devices[1]).await.status, 200, "another session's device stays");
     }
 
     async fn what_is_not_there_is_said(server: TestServer) {

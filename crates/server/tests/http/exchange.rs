@@ -2,7 +2,11 @@
 
 use crate::grants::{API, register, resource};
 use gatepass_oauth::TokenFormat;
-use gatepass_testkit::{Answer, RegisteredClient, TestServer, authority::add_resource::Offered, on_both_engines};
+use gatepass_testkit::{
+    Answer, RegisteredClient, TestServer,
+    authority::{add_resource::Offered, end::EndTarget},
+    on_both_engines,
+};
 use std::time::Duration;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -51,6 +55,26 @@ on_both_engines! {
         server.post("/revoke", &client, &[("token", &first)]).await;
         for token in [&first, &second, &third] {
             assert_eq!(server.whoami(token).await.status, 401);
+        }
+    }
+
+    async fn a_child_in_other_hands_ends_with_the_client_of_the_first_token(server: TestServer) {
+        let mut front = resource(API, TokenFormat::Opaque);
+        front.downstream = vec![OTHER.parse().unwrap()];
+        let front = register(&server, front).await;
+        for by in ["revoke", "remove"] {
+            let client = server.client().await;
+            let form = [("grant_type", "client_credentials"), ("scope", "api:read"), ("resource", API)];
+            let first = server.post("/token", &client, &form).await.text("access_token");
+            let child = exchange(&server, &front, &first, &[]).await.text("access_token");
+            let active = async || server.post("/introspect", &front, &[("token", &child)]).await.json["active"] == true;
+            assert!(active().await);
+            let id = client.id.parse().unwrap();
+            match by {
+                "revoke" => assert_eq!(server.authority().end(&EndTarget::Client(id)).await.unwrap(), 1),
+                _ => assert!(server.authority().remove_client(&id).await.unwrap()),
+            }
+            assert!(!active().await, "{by}");
         }
     }
 

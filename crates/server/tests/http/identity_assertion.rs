@@ -3,7 +3,10 @@
 use crate::grants::key;
 use gatepass_testkit::{
     Answer, RegisteredClient, TestServer, USER,
-    authority::trust::{NewTrust, Repeats, StandsFor},
+    authority::{
+        end::EndTarget,
+        trust::{NewTrust, Repeats, StandsFor},
+    },
     keys::{JwkSet, SigningKey},
     on_both_engines,
 };
@@ -58,6 +61,15 @@ on_both_engines! {
         let narrow = bring(&server, &client, &key.sign(TYP, &narrow).unwrap(), &[]).await;
         assert_eq!(narrow.json["scope"], "api:read");
         assert_eq!(server.whoami(&narrow.text("access_token")).await.status, 401, "it is for the resource that the assertion names");
+    }
+
+    async fn such_a_token_ends_with_all_that_the_person_has(server: TestServer) {
+        let (key, client) = (trusting(&server).await, server.client().await);
+        let assertion = key.sign(TYP, &claims(&server, &client, "1")).unwrap();
+        let token = bring(&server, &client, &assertion, &[("scope", "account")]).await.text("access_token");
+        assert_eq!(server.whoami(&token).await.status, 200);
+        assert_eq!(server.authority().end(&EndTarget::User(USER.into())).await.unwrap(), 1);
+        assert_eq!(server.whoami(&token).await.status, 401);
     }
 
     async fn an_identity_assertion_that_will_not_do_is_refused(server: TestServer) {

@@ -67,6 +67,16 @@ on_both_engines! {
         assert_eq!(sign(&server).await, now, "the one that was overtaken never signs");
     }
 
+    async fn a_key_that_may_be_stolen_is_trusted_no_longer(server: TestServer) {
+        let stolen = server.authority().sign(Algorithm::Es256, "JWT", &serde_json::json!({"sub": "u"})).await.unwrap();
+        let waiting = { server.authority().rotate_keys(Algorithm::Es256, TakeOver::Ahead).await.unwrap(); published(&server).await };
+        server.authority().rotate_keys(Algorithm::Es256, TakeOver::Now).await.unwrap();
+        let now = sign(&server).await;
+        assert!(!waiting.contains(&now));
+        assert_eq!(published(&server).await, [now], "at once");
+        assert!(jws::verify::<Value>(&stolen, &server.authority().jwks()).is_err());
+    }
+
     async fn of_many_who_rotate_at_once_one_makes_the_next_key(server: TestServer) {
         server.advance(DAY * 89 + Duration::from_secs(1));
         let authority = server.authority().clone();

@@ -1,6 +1,8 @@
 //! `POST /token` with `grant_type=refresh_token`: rotation, repeats, reuse.
 
-use gatepass_testkit::{on_both_engines, tokio};
+use crate::grants::{API, register, resource};
+use gatepass_oauth::TokenFormat;
+use gatepass_testkit::{authority::Store, on_both_engines, tokio};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 on_both_engines! {
@@ -25,6 +27,26 @@ on_both_engines! {
         assert_eq!(repeated.text("access_token"), lost.text("access_token"));
         assert_eq!(repeated.json["expires_in"], 2600, "what is left of its life");
         assert_eq!(server.refresh(&client, &lost.text("refresh_token")).await.status, 200);
+    }
+
+    async fn where_no_use_is_seen_a_repeat_is_innocent_for_thirty_seconds_only(server: TestServer) {
+        let client = server.client().await;
+        // Unregistered, then one whose tokens are verified elsewhere, then one that asks here.
+        for (format, innocent) in [(None, false), (Some(TokenFormat::Jwt), false), (Some(TokenFormat::Opaque), true)] {
+            if let Some(format) = format {
+                // There is none the first time.
+                let _ = server.authority().remove_resource(&API.parse().unwrap()).await;
+                register(&server, resource(API, format)).await;
+            }
+            let first = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await.text("refresh_token");
+            let second = server.refresh(&client, &first).await.text("refresh_token");
+            server.advance(Duration::from_secs(29));
+            assert_eq!(server.refresh(&client, &first).await.text("refresh_token"), second, "{format:?}");
+            server.advance(Duration::from_secs(1));
+            let repeated = server.refresh(&client, &first).await;
+            assert_eq!(repeated.status == 200, innocent, "{format:?}");
+            assert_eq!(server.refresh(&client, &second).await.status == 200, innocent, "the family ends: {format:?}");
+        }
     }
 
     async fn within_thirty_seconds_a_repeat_is_innocent_even_when_the_successor_is_used(server: TestServer) {
@@ -113,6 +135,26 @@ on_both_engines! {
         assert_eq!(narrow.json["scope"], "email");
         let wide = send(form(&narrow.text("refresh_token"), "resource", "https://api.example/")).await;
         assert_eq!(wide.json["scope"], "account email", "the grant keeps its scope");
+    }
+
+    async fn a_refresh_gives_only_what_its_client_may_have_by_now(server: TestServer) {
+        let change = async |sql: &'static str, id: &str| {
+            let store = Store::open(&server.database.database_url()).await.unwrap();
+            assert_eq!(store.db().execute(sql, vec![id.into()]).await.unwrap(), 1);
+            store.close().await;
+            server.advance(Duration::from_secs(1));
+        };
+        let client = server.client().await;
+        let here = server.tokens(&client, &[("scope", "account email")]).await.text("refresh_token");
+        let there = server.tokens(&client, &[("scope", "email"), ("resource", API)]).await.text("refresh_token");
+        change("update client set scope = 'account' where id = $1", &client.id).await;
+        let less = server.refresh(&client, &here).await;
+        assert_eq!(less.json["scope"], "account", "{}", less.json);
+        assert_eq!(server.refresh(&client, &there).await.error(), "invalid_scope", "nothing is left");
+        change("update client set scope = 'account email', resources = '' where id = $1", &client.id).await;
+        assert_eq!(server.refresh(&client, &there).await.error(), "invalid_target");
+        let again = server.refresh(&client, &less.text("refresh_token")).await;
+        assert_eq!(again.json["scope"], "account email", "the grant keeps its scope");
     }
 
     async fn a_refresh_token_is_bound_to_its_client_and_its_time(server: TestServer) {

@@ -19,7 +19,7 @@ pub(super) enum Keys {
         /// Only for this algorithm [default: every one that has a key]
         #[arg(long, value_name = "ALG", value_parser = signing_algorithm)]
         alg: Option<Algorithm>,
-        /// Let it take over at once: the old key may have been seen
+        /// Let it take over at once, and take the old key away: it may have been seen, and what it signed fails from now on
         #[arg(long)]
         now: bool,
     },
