@@ -161,6 +161,14 @@ impl fmt::Display for EventKind {
 }
 
 impl EventKind {
+    /// Whether a request of anybody brings it about, without a secret and without end.
+    fn is_anybodys(self) -> bool {
+        matches!(
+            self,
+            Self::ClientRefused | Self::AssertionRefused | Self::DpopRefused | Self::DpopReplayed | Self::WrongKey
+        )
+    }
+
     /// What became of what was tried.
     #[must_use]
     pub fn outcome(self) -> &'static str {
@@ -281,10 +289,14 @@ impl Event {
 }
 
 impl Authority {
-    /// Notes that something happened: in the log, in the counts and in the audit trail.
+    /// Notes that something happened: in the counts, in the log and in the audit trail. Of what anybody may bring about
+    /// as often as he likes, all but the first from his address in a while is only counted.
     pub(crate) async fn record(&self, event: Event) {
-        log(&event);
         self.0.tally.count(event.kind);
+        if event.kind.is_anybodys() && !self.is_first_of_its_kind(&event) {
+            return;
+        }
+        log(&event);
         self.keep(event).await;
     }
 }

@@ -51,8 +51,11 @@ pub(crate) const DEVICE_START_CLIENT: Limit =
     Limit { what: "device-start-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
 /// Polls of one device that came too soon.
 pub(crate) const DEVICE_POLL: Limit = Limit { what: "device-poll", attempts: 60, window: Duration::from_secs(60) };
-/// Requests to the token endpoint and its like from one address that made no sense.
+/// Requests to the client's endpoints from one address that came to nothing.
 pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 600, window: Duration::from_secs(60) };
+
+/// How often an event that anybody may bring about is kept, of one kind and from one address: once in that time.
+const STRANGERS_EVENT: Rate = Rate { attempts: 1, window: Duration::from_secs(60) };
 
 /// Every limit, for the settings. A new one is a constant and a line here.
 pub(crate) const ALL: &[Limit] = &[
@@ -146,6 +149,21 @@ impl Authority {
         Err(TooMany { retry_after: now.until(until) }.into())
     }
 
+    /// Refuses a request to one of the client's endpoints, before anything is done for it, when its address has sent too
+    /// many that came to nothing.
+    ///
+    /// # Errors
+    /// [`Failure::TooMany`].
+    pub fn check_junk(&self, caller: &Caller) -> Result<(), Failure> {
+        self.check_meter(JUNK_ADDRESS, &network(&caller.address))
+    }
+
+    /// Whether an event is kept that anybody may bring about: the first of its kind from its address in a while is.
+    pub(crate) fn is_first_of_its_kind(&self, event: &Event) -> bool {
+        let bucket = format!("event-{}:{}", event.kind, network(&event.address));
+        self.0.meters.is_first(&bucket, STRANGERS_EVENT, self.0.clock.now())
+    }
+
     /// What a request to one of the client's endpoints is answered that came to nothing: its own failure, or that there
     /// were too many of the kind from its address. What polls and people bring about is not counted.
     pub async fn bound_junk(&self, failure: Failure, caller: &Caller) -> Failure {
@@ -158,6 +176,9 @@ impl Authority {
                 | ErrorCode::UnauthorizedClient
                 | ErrorCode::UnsupportedGrantType
                 | ErrorCode::InvalidScope
+                | ErrorCode::InvalidTarget
+                | ErrorCode::InvalidRequestUri
+                | ErrorCode::InvalidDpopProof
         ) {
             return failure;
         }
