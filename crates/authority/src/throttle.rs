@@ -35,6 +35,9 @@ pub(crate) const NUMBER_MATCH: Limit =
     Limit { what: "number-match", attempts: 3, window: Duration::from_secs(60 * 60) };
 /// Failed proofs of one client from one address.
 pub(crate) const CLIENT_SECRET: Limit = Limit { what: "client-secret", attempts: 30, window: Duration::from_secs(60) };
+/// Failed proofs from one address, of any client.
+pub(crate) const CLIENT_SECRET_ADDRESS: Limit =
+    Limit { what: "client-secret-address", attempts: 120, window: Duration::from_secs(60) };
 /// Set-up links from one address.
 pub(crate) const ONE_TIME_LINK: Limit = Limit { what: "one-time-link", attempts: 30, window: Duration::from_secs(60) };
 
@@ -51,6 +54,15 @@ pub(crate) const DEVICE_START_CLIENT: Limit =
     Limit { what: "device-start-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
 /// Polls of one device that came too soon.
 pub(crate) const DEVICE_POLL: Limit = Limit { what: "device-poll", attempts: 60, window: Duration::from_secs(60) };
+/// Polls from one address, of any device and any answer: an office full of devices keeps below it.
+pub(crate) const DEVICE_POLL_ADDRESS: Limit =
+    Limit { what: "device-poll-address", attempts: 1200, window: Duration::from_secs(60) };
+/// Authorization requests that are pushed from one address; a web application pushes those of all its people.
+pub(crate) const PUSH_ADDRESS: Limit =
+    Limit { what: "push-address", attempts: 1200, window: Duration::from_secs(10 * 60) };
+/// Authorization requests that are pushed in the name of one public client.
+pub(crate) const PUSH_CLIENT: Limit =
+    Limit { what: "push-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
 /// Requests to the client's endpoints from one address that came to nothing.
 pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 600, window: Duration::from_secs(60) };
 
@@ -65,10 +77,14 @@ pub(crate) const ALL: &[Limit] = &[
     USER_CODE_ADDRESS,
     NUMBER_MATCH,
     CLIENT_SECRET,
+    CLIENT_SECRET_ADDRESS,
     ONE_TIME_LINK,
     DEVICE_START_ADDRESS,
     DEVICE_START_CLIENT,
     DEVICE_POLL,
+    DEVICE_POLL_ADDRESS,
+    PUSH_ADDRESS,
+    PUSH_CLIENT,
     JUNK_ADDRESS,
     TICKET,
 ];
@@ -82,9 +98,16 @@ impl Limit {
     fn alarm(self) -> EventKind {
         match self.what {
             "device-poll" => EventKind::PollingStorm,
-            "device-start-address" | "device-start-client" | "junk-address" | "registration" | "registration-all" => {
-                EventKind::Throttled
-            }
+            "device-start-address"
+            | "device-start-client"
+            | "device-poll-address"
+            | "push-address"
+            | "push-client"
+            | "junk-address"
+            | "registration"
+            | "registration-all"
+            | "document"
+            | "document-host" => EventKind::Throttled,
             _ => EventKind::Guessing,
         }
     }

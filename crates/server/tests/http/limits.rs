@@ -1,7 +1,10 @@
 //! What can be done too often is bounded, answered with 429 and a time, and told.
 
 use crate::audit::events;
-use gatepass_testkit::{Answer, Engine, Options, TestServer, authority::EventKind, on_both_engines, tokio};
+use gatepass_testkit::{
+    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, authority::EventKind, on_both_engines,
+    tokio,
+};
 use std::time::Duration;
 
 async fn start(server: &TestServer) -> Answer {
@@ -54,6 +57,53 @@ on_both_engines! {
         server.advance(Duration::from_secs(70));
         let later = server.post_public("/token", &[("grant_type", grant), ("device_code", &code)]).await;
         assert_eq!(later.error(), "authorization_pending", "it may go on when it has calmed down");
+    }
+
+    async fn polls_of_one_address_are_bounded_whatever_they_are_told(server: TestServer) {
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let poll = async |code: &str| server.post_public("/token", &[("grant_type", grant), ("device_code", code)]).await;
+        for _ in 0..30 {
+            let code = start(&server).await.text("device_code");
+            for _ in 0..40 {
+                assert!(["authorization_pending", "slow_down"].contains(&poll(&code).await.error().as_str()));
+            }
+        }
+        let code = start(&server).await.text("device_code");
+        let bounded = poll(&code).await;
+        assert_eq!(bounded.status, 429);
+        assert!(bounded.headers.contains_key("retry-after"));
+        assert_eq!(events(&server, EventKind::Throttled, 1).await[0].detail, "device-poll-address");
+        server.advance(Duration::from_secs(60));
+        assert_eq!(poll(&code).await.error(), "authorization_pending");
+    }
+
+    async fn wrong_proofs_of_one_address_are_bounded_whosever_they_are(server: TestServer) {
+        let mut last = Vec::new();
+        for _ in 0..5 {
+            let wrong = RegisteredClient { secret: "wrong".into(), ..server.client().await };
+            for _ in 0..25 {
+                last.push(server.post("/token", &wrong, &[("grant_type", "client_credentials")]).await.status.as_u16());
+            }
+        }
+        assert_eq!((last[119], last[120], last[124]), (401, 429, 429));
+        let right = server.client().await;
+        assert_eq!(server.post("/token", &right, &[("grant_type", "client_credentials")]).await.status, 200);
+    }
+
+    async fn pushed_requests_of_one_address_are_bounded(server: TestServer) {
+        let (client, pkce) = (server.client().await, Pkce::new());
+        let form = [
+            ("response_type", "code"), ("redirect_uri", REDIRECT_URI), ("scope", "openid"),
+            ("code_challenge", pkce.challenge.as_str()), ("code_challenge_method", "S256"),
+        ];
+        for _ in 0..1200 {
+            assert_eq!(server.post("/par", &client, &form).await.status, 201);
+        }
+        let bounded = server.post("/par", &client, &form).await;
+        assert_eq!(bounded.status, 429);
+        assert_eq!(bounded.headers["retry-after"], "600");
+        server.advance(Duration::from_secs(600));
+        assert_eq!(server.post("/par", &client, &form).await.status, 201);
     }
 
     async fn junk_of_one_address_is_bounded(server: TestServer) {
