@@ -180,6 +180,18 @@ event_kinds! {
     PasswordSet = "password_set" Notable Done "a person was given another password",
     /// A client was registered.
     ClientAdded = "client_added" Notable Done "a client was registered",
+    /// A resource was registered.
+    ResourceAdded = "resource_added" Notable Done "a resource was registered",
+    /// A resource was removed.
+    ResourceRemoved = "resource_removed" Notable Done "a resource was removed",
+    /// A trust policy was made.
+    TrustAdded = "trust_added" Notable Done "an issuer is trusted",
+    /// A trust policy was removed.
+    TrustRemoved = "trust_removed" Notable Done "an issuer is trusted no more",
+    /// A service account was made.
+    ServiceAdded = "service_added" Notable Done "a service account was added",
+    /// A service account was disabled.
+    ServiceDisabled = "service_disabled" Notable Done "a service account was disabled",
 }
 
 impl fmt::Display for EventKind {

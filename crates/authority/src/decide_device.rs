@@ -94,7 +94,7 @@ impl Authority {
         caller: &Caller,
     ) -> Result<Decided, Failure> {
         let subject: String = grant.id.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        match self.count(NUMBER_MATCH, &subject).await {
+        match self.count(NUMBER_MATCH, &subject, caller).await {
             Err(Failure::TooMany(TooMany { .. })) => return self.deny(grant, session, caller).await,
             counted => counted?,
         }

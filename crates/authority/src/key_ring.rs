@@ -203,7 +203,7 @@ impl Authority {
             // Whoever held the lock before may have made it.
             ring = self.read_ring().await?;
             if ring.newest(algorithm).is_none() {
-                self.add_key(algorithm, 1, now).await?;
+                self.add_key(algorithm, 1, now, made()).await?;
                 ring = self.read_ring().await?;
             }
         }
@@ -267,7 +267,7 @@ impl Authority {
             (Some(newest), TakeOver::Now) => Some((newest.generation + 1, now)),
         };
         if let Some((generation, signs_from)) = next {
-            self.add_key(algorithm, generation, signs_from).await?;
+            self.add_key(algorithm, generation, signs_from, made().by_operator()).await?;
             self.read_ring().await?;
         }
         Ok(())
@@ -287,7 +287,7 @@ impl Authority {
     pub(crate) async fn open_keys(&self) -> Result<(), Failure> {
         let _reading = self.0.keys.reading.lock().await;
         if self.read_ring().await?.newest(Algorithm::Es256).is_none() {
-            self.add_key(Algorithm::Es256, 1, self.0.clock.now()).await?;
+            self.add_key(Algorithm::Es256, 1, self.0.clock.now(), made()).await?;
             self.read_ring().await?;
         }
         Ok(())
@@ -325,7 +325,8 @@ impl Authority {
         for algorithm in SigningKey::ALGORITHMS.iter().copied() {
             let Some(newest) = ring.newest(algorithm) else { continue };
             if newest.signs_from.plus(settings.rotate_every).minus(settings.publish_ahead) <= now {
-                self.add_key(algorithm, newest.generation + 1, now.plus(settings.publish_ahead)).await?;
+                let signs_from = now.plus(settings.publish_ahead);
+                self.add_key(algorithm, newest.generation + 1, signs_from, made()).await?;
                 changed = true;
             }
         }
@@ -339,7 +340,13 @@ impl Authority {
     }
 
     /// Makes a key, unless another node has made this generation.
-    async fn add_key(&self, algorithm: Algorithm, generation: i64, signs_from: UtcMillis) -> Result<(), Failure> {
+    async fn add_key(
+        &self,
+        algorithm: Algorithm,
+        generation: i64,
+        signs_from: UtcMillis,
+        event: Event,
+    ) -> Result<(), Failure> {
         let (seal, entropy) = (self.0.keys.seal.clone(), self.0.entropy.clone());
         // An RSA key takes its time.
         let made = tokio::task::spawn_blocking(move || SigningKey::generate_for(algorithm, &seal, &entropy)).await;
@@ -347,7 +354,7 @@ impl Authority {
         let kid = key.kid().to_owned();
         let stored = StoredKey { kid, algorithm, generation, sealed, created_at: self.0.clock.now(), signs_from };
         if self.0.store.add_signing_key(&stored).await? == Change::Made {
-            self.record(Event::new(EventKind::KeyMade).detail(format!("{algorithm} {}", stored.kid))).await;
+            self.record(event.detail(format!("{algorithm} {}", stored.kid))).await;
         }
         Ok(())
     }
@@ -362,6 +369,10 @@ impl Authority {
     fn longest_signed(&self) -> Duration {
         self.lifetimes().access_token.max(Duration::from_secs(60 * 60)) + MARGIN
     }
+}
+
+fn made() -> Event {
+    Event::new(EventKind::KeyMade)
 }
 
 #[cfg(test)]

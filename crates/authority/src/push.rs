@@ -101,7 +101,7 @@ impl Authority {
     /// [`Failure::TooMany`] after too many wrong ones from one address.
     pub async fn follow_ticket(&self, code: &UserCode, caller: &Caller) -> Result<Option<Secret>, Failure> {
         let network = throttle::network(&caller.address);
-        self.count(throttle::TICKET, &network).await?;
+        self.count(throttle::TICKET, &network, caller).await?;
         let hash = self.0.tickets.hash(code.letters());
         let Some(target) = self.0.store.pushed_request_by_ticket(hash, self.0.clock.now()).await? else {
             return Ok(None);

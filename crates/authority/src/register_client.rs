@@ -177,7 +177,7 @@ impl Authority {
         match self.0.store.managed_client(&id, presented.hash()).await? {
             Some(client) => Ok((client, presented)),
             None => {
-                self.count(CLIENT_SECRET, &format!("{}:registration", network(&caller.address))).await?;
+                self.count(CLIENT_SECRET, &format!("{}:registration", network(&caller.address)), caller).await?;
                 Err(not_managed().into())
             }
         }
@@ -221,8 +221,8 @@ impl Authority {
     }
 
     async fn count_registration(&self, caller: &Caller) -> Result<(), Failure> {
-        self.count(self.registrations_of_one(), &network(&caller.address)).await?;
-        self.count(self.registrations_of_all(), "").await
+        self.count(self.registrations_of_one(), &network(&caller.address), caller).await?;
+        self.count(self.registrations_of_all(), "", caller).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bounds on guessing and on what fills the server, per subject and per address, shared by all nodes.
 //!
-//! There are two ways of counting. [`Authority::count_from`] writes each attempt to the store before it is judged: for
+//! There are two ways of counting. [`Authority::count`] writes each attempt to the store before it is judged: for
 //! secrets that people remember or type. [`Authority::meter`] counts in memory and tells the store of what is suspicious
 //! ([`meter`](crate::meter)): for what programs do all day. Both cost no write for a subject that is known to be over its
 //! limit, and each alarms once per window.
@@ -123,12 +123,7 @@ pub struct TooMany {
 
 impl Authority {
     /// Counts an attempt of `subject` and refuses it when there were too many.
-    pub(crate) async fn count(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
-        self.count_from(limit, subject, &Caller::default()).await
-    }
-
-    /// The same, knowing who tries.
-    pub(crate) async fn count_from(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
+    pub(crate) async fn count(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
         let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
         let (bucket, now) = (bucket(limit, subject), self.0.clock.now());
         if let Some(until) = self.0.meters.is_over(&bucket, rate, now) {

@@ -2,7 +2,9 @@
 
 use crate::site::{Reply, Site, policy, server};
 use gatepass_testkit::{
-    Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER, authority::ClientPolicy, tokio,
+    Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER,
+    authority::{ClientPolicy, EventKind},
+    tokio,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -262,6 +264,8 @@ async fn one_address_has_only_so_many_documents_fetched() {
         assert!(is_known(&server, &browser, &site.publishes(&format!("/{index}"))).await);
     }
     assert_eq!(ask(&server, &browser, &site.publishes("/3")).await.status, 429);
+    let alarms = crate::audit::events(&server, EventKind::Throttled, 1).await;
+    assert_eq!((alarms[0].detail.as_str(), alarms[0].address.as_str()), ("document", "127.0.0.1"));
     assert!(is_known(&server, &browser, &site.id("/0")).await, "what is known goes on");
     assert_eq!(site.asked().len(), 3);
 }
