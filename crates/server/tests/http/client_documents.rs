@@ -3,7 +3,7 @@
 use crate::site::{Reply, Site, policy, server};
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER,
-    authority::{ClientPolicy, EventKind},
+    authority::{ClientPolicy, EventKind, Store},
     tokio,
 };
 use serde_json::{Value, json};
@@ -224,6 +224,28 @@ async fn a_sign_in_outlives_its_site_and_a_restart_but_not_a_no() {
         site.answers("/c", Reply::status(404));
         server.advance(Duration::from_secs(24 * 60 * 60));
         assert_eq!(refresh(&server, &id, &fourth).await.error(), "invalid_client", "the site says no");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_document_that_nobody_uses_goes_with_what_people_allowed_it() {
+    for engine in BOTH {
+        let (site, server) = (Site::start().await, server(engine, policy()).await);
+        let browser = signed_in(&server).await;
+        let id = site.publishes("/client.json");
+        assert_eq!(tokens(&server, &browser, &id).await.status, 200);
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        let consents = async || {
+            let sql = "select count(*) from consent where client_id like 'https://%'";
+            store.db().query::<i64>(sql, vec![]).await.unwrap()[0]
+        };
+        assert_eq!(consents().await, 1);
+        server.advance(Duration::from_secs(200 * 24 * 60 * 60));
+        let reaped = server.authority().reap_registrations(100).await.unwrap();
+        assert_eq!(reaped, [("client", 0), ("client_document", 1)]);
+        assert!(server.authority().tally().swept().any(|count| count == ("client_document", 1)));
+        assert_eq!(consents().await, 0);
+        store.close().await;
     }
 }
 
