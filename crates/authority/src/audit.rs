@@ -112,8 +112,8 @@ event_kinds! {
     DeviceApproved = "device_approved" Notable Done "a person approved a device",
     /// A person denied a device.
     DeviceDenied = "device_denied" Notable Refused "a device was denied",
-    /// A device was approved from afar, by a person who cannot have been asked for its number.
-    DeviceApprovedFar = "device_approved_far" Alarming Done "a device in another network was approved without its number",
+    /// A device was approved from afar.
+    DeviceApprovedFar = "device_approved_far" Alarming Done "a device in another network was approved",
     /// A device got its tokens. The person's approval is the notable part.
     DeviceSignedIn = "device_signed_in" Routine Done "a device was signed in",
     /// A device polls in a storm.

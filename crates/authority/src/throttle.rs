@@ -228,20 +228,32 @@ pub(crate) fn network(address: &str) -> String {
     }
 }
 
-/// Whether two addresses are far from one another: no common first half of IPv4, no common first 32 bits of IPv6.
-pub(crate) fn are_far(one: &str, other: &str) -> bool {
-    match (one.parse(), other.parse()) {
+/// How two addresses lie to one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Distance {
+    /// They share the first half of IPv4, or the first 32 bits of IPv6; or one of them is not known.
+    Near,
+    /// They do not.
+    Far,
+    /// One is of IPv4 and the other of IPv6, as one machine may have them both.
+    NotComparable,
+}
+
+/// How far two addresses are from one another.
+pub(crate) fn distance(one: &str, other: &str) -> Distance {
+    let is_near = match (one.parse(), other.parse()) {
         (Ok(IpAddr::V4(one)), Ok(IpAddr::V4(other))) => {
             let ([a, b, ..], [c, d, ..]) = (one.octets(), other.octets());
-            (a, b) != (c, d)
+            (a, b) == (c, d)
         }
         (Ok(IpAddr::V6(one)), Ok(IpAddr::V6(other))) => {
             let ([a, b, ..], [c, d, ..]) = (one.segments(), other.segments());
-            (a, b) != (c, d)
+            (a, b) == (c, d)
         }
-        // One machine may have an address of each kind.
-        _ => false,
-    }
+        (Ok(_), Ok(_)) => return Distance::NotComparable,
+        _ => true,
+    };
+    if is_near { Distance::Near } else { Distance::Far }
 }
 
 fn bucket(limit: Limit, subject: &str) -> String {
@@ -261,15 +273,15 @@ mod tests {
     #[test]
     fn far_is_another_network() {
         let table = [
-            ("192.0.2.1", "192.0.77.9", false),
-            ("192.0.2.1", "192.1.2.1", true),
-            ("2001:db8:1::1", "2001:db8:2::1", false),
-            ("2001:db8::1", "2001:db9::1", true),
-            ("192.0.2.1", "2001:db8::1", false),
-            ("", "192.0.2.1", false),
+            ("192.0.2.1", "192.0.77.9", Distance::Near),
+            ("192.0.2.1", "192.1.2.1", Distance::Far),
+            ("2001:db8:1::1", "2001:db8:2::1", Distance::Near),
+            ("2001:db8::1", "2001:db9::1", Distance::Far),
+            ("192.0.2.1", "2001:db8::1", Distance::NotComparable),
+            ("", "192.0.2.1", Distance::Near),
         ];
         for (one, other, far) in table {
-            assert_eq!(are_far(one, other), far, "{one} {other}");
+            assert_eq!(distance(one, other), far, "{one} {other}");
         }
     }
 
