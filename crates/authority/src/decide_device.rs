@@ -67,7 +67,8 @@ impl Authority {
                     let number = if grant.number_match.is_some() { "was matched" } else { "was not asked" };
                     let event = event(EventKind::DeviceApprovedFar, grant, session, caller);
                     let from = &grant.address;
-                    self.record(event.detail(format_args!("the device asked from {from}; its number {number}"))).await;
+                    let event = event.detail(format_args!("the device asked from {from}; its number {number}"));
+                    self.record(event).await;
                 }
                 Decided::Approved
             }

@@ -127,7 +127,8 @@ impl Authority {
         };
         self.0.store.add_trust(&trust).await.map_err(Failure::from)?;
         let event = Event::new(EventKind::TrustAdded).about(trust.id).by_operator();
-        self.record(event.detail(format_args!("{} {}", trust.issuer, trust.subject))).await;
+        let event = event.detail(format_args!("{} {}", trust.issuer, trust.subject));
+        self.record(event).await;
         Ok(trust)
     }
 
