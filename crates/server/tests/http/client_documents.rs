@@ -236,7 +236,7 @@ async fn a_document_that_nobody_uses_goes_with_what_people_allowed_it() {
         assert_eq!(tokens(&server, &browser, &id).await.status, 200);
         let store = Store::open(&server.database.database_url()).await.unwrap();
         let consents = async || {
-            let sql = "select count(*) from consent where client_id like 'https://%'";
+            let sql = "select count(*) from consent where client_id like 'http%'";
             store.db().query::<i64>(sql, vec![]).await.unwrap()[0]
         };
         assert_eq!(consents().await, 1);
