@@ -40,7 +40,7 @@ class Place:
         self.environment |= {"GATEPASS_HOME": str(folder / "home"), "GATEPASS_KEYRING": "off"}
         # One address and one client start thousands of devices in a second here, which nobody else may.
         settings = folder / "gatepass.toml"
-        names = ["device_start_address", "device_start_client", "device_poll", "junk_address"]
+        names = ["device_start_address", "device_start_client", "device_poll", "device_poll_address", "junk_address"]
         settings.write_text("[limits]\n" + "".join(f'{name} = "off"\n' for name in names))
         self.options = ["--data-dir", self.data, "--config", settings]
         if database_url:

@@ -230,7 +230,7 @@ impl Authority {
         if removed {
             self.0.clients.forget(id);
             self.forget_verified();
-            self.record(Event::new(EventKind::ClientDeleted).client(id)).await;
+            self.record(Event::new(EventKind::ClientDeleted).client(id).by_operator()).await;
         }
         Ok(removed)
     }

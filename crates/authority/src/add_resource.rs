@@ -1,7 +1,7 @@
 //! Registering a resource by the operator's hand, with the credential that its server asks about tokens with.
 
 use crate::{
-    Authority, Failure,
+    Authority, Event, EventKind, Failure,
     add_client::{ClientRefused, NewClient, Registered},
 };
 use gatepass_keys::JwkSet;
@@ -99,7 +99,11 @@ impl Authority {
         let added = self.0.store.add_resource(&resource).await.map_err(Failure::from)?;
         self.0.resources.forget();
         match added {
-            Change::Made => Ok((resource, registered)),
+            Change::Made => {
+                let event = Event::new(EventKind::ResourceAdded).client(&resource.client_id).by_operator();
+                self.record(event.detail(&resource.uri)).await;
+                Ok((resource, registered))
+            }
             Change::TooLate => Err(ResourceRefused::Taken(resource.uri)),
         }
     }
@@ -119,6 +123,10 @@ impl Authority {
     pub async fn remove_resource(&self, uri: &ResourceUri) -> Result<(), ResourceRefused> {
         let removed = self.0.store.remove_resource(uri).await.map_err(Failure::from)?;
         self.0.resources.forget();
-        if removed == Change::Made { Ok(()) } else { Err(ResourceRefused::Unknown(uri.clone())) }
+        if removed == Change::TooLate {
+            return Err(ResourceRefused::Unknown(uri.clone()));
+        }
+        self.record(Event::new(EventKind::ResourceRemoved).by_operator().detail(uri)).await;
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use gatepass_store::{UserId, audit::AuditRow};
 use std::{borrow::Cow, fmt, str::FromStr};
 
 macro_rules! event_kinds {
-    ($( $(#[$doc:meta])* $variant:ident = $text:literal $rank:ident $sentence:literal, )*) => {
+    ($( $(#[$doc:meta])* $variant:ident = $text:literal $rank:ident $outcome:ident $sentence:literal, )*) => {
         /// What can happen.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EventKind { $( $(#[$doc])* $variant, )* }
@@ -44,6 +44,13 @@ macro_rules! event_kinds {
             pub fn rank(self) -> Rank {
                 match self { $( Self::$variant => Rank::$rank, )* }
             }
+
+            /// What became of what was tried.
+            #[must_use]
+            pub fn outcome(self) -> &'static str {
+                let outcome = match self { $( Self::$variant => Outcome::$outcome, )* };
+                outcome.as_str()
+            }
         }
     };
 }
@@ -59,99 +66,132 @@ pub enum Rank {
     Alarming,
 }
 
+/// What became of what was tried.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// It came about.
+    Done,
+    /// Somebody was told no.
+    Refused,
+    /// It was allowed and did not come about.
+    Failed,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 event_kinds! {
     /// A person signed in.
-    SignedIn = "signed_in" Notable "a person signed in",
+    SignedIn = "signed_in" Notable Done "a person signed in",
     /// A sign-in failed.
-    SignInFailed = "sign_in_failed" Notable "a sign-in failed",
+    SignInFailed = "sign_in_failed" Notable Refused "a sign-in failed",
     /// A person signed out.
-    SignedOut = "signed_out" Notable "a person signed out",
+    SignedOut = "signed_out" Notable Done "a person signed out",
     /// A person allowed a client.
-    ConsentGiven = "consent_given" Notable "a person allowed a client",
+    ConsentGiven = "consent_given" Notable Done "a person allowed a client",
     /// A person denied a client.
-    ConsentDenied = "consent_denied" Notable "a person denied a client",
+    ConsentDenied = "consent_denied" Notable Refused "a person denied a client",
     /// A client pushed an authorization request.
-    RequestPushed = "request_pushed" Routine "an authorization request was pushed",
+    RequestPushed = "request_pushed" Routine Done "an authorization request was pushed",
     /// A client got a code.
-    CodeIssued = "code_issued" Routine "an authorization code was issued",
+    CodeIssued = "code_issued" Routine Done "an authorization code was issued",
     /// A client exchanged a code.
-    CodeExchanged = "code_exchanged" Routine "a code was exchanged for tokens",
+    CodeExchanged = "code_exchanged" Routine Done "a code was exchanged for tokens",
     /// A code came a second time.
-    CodeReused = "code_reused" Alarming "a code came again; its grant is revoked",
+    CodeReused = "code_reused" Alarming Refused "a code came again; its grant is revoked",
     /// A device asks to be signed in.
-    DeviceStarted = "device_started" Routine "a device asks to be signed in",
+    DeviceStarted = "device_started" Routine Done "a device asks to be signed in",
     /// A person approved a device.
-    DeviceApproved = "device_approved" Notable "a person approved a device",
+    DeviceApproved = "device_approved" Notable Done "a person approved a device",
     /// A person denied a device.
-    DeviceDenied = "device_denied" Notable "a device was denied",
-    /// A device was approved from afar, by a person who cannot have been asked for its number.
-    DeviceApprovedFar = "device_approved_far" Alarming "a device in another network was approved without its number",
+    DeviceDenied = "device_denied" Notable Refused "a device was denied",
+    /// A device was approved from afar.
+    DeviceApprovedFar = "device_approved_far" Alarming Done "a device in another network was approved",
     /// A device got its tokens. The person's approval is the notable part.
-    DeviceSignedIn = "device_signed_in" Routine "a device was signed in",
+    DeviceSignedIn = "device_signed_in" Routine Done "a device was signed in",
     /// A device polls in a storm.
-    PollingStorm = "polling_storm" Alarming "a device polls far too often",
+    PollingStorm = "polling_storm" Alarming Refused "a device polls far too often",
     /// A refresh token was rotated.
-    Refreshed = "refreshed" Routine "a refresh token was rotated",
+    Refreshed = "refreshed" Routine Done "a refresh token was rotated",
     /// A rotation was repeated.
-    RefreshRepeated = "refresh_repeated" Routine "a refresh was repeated and answered as before",
+    RefreshRepeated = "refresh_repeated" Routine Done "a refresh was repeated and answered as before",
     /// A refresh token came again after it was given up.
-    RefreshReused = "refresh_reused" Alarming "a refresh token was used again; its family is revoked",
+    RefreshReused = "refresh_reused" Alarming Refused "a refresh token was used again; its family is revoked",
     /// A client got a token on its own behalf.
-    TokenIssued = "token_issued" Routine "a client got a token",
+    TokenIssued = "token_issued" Routine Done "a client got a token",
     /// A token was exchanged for another.
-    TokenExchanged = "token_exchanged" Routine "a token was exchanged",
+    TokenExchanged = "token_exchanged" Routine Done "a token was exchanged",
     /// An assertion became a token.
-    AssertionAccepted = "assertion_accepted" Routine "an assertion was accepted",
+    AssertionAccepted = "assertion_accepted" Routine Done "an assertion was accepted",
     /// An assertion was no good.
-    AssertionRefused = "assertion_refused" Notable "an assertion was refused",
+    AssertionRefused = "assertion_refused" Notable Refused "an assertion was refused",
     /// A token was revoked.
-    TokenRevoked = "token_revoked" Notable "a token was revoked",
+    TokenRevoked = "token_revoked" Notable Done "a token was revoked",
     /// A grant was revoked.
-    GrantRevoked = "grant_revoked" Notable "a grant was revoked",
+    GrantRevoked = "grant_revoked" Notable Done "a grant was revoked",
     /// A session was ended by the operator.
-    SessionEnded = "session_ended" Notable "a session was ended by the operator",
+    SessionEnded = "session_ended" Notable Done "a session was ended by the operator",
     /// All that a person or a client has was ended by the operator.
-    EverythingEnded = "everything_ended" Notable "all sign-ins of a person or a client were ended by the operator",
+    EverythingEnded = "everything_ended" Notable Done "all sign-ins of a person or a client were ended by the operator",
     /// A client was told of a sign-out.
-    LogoutHeard = "logout_heard" Routine "a client was told of a sign-out",
+    LogoutHeard = "logout_heard" Routine Done "a client was told of a sign-out",
     /// A client could not be told of a sign-out.
-    LogoutUnheard = "logout_unheard" Notable "a client could not be told of a sign-out",
+    LogoutUnheard = "logout_unheard" Notable Failed "a client could not be told of a sign-out",
     /// A signing key was made.
-    KeyMade = "key_made" Notable "a signing key was made",
+    KeyMade = "key_made" Notable Done "a signing key was made",
     /// A signing key was removed.
-    KeyRemoved = "key_removed" Notable "a signing key was removed; nothing that it signed lives",
+    KeyRemoved = "key_removed" Notable Done "a signing key was removed; nothing that it signed lives",
     /// A client failed to prove itself.
-    ClientRefused = "client_refused" Notable "a client failed to prove itself",
+    ClientRefused = "client_refused" Notable Refused "a client failed to prove itself",
     /// A program registered itself.
-    ClientRegistered = "client_registered" Notable "a client registered itself",
+    ClientRegistered = "client_registered" Notable Done "a client registered itself",
     /// A program changed its registration.
-    ClientUpdated = "client_updated" Notable "a client changed its registration",
+    ClientUpdated = "client_updated" Notable Done "a client changed its registration",
     /// A registration was removed.
-    ClientDeleted = "client_deleted" Notable "a client was removed",
+    ClientDeleted = "client_deleted" Notable Done "a client was removed",
     /// A client's document was fetched.
-    ClientDocumentFetched = "client_document_fetched" Routine "a client's document was fetched",
+    ClientDocumentFetched = "client_document_fetched" Routine Done "a client's document was fetched",
     /// A client's document will not do, or its site is down.
-    ClientDocumentRefused = "client_document_refused" Notable "a client's document could not be used",
+    ClientDocumentRefused = "client_document_refused" Notable Refused "a client's document could not be used",
     /// A proof of possession would not do.
-    DpopRefused = "dpop_refused" Notable "a DPoP proof was refused",
+    DpopRefused = "dpop_refused" Notable Refused "a DPoP proof was refused",
     /// A proof of possession came a second time.
-    DpopReplayed = "dpop_replayed" Alarming "a DPoP proof was used again",
+    DpopReplayed = "dpop_replayed" Alarming Refused "a DPoP proof was used again",
     /// What is bound to one key came with another, or with none.
-    WrongKey = "wrong_key" Alarming "what is bound to a key came without it",
+    WrongKey = "wrong_key" Alarming Refused "what is bound to a key came without it",
     /// There was more of something than the limits allow.
-    Throttled = "throttled" Alarming "there were too many attempts",
+    Throttled = "throttled" Alarming Refused "there were too many attempts",
     /// Somebody tries passwords, codes, secrets or links.
-    Guessing = "guessing" Alarming "somebody may be guessing",
+    Guessing = "guessing" Alarming Refused "somebody may be guessing",
     /// The first account was made.
-    SetUp = "set_up" Notable "the server has its owner",
+    SetUp = "set_up" Notable Done "the server has its owner",
     /// A person was added.
-    UserAdded = "user_added" Notable "a person was added",
+    UserAdded = "user_added" Notable Done "a person was added",
     /// A person's address was taken for proven.
-    UserVerified = "user_verified" Notable "a person's address was verified",
+    UserVerified = "user_verified" Notable Done "a person's address was verified",
     /// A person has another password.
-    PasswordSet = "password_set" Notable "a person was given another password",
+    PasswordSet = "password_set" Notable Done "a person was given another password",
     /// A client was registered.
-    ClientAdded = "client_added" Notable "a client was registered",
+    ClientAdded = "client_added" Notable Done "a client was registered",
+    /// A resource was registered.
+    ResourceAdded = "resource_added" Notable Done "a resource was registered",
+    /// A resource was removed.
+    ResourceRemoved = "resource_removed" Notable Done "a resource was removed",
+    /// A trust policy was made.
+    TrustAdded = "trust_added" Notable Done "an issuer is trusted",
+    /// A trust policy was removed.
+    TrustRemoved = "trust_removed" Notable Done "an issuer is trusted no more",
+    /// A service account was made.
+    ServiceAdded = "service_added" Notable Done "a service account was added",
+    /// A service account was disabled.
+    ServiceDisabled = "service_disabled" Notable Done "a service account was disabled",
 }
 
 impl fmt::Display for EventKind {
@@ -161,21 +201,12 @@ impl fmt::Display for EventKind {
 }
 
 impl EventKind {
-    /// What became of what was tried.
-    #[must_use]
-    pub fn outcome(self) -> &'static str {
-        match self {
-            Self::SignInFailed
-            | Self::ConsentDenied
-            | Self::DeviceDenied
-            | Self::ClientRefused
-            | Self::CodeReused
-            | Self::RefreshReused
-            | Self::PollingStorm
-            | Self::Throttled
-            | Self::Guessing => "refused",
-            _ => "done",
-        }
+    /// Whether a request of anybody brings it about, without a secret and without end.
+    fn is_anybodys(self) -> bool {
+        matches!(
+            self,
+            Self::ClientRefused | Self::AssertionRefused | Self::DpopRefused | Self::DpopReplayed | Self::WrongKey
+        )
     }
 }
 
@@ -281,10 +312,14 @@ impl Event {
 }
 
 impl Authority {
-    /// Notes that something happened: in the log, in the counts and in the audit trail.
+    /// Notes that something happened: in the counts, in the log and in the audit trail. Of what anybody may bring about
+    /// as often as he likes, all but the first from his address in a while is only counted.
     pub(crate) async fn record(&self, event: Event) {
-        log(&event);
         self.0.tally.count(event.kind);
+        if event.kind.is_anybodys() && !self.is_first_of_its_kind(&event) {
+            return;
+        }
+        log(&event);
         self.keep(event).await;
     }
 }
@@ -303,5 +338,21 @@ fn log(event: &Event) {
         Rank::Alarming => {
             tracing::warn!(event = %kind, user, client, subject, actor, address, detail, "{}", kind.sentence())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_not_done() {
+        let refused = EventKind::ALL.iter().filter(|kind| kind.as_str().ends_with("_refused"));
+        let others = [EventKind::DpopReplayed, EventKind::WrongKey, EventKind::Throttled, EventKind::SignInFailed];
+        for kind in refused.chain(&others) {
+            assert_eq!(kind.outcome(), "refused", "{kind}");
+        }
+        assert_eq!(EventKind::LogoutUnheard.outcome(), "failed");
+        assert_eq!(EventKind::DeviceApprovedFar.outcome(), "done");
     }
 }

@@ -8,7 +8,7 @@
 
 use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure, certificate,
-    throttle::{CLIENT_SECRET, network},
+    throttle::{CLIENT_SECRET, CLIENT_SECRET_ADDRESS, network},
 };
 use gatepass_keys::{HashedToken, JwkSet};
 use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
@@ -95,7 +95,9 @@ impl Authority {
 
     /// Refuses a client that has not proven itself. Counted afterwards: who knows the secret is never kept out.
     async fn refuse_client<T>(&self, client: &str, event: Event, caller: &Caller) -> Result<T, Failure> {
-        self.meter(CLIENT_SECRET, &format!("{}:{client}", network(&caller.address)), caller).await?;
+        let network = network(&caller.address);
+        self.meter(CLIENT_SECRET_ADDRESS, &network, caller).await?;
+        self.meter(CLIENT_SECRET, &format!("{network}:{client}"), caller).await?;
         let detail = event.detail.clone();
         self.record(event.from(caller)).await;
         Err(Error::invalid_client().with_detail(detail).into())

@@ -159,8 +159,8 @@ impl Authority {
     ) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
         let attempts = i64::from(self.0.settings.clients.documents_per_hour);
         let for_one_address = Limit { what: "document", attempts, window: Duration::from_secs(60 * 60) };
-        self.count(for_one_address, &network(&caller.address)).await?;
-        self.count(OF_ONE_HOST, url.host()).await?;
+        self.count(for_one_address, &network(&caller.address), caller).await?;
+        self.count(OF_ONE_HOST, url.host(), caller).await?;
         self.0.documents.turns.acquire().await.map_err(|_| Failure::internal("the server is closing"))
     }
 

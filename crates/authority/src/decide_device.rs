@@ -3,7 +3,7 @@
 use crate::{
     Authority, Caller, Event, EventKind, Failure, LiveSession, TooMany,
     show_device::{NumberRule, number_rule},
-    throttle::{NUMBER_MATCH, are_far},
+    throttle::{Distance, NUMBER_MATCH, distance},
 };
 use gatepass_oauth::UserCode;
 use gatepass_store::{
@@ -63,10 +63,11 @@ impl Authority {
         Ok(match self.0.store.approve_device(grant.id, approval, self.0.clock.now()).await? {
             Change::Made => {
                 self.record(event(EventKind::DeviceApproved, grant, session, caller)).await;
-                // Whoever had to enter the number has seen the device's screen, wherever it stands.
-                if grant.number_match.is_none() && are_far(&grant.address, &caller.address) {
+                if is_far(grant, caller) {
+                    let number = if grant.number_match.is_some() { "was matched" } else { "was not asked" };
                     let event = event(EventKind::DeviceApprovedFar, grant, session, caller);
-                    let event = event.detail(format_args!("the device asked from {}", grant.address));
+                    let from = &grant.address;
+                    let event = event.detail(format_args!("the device asked from {from}; its number {number}"));
                     self.record(event).await;
                 }
                 Decided::Approved
@@ -94,7 +95,7 @@ impl Authority {
         caller: &Caller,
     ) -> Result<Decided, Failure> {
         let subject: String = grant.id.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        match self.count(NUMBER_MATCH, &subject).await {
+        match self.count(NUMBER_MATCH, &subject, caller).await {
             Err(Failure::TooMany(TooMany { .. })) => return self.deny(grant, session, caller).await,
             counted => counted?,
         }
@@ -103,6 +104,17 @@ impl Authority {
         } else {
             Ok(Decided::WrongNumber)
         }
+    }
+}
+
+/// Whether an approval comes from another network than the request. A number that was matched shows that whoever
+/// approves was told it, not that he stands before the device, so it changes nothing where networks can be compared.
+/// Where they cannot, it is what speaks for one place with addresses of both kinds.
+fn is_far(grant: &DeviceGrant, caller: &Caller) -> bool {
+    match distance(&grant.address, &caller.address) {
+        Distance::Near => false,
+        Distance::Far => true,
+        Distance::NotComparable => grant.number_match.is_none(),
     }
 }
 

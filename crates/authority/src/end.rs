@@ -65,7 +65,8 @@ impl Authority {
         let now = self.0.clock.now();
         let notices = self.notices(self.0.store.clients_of_user(user.id, now).await?, user.id).await?;
         let ended = self.0.store.end_all_of_user(user.id, &notices, RevokedBecause::Operator, now).await?;
-        self.record(Event::new(EventKind::EverythingEnded).user(user.id).detail(format!("{ended} grants"))).await;
+        let event = Event::new(EventKind::EverythingEnded).user(user.id).by_operator();
+        self.record(event.detail(format!("{ended} grants"))).await;
         Ok(ended)
     }
 
@@ -76,7 +77,8 @@ impl Authority {
         if begun + given == 0 && self.find_client(id).await?.is_none() {
             return Err(EndRefused::Unknown(format!("client {id}")));
         }
-        self.record(Event::new(EventKind::EverythingEnded).client(id).detail(format!("{given} grants"))).await;
+        let event = Event::new(EventKind::EverythingEnded).client(id).by_operator();
+        self.record(event.detail(format!("{given} grants"))).await;
         Ok(given)
     }
 
@@ -85,7 +87,7 @@ impl Authority {
         let made = self.0.store.revoke_grant(id, RevokedBecause::Operator, self.0.clock.now()).await?;
         if made == Change::Made {
             let event = Event::new(EventKind::GrantRevoked).client(&grant.client_id).user(grant.user_id);
-            self.record(event.about(id).detail("by the operator")).await;
+            self.record(event.about(id).by_operator()).await;
         }
         Ok(u64::from(made == Change::Made))
     }
@@ -97,7 +99,8 @@ impl Authority {
         let held = self.0.store.clients_of_session(session.origin_id, now).await?.len();
         self.close_session(session, Ending::AllGrants, RevokedBecause::Operator).await?;
         let devices = self.0.store.end_devices_of_session(session.origin_id, RevokedBecause::Operator, now).await?;
-        self.record(Event::new(EventKind::SessionEnded).user(session.user_id).about(session.id)).await;
+        let event = Event::new(EventKind::SessionEnded).user(session.user_id).about(session.id);
+        self.record(event.by_operator()).await;
         Ok(devices + u64::try_from(held).unwrap_or(0))
     }
 

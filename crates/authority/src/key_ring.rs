@@ -208,7 +208,7 @@ impl Authority {
             // Whoever held the lock before may have made it.
             ring = self.read_ring().await?;
             if ring.newest(algorithm).is_none() {
-                let _ = self.add_key(algorithm, 1, now).await?;
+                let _ = self.add_key(algorithm, 1, now, made()).await?;
                 ring = self.read_ring().await?;
             }
         }
@@ -272,7 +272,7 @@ impl Authority {
             (Some(_), TakeOver::Now) => return self.replace_keys(algorithm, ring, now).await,
         };
         if let Some((generation, signs_from)) = next {
-            let _ = self.add_key(algorithm, generation, signs_from).await?;
+            let _ = self.add_key(algorithm, generation, signs_from, made().by_operator()).await?;
             self.read_ring().await?;
         }
         Ok(())
@@ -282,7 +282,7 @@ impl Authority {
     async fn replace_keys(&self, algorithm: Algorithm, mut ring: Arc<Ring>, now: UtcMillis) -> Result<(), Failure> {
         for _ in 0..TRIES {
             let generation = ring.newest(algorithm).map_or(1, |newest| newest.generation + 1);
-            let made = self.add_key(algorithm, generation, now).await?;
+            let made = self.add_key(algorithm, generation, now, self::made().by_operator()).await?;
             ring = self.read_ring().await?;
             if made == Change::Made {
                 for held in ring.of(algorithm).filter(|held| held.generation < generation) {
@@ -316,7 +316,7 @@ impl Authority {
     pub(crate) async fn open_keys(&self) -> Result<(), Failure> {
         let _reading = self.0.keys.reading.lock().await;
         if self.read_ring().await?.newest(Algorithm::Es256).is_none() {
-            let _ = self.add_key(Algorithm::Es256, 1, self.0.clock.now()).await?;
+            let _ = self.add_key(Algorithm::Es256, 1, self.0.clock.now(), made()).await?;
             self.read_ring().await?;
         }
         Ok(())
@@ -354,7 +354,8 @@ impl Authority {
         for algorithm in SigningKey::ALGORITHMS.iter().copied() {
             let Some(newest) = ring.newest(algorithm) else { continue };
             if newest.signs_from.plus(settings.rotate_every).minus(settings.publish_ahead) <= now {
-                let _ = self.add_key(algorithm, newest.generation + 1, now.plus(settings.publish_ahead)).await?;
+                let signs_from = now.plus(settings.publish_ahead);
+                let _ = self.add_key(algorithm, newest.generation + 1, signs_from, made()).await?;
                 changed = true;
             }
         }
@@ -366,7 +367,13 @@ impl Authority {
     }
 
     /// Makes a key; too late when another node has made this generation, which mostly is as good.
-    async fn add_key(&self, algorithm: Algorithm, generation: i64, signs_from: UtcMillis) -> Result<Change, Failure> {
+    async fn add_key(
+        &self,
+        algorithm: Algorithm,
+        generation: i64,
+        signs_from: UtcMillis,
+        event: Event,
+    ) -> Result<Change, Failure> {
         let (seal, entropy) = (self.0.keys.seal.clone(), self.0.entropy.clone());
         // An RSA key takes its time.
         let made = tokio::task::spawn_blocking(move || SigningKey::generate_for(algorithm, &seal, &entropy)).await;
@@ -375,7 +382,7 @@ impl Authority {
         let stored = StoredKey { kid, algorithm, generation, sealed, created_at: self.0.clock.now(), signs_from };
         let made = self.0.store.add_signing_key(&stored).await?;
         if made == Change::Made {
-            self.record(Event::new(EventKind::KeyMade).detail(format!("{algorithm} {}", stored.kid))).await;
+            self.record(event.detail(format!("{algorithm} {}", stored.kid))).await;
         }
         Ok(made)
     }
@@ -390,6 +397,10 @@ impl Authority {
     fn longest_signed(&self) -> Duration {
         self.lifetimes().access_token.max(Duration::from_secs(60 * 60)) + MARGIN
     }
+}
+
+fn made() -> Event {
+    Event::new(EventKind::KeyMade)
 }
 
 #[cfg(test)]

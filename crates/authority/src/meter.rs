@@ -83,6 +83,14 @@ impl Meters {
         })
     }
 
+    /// Counts one of `bucket` for this node alone; whether it is the first of its window.
+    pub(crate) fn is_first(&self, bucket: &str, rate: Rate, now: UtcMillis) -> bool {
+        self.with(bucket, rate, now, |window| {
+            window.untold = window.untold.saturating_add(1);
+            window.untold == 1
+        })
+    }
+
     /// What the store answered: what all nodes have seen, and until when it counts.
     pub(crate) fn learn(&self, bucket: &str, rate: Rate, now: UtcMillis, seen: Attempts) -> Metered {
         self.with(bucket, rate, now, |window| {
@@ -139,6 +147,14 @@ mod tests {
         assert_eq!(meters.is_over("a", RATE, until), None);
         assert_eq!(meters.hit("a", RATE, until), Metered::Within, "the window has ended");
         assert_eq!(meters.hit("b", RATE, UtcMillis(0)), Metered::Within, "another subject has its own count");
+    }
+
+    #[test]
+    fn one_of_a_window_is_the_first() {
+        let meters = Meters::default();
+        let firsts = [0, 1, 59_999, 60_000, 60_001].map(|now| meters.is_first("a", RATE, UtcMillis(now)));
+        assert_eq!(firsts, [true, false, false, true, false]);
+        assert!(meters.is_first("b", RATE, UtcMillis(1)));
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Authority {
     /// Keeps an authorization request and answers the reference to it.
     ///
     /// # Errors
-    /// Those of the authorization endpoint.
+    /// Those of the authorization endpoint; [`Failure::TooMany`] after too many of them.
     pub async fn push(&self, asking: Asking<'_>, params: &Params<'_>) -> Result<PushedResponse, Failure> {
         let client = asking.client;
         let request = written(asking, params)?;
@@ -43,6 +43,11 @@ impl Authority {
         let redirect_uri =
             crate::authorize::choose_redirect_uri(client, AuthorizationTarget::read(&checked)?.redirect_uri)?;
         self.check_request(&checked, client, &redirect_uri).await?;
+        // Each is a row that anybody may make in the name of a public client.
+        self.meter(throttle::PUSH_ADDRESS, &throttle::network(&asking.caller.address), asking.caller).await?;
+        if !client.is_confidential() {
+            self.meter(throttle::PUSH_CLIENT, client.id.as_str(), asking.caller).await?;
+        }
         let now = self.0.clock.now();
         let plain = PlainToken::<token::PushedRequest>::mint(now, &self.0.entropy)?;
         let pushed = PushedRequest {
@@ -96,7 +101,7 @@ impl Authority {
     /// [`Failure::TooMany`] after too many wrong ones from one address.
     pub async fn follow_ticket(&self, code: &UserCode, caller: &Caller) -> Result<Option<Secret>, Failure> {
         let network = throttle::network(&caller.address);
-        self.count(throttle::TICKET, &network).await?;
+        self.count(throttle::TICKET, &network, caller).await?;
         let hash = self.0.tickets.hash(code.letters());
         let Some(target) = self.0.store.pushed_request_by_ticket(hash, self.0.clock.now()).await? else {
             return Ok(None);

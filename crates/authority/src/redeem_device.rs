@@ -7,7 +7,7 @@
 use crate::{
     Asking, Authentication, Authority, Event, EventKind, Failure,
     issue::{Allowed, Issued},
-    throttle::DEVICE_POLL,
+    throttle::{DEVICE_POLL, DEVICE_POLL_ADDRESS, network},
 };
 use gatepass_keys::{PlainToken, token::DeviceCode};
 use gatepass_oauth::{CodeVerifier, Error, ErrorCode, Secret, TokenResponse, UtcMillis, device::SLOW_DOWN_SECONDS};
@@ -66,6 +66,7 @@ impl Authority {
         let presented = PlainToken::<DeviceCode>::parse(poll.device_code.expose()).ok_or_else(unknown)?;
         let subject = format!("{:032x}", u128::from_be_bytes(presented.id().0));
         self.check_meter(DEVICE_POLL, &subject)?;
+        self.meter(DEVICE_POLL_ADDRESS, &network(&asking.caller.address), asking.caller).await?;
         let grant = self
             .0
             .store

@@ -11,6 +11,7 @@
 use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
     client_policy::{bad, signing_proof},
+    tally::REAPED,
     throttle::{CLIENT_SECRET, Limit, network},
 };
 use gatepass_keys::{
@@ -129,12 +130,11 @@ impl Authority {
         Ok(())
     }
 
-    /// Removes registrations and documents that nobody has used for as long as the operator says; how many. Whoever
-    /// calls it calls again while it answers `limit`.
+    /// Removes registrations and documents that nobody has used for as long as the operator says; how many of each.
     ///
     /// # Errors
     /// [`Failure::Internal`].
-    pub async fn reap_registrations(&self, limit: u32) -> Result<u64, Failure> {
+    pub async fn reap_registrations(&self, limit: u32) -> Result<[(&'static str, u64); 2], Failure> {
         let now = self.0.clock.now();
         // Nothing that can still be refreshed is removed.
         let idle = self.0.settings.clients.registration_idle.max(self.lifetimes().refresh_token + 2 * NOTE_EVERY);
@@ -145,7 +145,12 @@ impl Authority {
             self.record(Event::new(EventKind::ClientDeleted).client(id).detail("nobody used it any more")).await;
         }
         let documents = self.0.store.reap_client_documents(since, i64::from(limit)).await?;
-        Ok(documents + u64::try_from(clients.len()).unwrap_or(0))
+        let [client, document] = REAPED;
+        let reaped = [(client, u64::try_from(clients.len()).unwrap_or(0)), (document, documents)];
+        for (table, rows) in reaped {
+            self.0.tally.count_swept(table, rows);
+        }
+        Ok(reaped)
     }
 
     /// Notes that a client was given something, so that it is not taken for one that nobody uses. Nothing is written for
@@ -177,7 +182,7 @@ impl Authority {
         match self.0.store.managed_client(&id, presented.hash()).await? {
             Some(client) => Ok((client, presented)),
             None => {
-                self.count(CLIENT_SECRET, &format!("{}:registration", network(&caller.address))).await?;
+                self.count(CLIENT_SECRET, &format!("{}:registration", network(&caller.address)), caller).await?;
                 Err(not_managed().into())
             }
         }
@@ -221,8 +226,8 @@ impl Authority {
     }
 
     async fn count_registration(&self, caller: &Caller) -> Result<(), Failure> {
-        self.count(self.registrations_of_one(), &network(&caller.address)).await?;
-        self.count(self.registrations_of_all(), "").await
+        self.count(self.registrations_of_one(), &network(&caller.address), caller).await?;
+        self.count(self.registrations_of_all(), "", caller).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Service accounts, by the operator's hand.
 
-use crate::{Authority, Failure, UserId, add_user::tidy_name};
+use crate::{Authority, Event, EventKind, Failure, UserId, add_user::tidy_name};
 use gatepass_keys::TokenId;
 use gatepass_store::Change;
 
@@ -45,7 +45,10 @@ impl Authority {
             disabled_at: None,
         };
         match self.0.store.add_service(&account).await.map_err(Failure::from)? {
-            Change::Made => Ok(account),
+            Change::Made => {
+                self.record(Event::new(EventKind::ServiceAdded).by_operator().detail(&account.name)).await;
+                Ok(account)
+            }
             Change::TooLate => Err(ServiceRefused::Taken(account.name)),
         }
     }
@@ -65,6 +68,10 @@ impl Authority {
     pub async fn disable_service(&self, name: &str) -> Result<(), ServiceRefused> {
         let disabled = self.0.store.disable_service(name, self.0.clock.now()).await.map_err(Failure::from)?;
         self.forget_verified();
-        if disabled == Change::Made { Ok(()) } else { Err(ServiceRefused::Unknown(name.to_owned())) }
+        if disabled == Change::TooLate {
+            return Err(ServiceRefused::Unknown(name.to_owned()));
+        }
+        self.record(Event::new(EventKind::ServiceDisabled).by_operator().detail(name)).await;
+        Ok(())
     }
 }

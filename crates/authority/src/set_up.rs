@@ -72,7 +72,7 @@ impl Authority {
 
     async fn live_set_up_link(&self, text: &str, caller: &Caller) -> Result<Option<OneTimeLink>, Failure> {
         let Some(presented) = PlainToken::<token::OneTimeLink>::parse(text) else { return Ok(None) };
-        self.count_from(ONE_TIME_LINK, &network(&caller.address), caller).await?;
+        self.count(ONE_TIME_LINK, &network(&caller.address), caller).await?;
         let found = self.0.store.live_one_time_link(presented.id(), self.0.clock.now()).await?;
         Ok(found.filter(|link| link.hash == presented.hash() && link.purpose == PURPOSE))
     }

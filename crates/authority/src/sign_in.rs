@@ -31,8 +31,8 @@ impl Authority {
     pub async fn sign_in(&self, email: &str, password: Secret, caller: &Caller) -> Result<SignedIn, Failure> {
         let email = normalised_email(email).unwrap_or_default();
         let network = network(&caller.address);
-        self.count_from(PASSWORD_ADDRESS, &network, caller).await?;
-        self.count_from(PASSWORD, &email, caller).await?;
+        self.count(PASSWORD_ADDRESS, &network, caller).await?;
+        self.count(PASSWORD, &email, caller).await?;
         let user = self.0.store.user_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = self.0.passwords.verify(password, stored).await?;

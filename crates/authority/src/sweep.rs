@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 /// How often a node looks whether it is its turn.
 const EVERY: Duration = Duration::from_secs(60);
-/// How many registrations that nobody uses are removed in one run.
+/// How many registrations, and documents, that nobody uses are removed in one run.
 const REAPED: u32 = 500;
 /// How long it is nobody else's.
 const LEASE: Duration = Duration::from_secs(90);
@@ -130,9 +130,7 @@ impl Authority {
             }
         }
         let reaped = self.reap_registrations(REAPED).await?;
-        if reaped > 0 {
-            swept.rows.insert("client", reaped);
-        }
+        swept.rows.extend(reaped.into_iter().filter(|(_, rows)| *rows > 0));
         Ok(swept)
     }
 

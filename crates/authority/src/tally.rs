@@ -4,11 +4,15 @@ use crate::{Authority, EventKind};
 use gatepass_store::{Stats, sweep::SWEEPS};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// The tables whose rows go when nobody has used them for long, not at a time that they name.
+pub(crate) const REAPED: [&str; 2] = ["client", "client_document"];
+
 /// The counts of this node.
 #[derive(Debug)]
 pub struct Tally {
     events: [AtomicU64; EventKind::ALL.len()],
     swept: [AtomicU64; SWEEPS.len()],
+    reaped: [AtomicU64; REAPED.len()],
     /// Access tokens that were made.
     pub tokens: Count,
     /// Rows of the audit trail that could not be written.
@@ -46,6 +50,7 @@ impl Default for Tally {
         Self {
             events: [const { AtomicU64::new(0) }; EventKind::ALL.len()],
             swept: [const { AtomicU64::new(0) }; SWEEPS.len()],
+            reaped: [const { AtomicU64::new(0) }; REAPED.len()],
             tokens: Count::default(),
             audit_lost: Count::default(),
             webhook_delivered: Count::default(),
@@ -63,7 +68,9 @@ impl Tally {
     }
 
     pub(crate) fn count_swept(&self, table: &str, rows: u64) {
-        if let Some((_, count)) = SWEEPS.iter().zip(&self.swept).find(|(sweep, _)| sweep.table == table) {
+        let swept = SWEEPS.iter().map(|sweep| sweep.table).zip(&self.swept);
+        let mut places = swept.chain(REAPED.iter().copied().zip(&self.reaped));
+        if let Some((_, count)) = places.find(|(known, _)| *known == table) {
             count.fetch_add(rows, Relaxed);
         }
     }
@@ -75,7 +82,9 @@ impl Tally {
 
     /// How many rows of each table were swept away.
     pub fn swept(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        SWEEPS.iter().map(|sweep| sweep.table).zip(self.swept.iter().map(|count| count.load(Relaxed)))
+        let swept = SWEEPS.iter().map(|sweep| sweep.table).zip(&self.swept);
+        let all = swept.chain(REAPED.iter().copied().zip(&self.reaped));
+        all.map(|(table, count)| (table, count.load(Relaxed)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bounds on guessing and on what fills the server, per subject and per address, shared by all nodes.
 //!
-//! There are two ways of counting. [`Authority::count_from`] writes each attempt to the store before it is judged: for
+//! There are two ways of counting. [`Authority::count`] writes each attempt to the store before it is judged: for
 //! secrets that people remember or type. [`Authority::meter`] counts in memory and tells the store of what is suspicious
 //! ([`meter`](crate::meter)): for what programs do all day. Both cost no write for a subject that is known to be over its
 //! limit, and each alarms once per window.
@@ -35,6 +35,9 @@ pub(crate) const NUMBER_MATCH: Limit =
     Limit { what: "number-match", attempts: 3, window: Duration::from_secs(60 * 60) };
 /// Failed proofs of one client from one address.
 pub(crate) const CLIENT_SECRET: Limit = Limit { what: "client-secret", attempts: 30, window: Duration::from_secs(60) };
+/// Failed proofs from one address, of any client.
+pub(crate) const CLIENT_SECRET_ADDRESS: Limit =
+    Limit { what: "client-secret-address", attempts: 120, window: Duration::from_secs(60) };
 /// Set-up links from one address.
 pub(crate) const ONE_TIME_LINK: Limit = Limit { what: "one-time-link", attempts: 30, window: Duration::from_secs(60) };
 
@@ -51,8 +54,20 @@ pub(crate) const DEVICE_START_CLIENT: Limit =
     Limit { what: "device-start-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
 /// Polls of one device that came too soon.
 pub(crate) const DEVICE_POLL: Limit = Limit { what: "device-poll", attempts: 60, window: Duration::from_secs(60) };
-/// Requests to the token endpoint and its like from one address that made no sense.
+/// Polls from one address, of any device and any answer: an office full of devices keeps below it.
+pub(crate) const DEVICE_POLL_ADDRESS: Limit =
+    Limit { what: "device-poll-address", attempts: 1200, window: Duration::from_secs(60) };
+/// Authorization requests that are pushed from one address; a web application pushes those of all its people.
+pub(crate) const PUSH_ADDRESS: Limit =
+    Limit { what: "push-address", attempts: 1200, window: Duration::from_secs(10 * 60) };
+/// Authorization requests that are pushed in the name of one public client.
+pub(crate) const PUSH_CLIENT: Limit =
+    Limit { what: "push-client", attempts: 10_000, window: Duration::from_secs(10 * 60) };
+/// Requests to the client's endpoints from one address that came to nothing.
 pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 600, window: Duration::from_secs(60) };
+
+/// How often an event that anybody may bring about is kept, of one kind and from one address: once in that time.
+const STRANGERS_EVENT: Rate = Rate { attempts: 1, window: Duration::from_secs(60) };
 
 /// Every limit, for the settings. A new one is a constant and a line here.
 pub(crate) const ALL: &[Limit] = &[
@@ -62,10 +77,14 @@ pub(crate) const ALL: &[Limit] = &[
     USER_CODE_ADDRESS,
     NUMBER_MATCH,
     CLIENT_SECRET,
+    CLIENT_SECRET_ADDRESS,
     ONE_TIME_LINK,
     DEVICE_START_ADDRESS,
     DEVICE_START_CLIENT,
     DEVICE_POLL,
+    DEVICE_POLL_ADDRESS,
+    PUSH_ADDRESS,
+    PUSH_CLIENT,
     JUNK_ADDRESS,
     TICKET,
 ];
@@ -79,9 +98,16 @@ impl Limit {
     fn alarm(self) -> EventKind {
         match self.what {
             "device-poll" => EventKind::PollingStorm,
-            "device-start-address" | "device-start-client" | "junk-address" | "registration" | "registration-all" => {
-                EventKind::Throttled
-            }
+            "device-start-address"
+            | "device-start-client"
+            | "device-poll-address"
+            | "push-address"
+            | "push-client"
+            | "junk-address"
+            | "registration"
+            | "registration-all"
+            | "document"
+            | "document-host" => EventKind::Throttled,
             _ => EventKind::Guessing,
         }
     }
@@ -97,12 +123,7 @@ pub struct TooMany {
 
 impl Authority {
     /// Counts an attempt of `subject` and refuses it when there were too many.
-    pub(crate) async fn count(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
-        self.count_from(limit, subject, &Caller::default()).await
-    }
-
-    /// The same, knowing who tries.
-    pub(crate) async fn count_from(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
+    pub(crate) async fn count(&self, limit: Limit, subject: &str, caller: &Caller) -> Result<(), Failure> {
         let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
         let (bucket, now) = (bucket(limit, subject), self.0.clock.now());
         if let Some(until) = self.0.meters.is_over(&bucket, rate, now) {
@@ -146,6 +167,21 @@ impl Authority {
         Err(TooMany { retry_after: now.until(until) }.into())
     }
 
+    /// Refuses a request to one of the client's endpoints, before anything is done for it, when its address has sent too
+    /// many that came to nothing.
+    ///
+    /// # Errors
+    /// [`Failure::TooMany`].
+    pub fn check_junk(&self, caller: &Caller) -> Result<(), Failure> {
+        self.check_meter(JUNK_ADDRESS, &network(&caller.address))
+    }
+
+    /// Whether an event is kept that anybody may bring about: the first of its kind from its address in a while is.
+    pub(crate) fn is_first_of_its_kind(&self, event: &Event) -> bool {
+        let bucket = format!("event-{}:{}", event.kind, network(&event.address));
+        self.0.meters.is_first(&bucket, STRANGERS_EVENT, self.0.clock.now())
+    }
+
     /// What a request to one of the client's endpoints is answered that came to nothing: its own failure, or that there
     /// were too many of the kind from its address. What polls and people bring about is not counted.
     pub async fn bound_junk(&self, failure: Failure, caller: &Caller) -> Failure {
@@ -158,6 +194,9 @@ impl Authority {
                 | ErrorCode::UnauthorizedClient
                 | ErrorCode::UnsupportedGrantType
                 | ErrorCode::InvalidScope
+                | ErrorCode::InvalidTarget
+                | ErrorCode::InvalidRequestUri
+                | ErrorCode::InvalidDpopProof
         ) {
             return failure;
         }
@@ -189,20 +228,32 @@ pub(crate) fn network(address: &str) -> String {
     }
 }
 
-/// Whether two addresses are far from one another: no common first half of IPv4, no common first 32 bits of IPv6.
-pub(crate) fn are_far(one: &str, other: &str) -> bool {
-    match (one.parse(), other.parse()) {
+/// How two addresses lie to one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Distance {
+    /// They share the first half of IPv4, or the first 32 bits of IPv6; or one of them is not known.
+    Near,
+    /// They do not.
+    Far,
+    /// One is of IPv4 and the other of IPv6, as one machine may have them both.
+    NotComparable,
+}
+
+/// How far two addresses are from one another.
+pub(crate) fn distance(one: &str, other: &str) -> Distance {
+    let is_near = match (one.parse(), other.parse()) {
         (Ok(IpAddr::V4(one)), Ok(IpAddr::V4(other))) => {
             let ([a, b, ..], [c, d, ..]) = (one.octets(), other.octets());
-            (a, b) != (c, d)
+            (a, b) == (c, d)
         }
         (Ok(IpAddr::V6(one)), Ok(IpAddr::V6(other))) => {
             let ([a, b, ..], [c, d, ..]) = (one.segments(), other.segments());
-            (a, b) != (c, d)
+            (a, b) == (c, d)
         }
-        // One machine may have an address of each kind.
-        _ => false,
-    }
+        (Ok(_), Ok(_)) => return Distance::NotComparable,
+        _ => true,
+    };
+    if is_near { Distance::Near } else { Distance::Far }
 }
 
 fn bucket(limit: Limit, subject: &str) -> String {
@@ -222,15 +273,15 @@ mod tests {
     #[test]
     fn far_is_another_network() {
         let table = [
-            ("192.0.2.1", "192.0.77.9", false),
-            ("192.0.2.1", "192.1.2.1", true),
-            ("2001:db8:1::1", "2001:db8:2::1", false),
-            ("2001:db8::1", "2001:db9::1", true),
-            ("192.0.2.1", "2001:db8::1", false),
-            ("", "192.0.2.1", false),
+            ("192.0.2.1", "192.0.77.9", Distance::Near),
+            ("192.0.2.1", "192.1.2.1", Distance::Far),
+            ("2001:db8:1::1", "2001:db8:2::1", Distance::Near),
+            ("2001:db8::1", "2001:db9::1", Distance::Far),
+            ("192.0.2.1", "2001:db8::1", Distance::NotComparable),
+            ("", "192.0.2.1", Distance::Near),
         ];
         for (one, other, far) in table {
-            assert_eq!(are_far(one, other), far, "{one} {other}");
+            assert_eq!(distance(one, other), far, "{one} {other}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Trust policies, by the operator's hand: whose assertions are taken, and what they stand for.
 
-use crate::{Authority, Failure, access_token_jwt::jti};
+use crate::{Authority, Event, EventKind, Failure, access_token_jwt::jti};
 use gatepass_keys::{JwkSet, TokenId};
 use gatepass_oauth::{ClientId, Issuer, ResourceUri, Scope};
 use gatepass_store::Change;
@@ -126,6 +126,9 @@ impl Authority {
             created_at: now,
         };
         self.0.store.add_trust(&trust).await.map_err(Failure::from)?;
+        let event = Event::new(EventKind::TrustAdded).about(trust.id).by_operator();
+        let event = event.detail(format_args!("{} {}", trust.issuer, trust.subject));
+        self.record(event).await;
         Ok(trust)
     }
 
@@ -159,7 +162,10 @@ impl Authority {
         let unknown = || TrustRefused::Unknown(name.to_owned());
         let id = crate::access_token_jwt::read_jti(name).ok_or_else(unknown)?;
         match self.0.store.remove_trust(id).await.map_err(Failure::from)? {
-            Change::Made => Ok(()),
+            Change::Made => {
+                self.record(Event::new(EventKind::TrustRemoved).about(id).by_operator().detail(name)).await;
+                Ok(())
+            }
             Change::TooLate => Err(unknown()),
         }
     }

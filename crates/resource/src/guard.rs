@@ -234,7 +234,8 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
         };
         let proof = proof.to_str().map_err(|_| (Scheme::Dpop, Refusal::InvalidProof))?;
         let url = format!("{}{}", self.settings.public_url, shown.path);
-        let request = ProvenRequest { proof, method: shown.method, url: &url, access_token: text };
+        let Shown { headers, method, extensions, .. } = *shown;
+        let request = ProvenRequest { proof, method, url: &url, access_token: text, headers, extensions };
         self.proofs.check(request).await.map_err(|refused| {
             let refusal = match refused {
                 ProofRefused::Invalid => Refusal::InvalidProof,

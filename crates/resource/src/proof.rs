@@ -8,6 +8,7 @@ use gatepass_keys::{
     dpop::{self, Expected, Proof, WINDOW},
 };
 use gatepass_oauth::{Confirmation, UtcMillis};
+use http::{Extensions, HeaderMap};
 use std::{
     collections::HashSet,
     future::Future,
@@ -25,6 +26,10 @@ pub struct ProvenRequest<'a> {
     pub url: &'a str,
     /// The access token that the proof must name.
     pub access_token: &'a str,
+    /// All its headers.
+    pub headers: &'a HeaderMap,
+    /// What the server knows of it besides.
+    pub extensions: &'a Extensions,
 }
 
 /// Why a proof does not pass.
@@ -100,7 +105,7 @@ impl Proofs for LocalProofs {
     }
 
     async fn check(&self, request: ProvenRequest<'_>) -> Result<Confirmation, ProofRefused> {
-        let ProvenRequest { proof, method, url, access_token } = request;
+        let ProvenRequest { proof, method, url, access_token, .. } = request;
         let now = self.0.clock.now();
         let expected = Expected { method, url, access_token: Some(access_token), now };
         let Proof { confirmation, once, .. } = dpop::verify(proof, &expected).map_err(|_| ProofRefused::Invalid)?;

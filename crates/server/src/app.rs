@@ -27,7 +27,7 @@ impl App {
         let audience = authority.own_resource().clone();
         let metadata = authority.issuer().endpoint("/.well-known/oauth-protected-resource");
         let settings = || Settings::new(audience.clone()).with_metadata_url(metadata.clone());
-        let tokens = Tokens(authority.clone());
+        let tokens = Tokens { authority: authority.clone(), trusted_proxies: trusted_proxies.clone().into() };
         let guard = |settings| Guard::new(tokens.clone(), settings).with_proofs(tokens.clone());
         Self(Arc::new(Shared {
             cookies: CookiePolicy::new(authority.issuer()),

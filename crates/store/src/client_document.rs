@@ -1,10 +1,11 @@
 //! Metadata documents of clients whose identifier is a URL. Kept from the moment somebody allows the client.
 
 use crate::{
-    Error, Store,
+    Change, Error, Store,
+    client_registration::END_CONSENT,
     columns::{Columns, maybe},
 };
-use gatepass_db::{FromRow, Row, params};
+use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_oauth::{ClientId, UtcMillis};
 
 /// A document as it was fetched.
@@ -22,7 +23,7 @@ pub struct ClientDocument {
     pub fresh_until: UtcMillis,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[KEEP, RENEW, BY_ID, FORGET, NOTE_USE, REAP];
+pub(crate) const STATEMENTS: &[&str] = &[KEEP, RENEW, BY_ID, FORGET, NOTE_USE, IDLE, REAP];
 
 const KEEP: &str = "insert into client_document (client_id, document, etag, fetched_at, fresh_until, used_at)
  values ($1, $2, $3, $4, $5, $6) on conflict (client_id) do update
@@ -33,8 +34,16 @@ const BY_ID: &str =
     "select client_id, document, etag, fetched_at, fresh_until from client_document where client_id = $1";
 const FORGET: &str = "delete from client_document where client_id = $1";
 const NOTE_USE: &str = "update client_document set used_at = $2 where client_id = $1 and used_at < $3";
-const REAP: &str = "delete from client_document where client_id in
- (select client_id from client_document where used_at < $1 order by used_at limit $2)";
+const IDLE: &str = "select client_id from client_document where used_at < $1 order by used_at limit $2";
+const REAP: &str = "delete from client_document where client_id = $1 and used_at < $2";
+
+struct Id(ClientId);
+
+impl FromRow for Id {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        row.parsed(0).map(Self)
+    }
+}
 
 impl FromRow for ClientDocument {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -94,11 +103,21 @@ impl Store {
         self.db.execute(NOTE_USE, params![id.as_str(), now.0, noted_since.0]).await.map(drop)
     }
 
-    /// Forgets documents that were not used since `since`; how many.
+    /// Forgets documents that were not used since `since`, and what people have allowed their clients; how many.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn reap_client_documents(&self, since: UtcMillis, limit: i64) -> Result<u64, Error> {
-        self.db.execute(REAP, params![since.0, limit]).await
+        let idle: Vec<Id> = self.db.query(IDLE, params![since.0, limit]).await?;
+        let mut reaped = 0;
+        for Id(id) in idle {
+            // One that is used in this moment stays.
+            let delete = Stmt::new(REAP, params![id.as_str(), since.0]).touching(1);
+            let forget = Stmt::new(END_CONSENT, params![id.as_str()]);
+            if Change::from(self.db.batch(vec![delete, forget]).await?) == Change::Made {
+                reaped += 1;
+            }
+        }
+        Ok(reaped)
     }
 }

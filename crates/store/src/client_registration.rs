@@ -35,7 +35,7 @@ const UPDATE: &str = "update client set name = $3, auth_method = $4, secret_hash
 const DELETE: &str = "delete from client where id = $1 and registration_hash = $2";
 const END_GRANTS: &str = "update token_grant set revoked_at = $2, revoked_because = 'client_removed',
  sealed_answer = null where client_id = $1 and revoked_at is null";
-const END_CONSENT: &str = "delete from consent where client_id = $1";
+pub(crate) const END_CONSENT: &str = "delete from consent where client_id = $1";
 const NOTE_USE: &str = "update client set used_at = $2 where id = $1 and used_at < $3";
 const IDLE: &str = "select id from client where used_at < $1 order by used_at limit $2";
 const REAP: &str = "delete from client where id = $1 and used_at < $2";

@@ -1,6 +1,6 @@
 //! The device authorization endpoint (RFC 8628 §3.1).
 
-use super::asker;
+use super::{asker, bounded};
 use crate::{
     app::App,
     web::{
@@ -10,7 +10,10 @@ use crate::{
     },
 };
 use axum::{Json, extract::State, http::HeaderMap};
-use gatepass_authority::start_device::{DeviceRequest, NumberMatch};
+use gatepass_authority::{
+    Caller, Failure,
+    start_device::{DeviceRequest, NumberMatch},
+};
 use gatepass_oauth::{
     CodeChallenge, DeviceAuthorizationResponse, Error, ErrorCode, GrantType,
     authorization::{read_resource, read_scope},
@@ -23,8 +26,17 @@ pub(crate) async fn start(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
+    bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await.map(Json)
+}
+
+async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    caller: Caller,
+) -> Result<DeviceAuthorizationResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/device_authorization").await?;
+    let asker = asker(app, headers, form, caller).await?.with_key(app, headers, "/device_authorization").await?;
     let asking = asker.asking();
     if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());
@@ -44,5 +56,5 @@ pub(crate) async fn start(
             NumberMatch::NotShown
         },
     };
-    Ok(Json(app.authority.start_device(asking, &request).await?))
+    app.authority.start_device(asking, &request).await
 }

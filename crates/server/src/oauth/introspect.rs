@@ -1,6 +1,6 @@
 //! The introspection endpoint (RFC 7662), for resource servers.
 
-use super::asker;
+use super::{asker, bounded};
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, Response, header},
     response::IntoResponse,
 };
+use gatepass_authority::{Caller, Failure};
 use gatepass_oauth::Secret;
 
 /// The media type of a signed answer (RFC 9701 §5).
@@ -24,10 +25,14 @@ pub(crate) async fn introspect(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, JsonFailure> {
-    let asker = asker(&app, &headers, &form, caller).await?;
+    bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await
+}
+
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Response<Body>, Failure> {
+    let asker = asker(app, headers, form, caller).await?;
     let token = Secret::from(form.params()?.required("token")?);
     let answer = app.authority.introspect(asker.asking(), &token).await?;
-    if !wants_signed(&headers) {
+    if !wants_signed(headers) {
         return Ok(Json(answer).into_response());
     }
     let signed = app.authority.sign_introspection(asker.asking(), &answer).await?;

@@ -13,11 +13,14 @@ pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 
-use crate::{app::App, web::form::Form};
+use crate::{
+    app::App,
+    web::{failure::JsonFailure, form::Form},
+};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use gatepass_authority::{Asking, Caller, Client, Failure};
 use gatepass_oauth::{ClientCredentials, Confirmation, Error, GrantType, Params};
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// Who sent a request to one of the client's endpoints: a client that has proven itself.
 pub(crate) struct Asker {
@@ -30,6 +33,20 @@ impl Asker {
     /// As the use cases take it.
     pub(crate) fn asking(&self) -> Asking<'_> {
         Asking { client: &self.client, caller: &self.caller, confirmation: self.confirmation.as_ref() }
+    }
+}
+
+/// Answers a request to one of the client's endpoints. Nothing is done for an address that has sent too many that came
+/// to nothing, and one that comes to nothing counts.
+async fn bounded<T>(
+    app: &App,
+    caller: &Caller,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, JsonFailure> {
+    app.authority.check_junk(caller)?;
+    match work.await {
+        Ok(answer) => Ok(answer),
+        Err(failure) => Err(JsonFailure(app.authority.bound_junk(failure, caller).await)),
     }
 }
 

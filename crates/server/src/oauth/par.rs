@@ -1,6 +1,6 @@
 //! The pushed authorization request endpoint (RFC 9126).
 
-use super::asker;
+use super::{asker, bounded};
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -10,6 +10,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
+use gatepass_authority::{Caller, Failure};
 use gatepass_oauth::PushedResponse;
 
 /// `201` with the reference (§2.2); errors as at the token endpoint (§2.3).
@@ -19,7 +20,12 @@ pub(crate) async fn push(
     headers: HeaderMap,
     form: Form,
 ) -> Result<(StatusCode, Json<PushedResponse>), JsonFailure> {
+    let pushed = bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await?;
+    Ok((StatusCode::CREATED, Json(pushed)))
+}
+
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<PushedResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(&app, &headers, &form, caller).await?.with_key(&app, &headers, "/par").await?;
-    Ok((StatusCode::CREATED, Json(app.authority.push(asker.asking(), &params).await?)))
+    let asker = asker(app, headers, form, caller).await?.with_key(app, headers, "/par").await?;
+    app.authority.push(asker.asking(), &params).await
 }

@@ -1,6 +1,6 @@
 //! The revocation endpoint (RFC 7009).
 
-use super::asker;
+use super::{asker, bounded};
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -15,7 +15,10 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     form: Form,
 ) -> Result<(), JsonFailure> {
-    let asker = asker(&app, &headers, &form, caller).await?;
-    let token = Secret::from(form.params()?.required("token")?);
-    Ok(app.authority.revoke(asker.asking(), &token).await?)
+    let work = async {
+        let asker = asker(&app, &headers, &form, caller.clone()).await?;
+        let token = Secret::from(form.params()?.required("token")?);
+        app.authority.revoke(asker.asking(), &token).await
+    };
+    bounded(&app, &caller, work).await
 }

@@ -5,7 +5,7 @@
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
-use super::token_asker;
+use super::{bounded, token_asker};
 use crate::{
     app::App,
     web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
@@ -30,11 +30,9 @@ pub(crate) async fn exchange(
     headers: HeaderMap,
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
-    match answer(&app, &headers, &form, caller.clone()).await {
-        // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
-        Ok(tokens) => Ok(([(header::PRAGMA, "no-cache")], Json(tokens))),
-        Err(failure) => Err(JsonFailure(app.authority.bound_junk(failure, &caller).await)),
-    }
+    let tokens = bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await?;
+    // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
+    Ok(([(header::PRAGMA, "no-cache")], Json(tokens)))
 }
 
 async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<TokenResponse, Failure> {

@@ -4,15 +4,20 @@ mod envelope;
 pub(crate) mod user;
 mod whoami;
 
-use gatepass_authority::{Authority, Caller, Failure, LiveAccessToken, dpop};
+use crate::web::caller;
+use gatepass_authority::{Authority, Failure, LiveAccessToken, dpop};
 use gatepass_keys::Algorithm;
 use gatepass_oauth::{Confirmation, ErrorCode, ResourceUri, Scope};
 use gatepass_resource::{ProofRefused, Proofs, ProvenRequest, SignInFacts, TokenFacts, Unavailable, Verifier};
+use ipnet::IpNet;
 use std::sync::Arc;
 
 /// Verifies access tokens in this very process.
 #[derive(Clone)]
-pub(crate) struct Tokens(pub(crate) Authority);
+pub(crate) struct Tokens {
+    pub(crate) authority: Authority,
+    pub(crate) trusted_proxies: Arc<[IpNet]>,
+}
 
 /// A verified token, as the guard hands it on.
 #[derive(Clone)]
@@ -47,12 +52,12 @@ impl Proofs for Tokens {
     }
 
     async fn check(&self, request: ProvenRequest<'_>) -> Result<Confirmation, ProofRefused> {
-        let ProvenRequest { proof, method, url, access_token } = request;
-        let caller = Caller::default();
+        let ProvenRequest { proof, method, url, access_token, headers, extensions } = request;
+        let caller = caller::read(headers, extensions, &self.trusted_proxies);
         let request = dpop::ProvenRequest { proof, method, url, access_token: Some(access_token), caller: &caller };
-        self.0.check_proof(request).await.map_err(|failure| match failure {
+        self.authority.check_proof(request).await.map_err(|failure| match failure {
             Failure::Protocol(error) if error.code == ErrorCode::UseDpopNonce => {
-                ProofRefused::UseNonce(self.0.dpop_nonce())
+                ProofRefused::UseNonce(self.authority.dpop_nonce())
             }
             Failure::Protocol(_) => ProofRefused::Invalid,
             other => {
@@ -67,7 +72,7 @@ impl Verifier for Tokens {
     type Token = Token;
 
     async fn verify(&self, token: &str) -> Result<Option<Token>, Unavailable> {
-        self.0.verify_access_token(token).await.map(|found| found.map(Token)).map_err(|failure: Failure| {
+        self.authority.verify_access_token(token).await.map(|found| found.map(Token)).map_err(|failure: Failure| {
             crate::web::failure::note(&failure);
             Unavailable
         })

@@ -7,7 +7,7 @@
 use crate::{app::App, tls::Shown};
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header::USER_AGENT, request::Parts},
+    http::{Extensions, HeaderMap, header::USER_AGENT, request::Parts},
 };
 use gatepass_authority::Caller;
 use ipnet::IpNet;
@@ -30,13 +30,19 @@ impl FromRequestParts<App> for From {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        let address = client_address(peer, &parts.headers, &app.trusted_proxies);
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let caller = read(&parts.headers, &parts.extensions, &app.trusted_proxies);
         let shown = parts.extensions.get::<Shown>();
         let certificate = shown.and_then(|shown| shown.presented(&app.certificates, app.authority.now()));
-        Ok(Self(Caller { address: address.to_string(), user_agent: tidy(user_agent), certificate }))
+        Ok(Self(Caller { certificate, ..caller }))
     }
+}
+
+/// The [`Caller`] of a request, but for its certificate.
+pub(crate) fn read(headers: &HeaderMap, extensions: &Extensions, trusted: &[IpNet]) -> Caller {
+    let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let address = client_address(peer, headers, trusted);
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Caller { address: address.to_string(), user_agent: tidy(user_agent), certificate: None }
 }
 
 /// The address behind the trusted proxies.

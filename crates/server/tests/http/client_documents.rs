@@ -4,7 +4,7 @@ use crate::site::{Reply, Site, policy, server};
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER,
     authority::{
-        ClientPolicy,
+        ClientPolicy, EventKind, Store,
         end::{EndRefused, EndTarget},
     },
     tokio,
@@ -236,6 +236,28 @@ async fn a_sign_in_outlives_its_site_and_a_restart_but_not_a_no() {
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_document_that_nobody_uses_goes_with_what_people_allowed_it() {
+    for engine in BOTH {
+        let (site, server) = (Site::start().await, server(engine, policy()).await);
+        let browser = signed_in(&server).await;
+        let id = site.publishes("/client.json");
+        assert_eq!(tokens(&server, &browser, &id).await.status, 200);
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        let consents = async || {
+            let sql = "select count(*) from consent where client_id like 'http%'";
+            store.db().query::<i64>(sql, vec![]).await.unwrap()[0]
+        };
+        assert_eq!(consents().await, 1);
+        server.advance(Duration::from_secs(200 * 24 * 60 * 60));
+        let reaped = server.authority().reap_registrations(100).await.unwrap();
+        assert_eq!(reaped, [("client", 0), ("client_document", 1)]);
+        assert!(server.authority().tally().swept().any(|count| count == ("client_document", 1)));
+        assert_eq!(consents().await, 0);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn what_must_not_be_stored_is_not() {
     let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
     let browser = signed_in(&server).await;
@@ -272,6 +294,8 @@ async fn one_address_has_only_so_many_documents_fetched() {
         assert!(is_known(&server, &browser, &site.publishes(&format!("/{index}"))).await);
     }
     assert_eq!(ask(&server, &browser, &site.publishes("/3")).await.status, 429);
+    let alarms = crate::audit::events(&server, EventKind::Throttled, 1).await;
+    assert_eq!((alarms[0].detail.as_str(), alarms[0].address.as_str()), ("document", "127.0.0.1"));
     assert!(is_known(&server, &browser, &site.id("/0")).await, "what is known goes on");
     assert_eq!(site.asked().len(), 3);
 }

@@ -3,6 +3,7 @@
 use gatepass_oauth::ClientAuthMethod;
 use gatepass_testkit::{
     Answer, Browser, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
+    authority::EventKind,
     keys::{Clock, Entropy, ProofKey, dpop::Wanted},
     on_both_engines, tokio,
 };
@@ -224,6 +225,8 @@ on_both_engines! {
             assert!(challenge.starts_with(&format!("DPoP error=\"{error}\"")) && challenge.contains("algs=\"ES256"), "{challenge}");
             assert_eq!(answer.headers.contains_key("dpop-nonce"), !proofs.is_empty());
         }
+        let replayed = crate::audit::events(&server, EventKind::DpopReplayed, 1).await;
+        assert_eq!((replayed[0].address.as_str(), replayed[0].outcome.as_ref()), ("127.0.0.1", "refused"));
         let free = server.tokens(&server.client().await, &[("scope", "account")]).await.text("access_token");
         let under_dpop = whoami(&server, "DPoP", &free, &[proof(&server, &ours, path, Some(&free))]).await;
         assert_eq!((under_dpop.status.as_u16(), under_dpop.error().as_str()), (401, "invalid_token"), "an unbound token is no DPoP token");

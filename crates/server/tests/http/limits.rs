@@ -1,10 +1,13 @@
 //! What can be done too often is bounded, answered with 429 and a time, and told.
 
 use crate::audit::events;
-use gatepass_testkit::{Engine, Options, TestServer, authority::EventKind, on_both_engines, tokio};
+use gatepass_testkit::{
+    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, authority::EventKind, on_both_engines,
+    tokio,
+};
 use std::time::Duration;
 
-async fn start(server: &TestServer) -> gatepass_testkit::Answer {
+async fn start(server: &TestServer) -> Answer {
     server.post_public("/device_authorization", &[]).await
 }
 
@@ -56,6 +59,53 @@ on_both_engines! {
         assert_eq!(later.error(), "authorization_pending", "it may go on when it has calmed down");
     }
 
+    async fn polls_of_one_address_are_bounded_whatever_they_are_told(server: TestServer) {
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let poll = async |code: &str| server.post_public("/token", &[("grant_type", grant), ("device_code", code)]).await;
+        for _ in 0..30 {
+            let code = start(&server).await.text("device_code");
+            for _ in 0..40 {
+                assert!(["authorization_pending", "slow_down"].contains(&poll(&code).await.error().as_str()));
+            }
+        }
+        let code = start(&server).await.text("device_code");
+        let bounded = poll(&code).await;
+        assert_eq!(bounded.status, 429);
+        assert!(bounded.headers.contains_key("retry-after"));
+        assert_eq!(events(&server, EventKind::Throttled, 1).await[0].detail, "device-poll-address");
+        server.advance(Duration::from_secs(60));
+        assert_eq!(poll(&code).await.error(), "authorization_pending");
+    }
+
+    async fn wrong_proofs_of_one_address_are_bounded_whosever_they_are(server: TestServer) {
+        let mut last = Vec::new();
+        for _ in 0..5 {
+            let wrong = RegisteredClient { secret: "wrong".into(), ..server.client().await };
+            for _ in 0..25 {
+                last.push(server.post("/token", &wrong, &[("grant_type", "client_credentials")]).await.status.as_u16());
+            }
+        }
+        assert_eq!((last[119], last[120], last[124]), (401, 429, 429));
+        let right = server.client().await;
+        assert_eq!(server.post("/token", &right, &[("grant_type", "client_credentials")]).await.status, 200);
+    }
+
+    async fn pushed_requests_of_one_address_are_bounded(server: TestServer) {
+        let (client, pkce) = (server.client().await, Pkce::new());
+        let form = [
+            ("response_type", "code"), ("redirect_uri", REDIRECT_URI), ("scope", "openid"),
+            ("code_challenge", pkce.challenge.as_str()), ("code_challenge_method", "S256"),
+        ];
+        for _ in 0..1200 {
+            assert_eq!(server.post("/par", &client, &form).await.status, 201);
+        }
+        let bounded = server.post("/par", &client, &form).await;
+        assert_eq!(bounded.status, 429);
+        assert_eq!(bounded.headers["retry-after"], "600");
+        server.advance(Duration::from_secs(600));
+        assert_eq!(server.post("/par", &client, &form).await.status, 201);
+    }
+
     async fn junk_of_one_address_is_bounded(server: TestServer) {
         for _ in 0..600 {
             let answer = server.post_public("/token", &[("grant_type", "refresh_token"), ("refresh_token", "x")]).await;
@@ -64,9 +114,61 @@ on_both_engines! {
         let bounded = server.post_public("/token", &[("grant_type", "refresh_token"), ("refresh_token", "x")]).await;
         assert_eq!(bounded.status, 429);
         let client = server.client().await;
-        assert_eq!(server.post("/token", &client, &[("grant_type", "client_credentials")]).await.status, 200);
+        let grant = [("grant_type", "client_credentials"), ("token", "x")];
+        for path in ["/token", "/device_authorization", "/par", "/revoke", "/introspect"] {
+            let answer = server.post(path, &client, &grant).await;
+            assert_eq!(answer.status, 429, "{path}: nothing is done for that address");
+            assert!(answer.headers.contains_key("retry-after"));
+        }
+        server.advance(Duration::from_secs(60));
+        assert_eq!(server.post("/token", &client, &grant).await.status, 200);
     }
 
+    async fn what_comes_to_nothing_counts_at_every_client_endpoint(server: TestServer) {
+        let client = server.client().await;
+        let junk: [(&str, &[(&str, &str)], &str); 5] = [
+            ("/token", &[("grant_type", "client_credentials"), ("resource", "https://unknown.example")], "invalid_target"),
+            ("/device_authorization", &[("scope", "nonsense")], "invalid_scope"),
+            ("/par", &[], "invalid_request"),
+            ("/revoke", &[], "invalid_request"),
+            ("/introspect", &[], "invalid_request"),
+        ];
+        for (path, form, error) in junk {
+            for _ in 0..120 {
+                assert_eq!(server.post(path, &client, form).await.error(), error, "{path}");
+            }
+        }
+        assert_eq!(server.post("/revoke", &client, &[]).await.status, 429);
+    }
+
+    async fn a_flood_of_bad_proofs_leaves_one_row(server: TestServer) {
+        let body = [("grant_type", "client_credentials"), ("client_id", "gatepass-cli")];
+        let answer = async || {
+            Answer::of(server.http().post(server.path("/token")).header("dpop", "x").form(&body)).await
+        };
+        for _ in 0..600 {
+            assert_eq!(answer().await.error(), "invalid_dpop_proof");
+        }
+        assert_eq!(answer().await.status, 429);
+        assert_eq!(counted(&server, EventKind::DpopRefused), 601);
+        assert_eq!(events(&server, EventKind::DpopRefused, 1).await.len(), 1);
+        server.advance(Duration::from_secs(60));
+        assert_eq!(answer().await.error(), "invalid_dpop_proof");
+        assert_eq!(events(&server, EventKind::DpopRefused, 2).await.len(), 2, "once in a while it is told again");
+    }
+
+    async fn a_flood_of_bad_assertions_leaves_one_row(server: TestServer) {
+        let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", "x")];
+        for _ in 0..20 {
+            assert_eq!(Answer::of(server.http().post(server.path("/token")).form(&form)).await.error(), "invalid_grant");
+        }
+        assert_eq!(counted(&server, EventKind::AssertionRefused), 20);
+        assert_eq!(events(&server, EventKind::AssertionRefused, 1).await.len(), 1);
+    }
+}
+
+fn counted(server: &TestServer, kind: EventKind) -> u64 {
+    server.authority().tally().events().find(|(known, _)| *known == kind).unwrap().1
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]

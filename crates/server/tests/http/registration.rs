@@ -2,7 +2,8 @@
 
 use crate::site::{policy, server};
 use gatepass_testkit::{
-    Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER, authority::ClientPolicy,
+    Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
+    authority::{ClientPolicy, EventKind},
     on_both_engines, tokio,
 };
 use reqwest::Method;
@@ -208,8 +209,9 @@ on_both_engines! {
             tokens = server.refresh(&client(&used), &tokens.text("refresh_token")).await;
             assert_eq!(tokens.status, 200, "{}", tokens.json);
         }
-        assert_eq!(server.authority().reap_registrations(100).await.unwrap(), 1);
-        assert_eq!(server.authority().reap_registrations(100).await.unwrap(), 0);
+        assert_eq!(server.authority().reap_registrations(100).await.unwrap(), [("client", 1), ("client_document", 0)]);
+        assert!(server.authority().tally().swept().any(|count| count == ("client", 1)));
+        assert_eq!(server.authority().reap_registrations(100).await.unwrap()[0].1, 0);
         assert_eq!(server.refresh(&client(&used), &tokens.text("refresh_token")).await.status, 200);
         assert_eq!(server.post("/token", &operators, &[("grant_type", "client_credentials")]).await.status, 200);
         let form = [("grant_type", "refresh_token"), ("client_id", &idle.text("client_id")), ("refresh_token", "x")];
@@ -245,6 +247,8 @@ async fn one_address_registers_only_so_much() {
     assert_eq!(register(&server, &named(1)).await.status, 201);
     let bounded = register(&server, &named(2)).await;
     assert_eq!(bounded.status, 429);
+    let alarms = crate::audit::events(&server, EventKind::Throttled, 1).await;
+    assert_eq!((alarms[0].detail.as_str(), alarms[0].address.as_str()), ("registration", "127.0.0.1"));
     assert!(bounded.headers.contains_key("retry-after"));
     server.advance(Duration::from_secs(3601));
     assert_eq!(register(&server, &named(2)).await.status, 201);

@@ -56,7 +56,7 @@ on_both_engines! {
             assert_eq!(rows(&server, sql).await, 0, "{sql}");
         }
         assert_eq!(rows(&server, "select count(*) from user_account").await, 1);
-        assert!(server.authority().tally().swept().all(|(table, count)| count > 0 || matches!(table, "client_assertion" | "webhook_delivery" | "one_time_link" | "dpop_proof" | "pushed_request")));
+        assert!(server.authority().tally().swept().all(|(table, count)| count > 0 || matches!(table, "client_assertion" | "webhook_delivery" | "one_time_link" | "dpop_proof" | "pushed_request" | "client" | "client_document")));
     }
 
     async fn what_lives_stays_usable_whenever_the_sweep_comes(server: TestServer) {
