@@ -94,9 +94,15 @@ impl ClientPolicy {
             return Err(bad(format!("scope: what may be asked for is {}", self.scope)));
         }
         registration.scope = Some(scope);
-        if let Some(uri) = registration.redirect_uris.iter().find(|uri| self.is_denied(uri)) {
-            let description = format!("redirect_uris: answers do not go to {}", uri.shown_host());
-            return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
+        let named = [
+            ("redirect_uris", &registration.redirect_uris),
+            ("post_logout_redirect_uris", &registration.metadata.post_logout_redirect_uris),
+        ];
+        for (name, uris) in named {
+            if let Some(uri) = uris.iter().find(|uri| self.is_denied(uri)) {
+                let description = format!("{name}: answers do not go to {}", uri.shown_host());
+                return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
+            }
         }
         let metadata = &registration.metadata;
         for (name, url) in
@@ -139,6 +145,7 @@ impl ClientPolicy {
         client.resources.clone_from(&self.resources);
         client.scope = client.scope.intersection(&self.scope);
         client.redirect_uris.retain(|uri| !self.is_denied(uri));
+        client.metadata.post_logout_redirect_uris.retain(|uri| !self.is_denied(uri));
     }
 }
 
