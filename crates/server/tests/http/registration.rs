@@ -1,6 +1,9 @@
 //! `POST /register`, `GET`, `PUT` and `DELETE /register/{client_id}`.
 
-use crate::site::{policy, server};
+use crate::{
+    grants::key,
+    site::{policy, server},
+};
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER, authority::ClientPolicy,
     on_both_engines, tokio,
@@ -71,6 +74,9 @@ on_both_engines! {
             (json!({"redirect_uris": [REDIRECT_URI], "scope": "admin"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}), "invalid_client_metadata"),
+            // No certificate of a client reaches this server.
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [key().public()]}}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://127.0.0.1/keys"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://localhost/keys"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "http://app.example/keys"}), "invalid_client_metadata"),
@@ -285,6 +291,11 @@ async fn one_address_registers_only_so_much() {
     let all = crate::site::server(Engine::Sqlite, ClientPolicy { registrations_per_hour_in_all: 1, ..policy() }).await;
     assert_eq!(register(&all, &named(1)).await.status, 201);
     assert_eq!(register(&all, &named(2)).await.status, 429);
+    for _ in 0..3 {
+        let known = register(&all, &named(1)).await;
+        assert_eq!(known.status, 201, "what is there already locks nobody out");
+        assert_eq!(known.json.get("registration_access_token"), None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
@@ -323,4 +334,25 @@ async fn nothing_leads_to_a_domain_that_the_operator_denies() {
         metadata[name] = json!([REDIRECT_URI, "https://www.evil.example/x"]);
         assert_eq!(register(&server, &metadata).await.error(), "invalid_redirect_uri", "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_site_of_ipv6_registers_only_so_much_from_all_its_networks() {
+    let options = Options {
+        clients: ClientPolicy { registrations_per_hour: 1, ..policy() },
+        trusted_proxies: vec!["127.0.0.0/8".into()],
+        ..Options::default()
+    };
+    let server = TestServer::with(Engine::Sqlite, options).await;
+    let from = async |address: String| {
+        let mut metadata = public();
+        metadata["client_name"] = json!(address);
+        let request = server.http().post(server.path("/register")).header("x-forwarded-for", &address);
+        Answer::of(request.json(&metadata)).await.status.as_u16()
+    };
+    for network in 0..4 {
+        assert_eq!(from(format!("2001:db8:1:{network}::1")).await, 201);
+    }
+    assert_eq!(from("2001:db8:1:9::1".into()).await, 429);
+    assert_eq!(from("2001:db8:2:9::1".into()).await, 201);
 }
