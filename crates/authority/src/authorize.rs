@@ -1,7 +1,8 @@
 //! The authorization endpoint's decision (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2).
 //!
 //! 1. Who asks, and where shall the answer go? Until both are known to be good, errors are pages.
-//! 2. What is asked? From here on, errors travel to the redirect URI.
+//! 2. What is asked? From here on, errors travel to the redirect URI; to a stranger's only after a person has said
+//!    something, and with a page between before that.
 //! 3. Is the right person signed in, recently and well enough?
 //! 4. Have they allowed this, now or before?
 //! 5. Then a code.
@@ -34,6 +35,8 @@ pub enum Next {
         /// The form.
         fields: Vec<(&'static str, Secret)>,
     },
+    /// Let the person go on there: an error for a stranger's program, before anybody has said anything.
+    Leave(Box<Departure>),
     /// Let the person sign in first, then ask again.
     SignIn {
         /// Whom, if the client said.
@@ -41,6 +44,17 @@ pub enum Next {
     },
     /// Ask the person.
     Consent(Box<ConsentQuestion>),
+}
+
+/// An answer that a person takes along by themselves.
+#[derive(Debug)]
+pub struct Departure {
+    /// Why.
+    pub error: Error,
+    /// Where it goes.
+    pub redirect_uri: RedirectUri,
+    /// How: a redirect or a form.
+    pub next: Next,
 }
 
 /// What the consent page shows.
@@ -132,7 +146,15 @@ impl Authority {
             }
             // Another browser was first: it got the answer.
             Ok(Decision::Gone) => Err(gone().with_detail("another browser was first").into()),
-            Err(Failure::Protocol(error)) => Ok(respond(AuthorizationResponse::Error(error))),
+            Err(Failure::Protocol(error)) => {
+                let silent = params.get("prompt") == Some("none") && is_of_silence(error.code);
+                let spoken = silent || visit.answer != ConsentAnswer::NotAsked;
+                let next = respond(AuthorizationResponse::Error(error.clone()));
+                if trusts_address(&client, &redirect_uri) || spoken && visit.session.is_some() {
+                    return Ok(next);
+                }
+                Ok(Next::Leave(Box::new(Departure { error, redirect_uri, next })))
+            }
             Err(other) => Err(other),
         }
     }
@@ -347,6 +369,18 @@ enum Decision {
     Code(Secret),
     Page(Next),
     Gone,
+}
+
+/// Whether an error may send the browser there without a word: not to an address that a stranger chose, while nobody has
+/// said anything. This server's name would stand for a page that is not its own (RFC 9700 §4.11.2). The RFC lets an answer
+/// to `prompt=none` go where somebody is signed in.
+fn trusts_address(client: &Client, redirect_uri: &RedirectUri) -> bool {
+    client.origin == ClientOrigin::Operator || redirect_uri.is_loopback()
+}
+
+/// What `prompt=none` asks to be told (OpenID Connect Core §3.1.2.6).
+fn is_of_silence(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::LoginRequired | ErrorCode::ConsentRequired)
 }
 
 /// How the response travels. A form is posted over http; a program's own scheme takes none.

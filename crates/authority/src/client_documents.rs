@@ -14,7 +14,7 @@ use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
     client_policy::signing_proof,
     freshness,
-    throttle::{Limit, network},
+    throttle::{Limit, network, site},
 };
 use bytes::Bytes;
 use gatepass_fetch::{Bounds, FetchError, Trust};
@@ -160,6 +160,9 @@ impl Authority {
         let attempts = i64::from(self.0.settings.clients.documents_per_hour);
         let for_one_address = Limit { what: "document", attempts, window: Duration::from_secs(60 * 60) };
         self.count(for_one_address, &network(&caller.address), caller).await?;
+        if let Some(site) = site(&caller.address) {
+            self.count(for_one_address.of_site(), &site, caller).await?;
+        }
         self.count(OF_ONE_HOST, url.host(), caller).await?;
         self.0.documents.turns.acquire().await.map_err(|_| Failure::internal("the server is closing"))
     }
@@ -171,17 +174,8 @@ impl Authority {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         let request = request.body(Bytes::new()).map_err(|_| Refused::No("its address cannot be asked".into()))?;
-        let answer = self.0.fetcher.send(request, Trust::Stranger, BOUNDS).await.map_err(|error| match &error {
-            FetchError::NotPublic(_) | FetchError::NotHttps(_) | FetchError::TooLarge { .. } => {
-                Refused::No(error.to_string())
-            }
-            FetchError::TooSlow(_) => Refused::Down(error.to_string()),
-            // The transport's words are for the log alone.
-            FetchError::Unreachable { host, why } => {
-                tracing::info!(host, why, "a client's document could not be fetched");
-                Refused::Down(format!("{host} could not be reached"))
-            }
-        })?;
+        let answer =
+            self.0.fetcher.send(request, Trust::Stranger, BOUNDS).await.map_err(|error| told(url.host(), &error))?;
         let now = self.0.clock.now();
         let freshness = freshness::of(answer.headers(), now);
         match answer.status() {
@@ -234,7 +228,9 @@ impl Authority {
             None | Some(ClientAuthMethod::None) => ClientProof::Public,
             Some(ClientAuthMethod::PrivateKeyJwt) => signing_proof(&registration)?,
             Some(_) => {
-                return Err(refuse("its document names a token_endpoint_auth_method that needs a shared secret"));
+                return Err(refuse(
+                    "its document names a token_endpoint_auth_method other than none and private_key_jwt",
+                ));
             }
         };
         let name = if registration.name.is_empty() { url.host().to_owned() } else { registration.name };
@@ -317,6 +313,18 @@ impl Documents {
     }
 }
 
+/// What a stranger is told of a fetch that failed: one text for all that may lie in the network, or whoever names a host
+/// here learns what the operator's names stand for. The log has the reason.
+fn told(host: &str, error: &FetchError) -> Refused {
+    tracing::info!(host, %error, "a client's document could not be fetched");
+    let unreachable = || format!("{host} could not be reached");
+    match error {
+        FetchError::NotHttps(_) | FetchError::TooLarge { .. } => Refused::No(error.to_string()),
+        FetchError::NotPublic(_) => Refused::No(unreachable()),
+        FetchError::TooSlow(_) | FetchError::Unreachable { .. } => Refused::Down(unreachable()),
+    }
+}
+
 /// Step 6.
 fn go_on_without(slot: &Slot, refused: Refused, now: UtcMillis) -> Result<Result<Arc<Client>, String>, Failure> {
     let last = slot.known.as_ref();
@@ -336,4 +344,23 @@ fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_hears_the_same_of_a_host_inside_and_of_one_that_is_not_there() {
+        let host = "db.corp.example".to_owned();
+        let errors = [
+            FetchError::NotPublic(host.clone()),
+            FetchError::TooSlow(host.clone()),
+            FetchError::Unreachable { host: host.clone(), why: "no such name".into() },
+        ];
+        for error in errors {
+            let (Refused::No(text) | Refused::Down(text)) = told(&host, &error);
+            assert_eq!(text, "db.corp.example could not be reached");
+        }
+    }
 }

@@ -11,8 +11,8 @@ use crate::{Client, ClientProof, certificate::tidy_distinguished_name};
 use gatepass_fetch::address::is_public;
 use gatepass_keys::JwkSet;
 use gatepass_oauth::{
-    Error, ErrorCode, GrantType, RedirectUri, Registration, ResourceUri, Scope, client_id_url::lies_in,
-    issuer::is_loopback_host,
+    ClientAuthMethod, Error, ErrorCode, GrantType, RedirectUri, Registration, ResourceUri, Scope,
+    client_id_url::lies_in, issuer::is_loopback_host,
 };
 use std::time::Duration;
 use url::{Host, Url};
@@ -41,6 +41,8 @@ pub struct ClientPolicy {
     pub registrations_per_hour_in_all: u32,
     /// How many documents that are not known yet are fetched for one address in an hour.
     pub documents_per_hour: u32,
+    /// How they may prove themselves: what this server offers anybody.
+    pub auth_methods: Vec<ClientAuthMethod>,
     /// What they may ask for.
     pub scope: Scope,
     /// Which APIs their tokens may be for, besides this server's own.
@@ -59,6 +61,7 @@ impl Default for ClientPolicy {
             registrations_per_hour: 100,
             registrations_per_hour_in_all: 2000,
             documents_per_hour: 60,
+            auth_methods: ClientAuthMethod::ALL.to_vec(),
             scope: crate::clients::FIRST_PARTY_SCOPE.split(' ').collect(),
             resources: Vec::new(),
         }
@@ -73,6 +76,9 @@ pub(crate) fn bad(description: impl Into<std::borrow::Cow<'static, str>>) -> Err
 impl ClientPolicy {
     /// What is left of a stranger's registration: changed to what it may have.
     pub(crate) fn admit(&self, mut registration: Registration) -> Result<Registration, Error> {
+        if let Some(method) = registration.auth_method.filter(|method| !self.auth_methods.contains(method)) {
+            return Err(bad(format!("token_endpoint_auth_method {method} is not offered by this server")));
+        }
         if let Some(name) = &mut registration.metadata.tls_client_auth_subject_dn {
             *name = tidy_distinguished_name(name)
                 .ok_or_else(|| bad("tls_client_auth_subject_dn is a name in the form of RFC 4514"))?;
@@ -94,9 +100,15 @@ impl ClientPolicy {
             return Err(bad(format!("scope: what may be asked for is {}", self.scope)));
         }
         registration.scope = Some(scope);
-        if let Some(uri) = registration.redirect_uris.iter().find(|uri| self.is_denied(uri)) {
-            let description = format!("redirect_uris: answers do not go to {}", uri.shown_host());
-            return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
+        let named = [
+            ("redirect_uris", &registration.redirect_uris),
+            ("post_logout_redirect_uris", &registration.metadata.post_logout_redirect_uris),
+        ];
+        for (name, uris) in named {
+            if let Some(uri) = uris.iter().find(|uri| self.is_denied(uri)) {
+                let description = format!("{name}: answers do not go to {}", uri.shown_host());
+                return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
+            }
         }
         let metadata = &registration.metadata;
         for (name, url) in
@@ -139,6 +151,7 @@ impl ClientPolicy {
         client.resources.clone_from(&self.resources);
         client.scope = client.scope.intersection(&self.scope);
         client.redirect_uris.retain(|uri| !self.is_denied(uri));
+        client.metadata.post_logout_redirect_uris.retain(|uri| !self.is_denied(uri));
     }
 }
 

@@ -4,7 +4,10 @@
 //!    server that it is for may carry its caller's request further down, if it was registered for that.
 //! 2. The result is never wider: its scope is within the subject's, it ends no later, and with what the subject's ends.
 //! 3. It is for the subject's own resource, or for another one that the client may have tokens for. A client that takes a
-//!    person's token elsewhere needs that person's consent to that; a resource server has the operator's word.
+//!    person's token elsewhere needs that person's consent to that. A resource server has the operator's word, for the
+//!    resources that it was registered with, and not for those that are open to all. No other token goes elsewhere: not
+//!    one that stands for a service or a client, or comes from an assertion, since a policy says where those are for; and
+//!    not one that somebody acts with already, since the consent was not to that.
 //! 4. Who acts for the subject is told in `act`, the last actor outermost (§4.1). Only the client that the token was given
 //!    to may leave no trace: it acts for the subject already.
 //! 5. What is bound to a key is exchanged by the holder of the key only.
@@ -146,10 +149,7 @@ impl Authority {
         };
         let elsewhere = request.resource.as_ref().filter(|asked| !asked.names_same(&parent.resource));
         let Some(elsewhere) = elsewhere else { return Ok((scope, parent.resource.clone())) };
-        if elsewhere.names_same(self.own_resource()) && role == Role::Audience {
-            let description = "a resource server may not take a token to this server's own API";
-            return Err(Error::new(ErrorCode::InvalidTarget, description).into());
-        }
+        self.may_leave(asking, parent, role, elsewhere)?;
         let (scope, resource) = self.choose_target(asking.client, scope, Some(elsewhere)).await?;
         if let (Role::Holder, Some(user)) = (role, &parent.user) {
             let consented = self.0.store.consented(user.id, &asking.client.id, &resource).await?;
@@ -159,6 +159,29 @@ impl Authority {
             }
         }
         Ok((scope, resource))
+    }
+
+    /// Whether a token may become one for another resource at all.
+    fn may_leave(
+        &self,
+        asking: Asking<'_>,
+        parent: &LiveAccessToken,
+        role: Role,
+        elsewhere: &ResourceUri,
+    ) -> Result<(), Error> {
+        let refused = |description: &'static str| Err(Error::new(ErrorCode::InvalidTarget, description));
+        match role {
+            Role::Audience if elsewhere.names_same(self.own_resource()) => {
+                refused("a resource server may not take a token to this server's own API")
+            }
+            Role::Audience if !asking.client.resources.iter().any(|known| known.names_same(elsewhere)) => {
+                refused("this resource server was not registered to take tokens to this resource")
+            }
+            Role::Holder if parent.act.is_some() => refused("a token that somebody acts with keeps its resource"),
+            // Only what comes from a grant has a person's consent behind it.
+            Role::Holder if parent.grant_id.is_none() => refused("a token without a person's grant keeps its resource"),
+            Role::Audience | Role::Holder => Ok(()),
+        }
     }
 
     /// What kind of token the answer holds; it must be the one that was asked for.

@@ -1,11 +1,15 @@
 //! An ID token that comes back as a hint (OpenID Connect Core §3.1.2.1, RP-Initiated Logout 1.0 §2).
 //!
+//! Its header says that it is one: an access token in the form of a JWT is signed with the same keys (RFC 9068 §2.1).
 //! It is believed when this server has signed it, also when it is over: it says who was meant, and opens nothing.
 
 use crate::{Authority, Failure, LiveSession};
-use gatepass_keys::{TokenId, jws, jws::base64url};
+use gatepass_keys::{TokenId, jose, jws, jws::base64url};
 use gatepass_oauth::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
+
+/// The `typ` of the ID tokens that this server signs.
+pub(crate) const TYP: &str = "JWT";
 
 /// What a hint says.
 #[derive(Debug, Deserialize)]
@@ -33,6 +37,10 @@ impl Hint {
 impl Authority {
     /// What an ID token says; `None` when this server has not signed it, or long ago.
     pub(crate) async fn read_hint(&self, hint: &Secret) -> Result<Option<Hint>, Failure> {
+        let typed = jose::unverified::<IgnoredAny>(hint.expose()).is_some_and(|(header, _)| header.is_of_type(TYP));
+        if !typed {
+            return Ok(None);
+        }
         let keys = self.published_keys().await?;
         let read: Option<Hint> = jws::verify(hint.expose(), &keys).ok();
         Ok(read.filter(|hint| hint.iss == self.issuer().as_str() && hint.events.is_none()))

@@ -184,7 +184,7 @@ impl Authority {
             at_hash: algorithm.half_hash(access.expose()),
             person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),
         };
-        self.sign(algorithm, "JWT", &claims).await
+        self.sign(algorithm, crate::id_token_hint::TYP, &claims).await
     }
 }
 

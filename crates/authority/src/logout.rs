@@ -4,10 +4,12 @@
 //! 2. Where to go on: only to a URI that this client has registered, character by character (§3).
 //! 3. Whether to ask: an ID token of this very session proves that a client of the person speaks. Without one, any page
 //!    on the web could sign people out, so they are asked.
+//! 4. A browser goes on to a stranger's address at once only after a proof or a person's word; otherwise a page says where
+//!    it leads (RFC 9700 §4.11.2).
 
 use crate::{Authority, Client, Failure, LiveSession};
 use gatepass_oauth::{
-    Error, RedirectUri,
+    ClientOrigin, Error, RedirectUri,
     logout::{LogoutRequest, location},
 };
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub struct GoOn {
     pub uri: RedirectUri,
     /// With the client's `state`.
     pub location: String,
+    /// Whose word the address is.
+    pub client_origin: ClientOrigin,
 }
 
 impl Authority {
@@ -63,7 +67,7 @@ impl Authority {
             if !client.metadata.post_logout_redirect_uris.contains(&uri) {
                 return Err(Error::invalid_request("the post_logout_redirect_uri is not registered for this client"));
             }
-            Ok(GoOn { location: location(&uri, request.state.as_deref()), uri })
+            Ok(GoOn { location: location(&uri, request.state.as_deref()), uri, client_origin: client.origin })
         });
         let is_proven = matches!((&hint, session), (Some(hint), Some(session)) if hint.is_of(session, self));
         Ok(LogoutCheck { client_name: client.map(|client| client.name.clone()), go_on: go_on.transpose()?, is_proven })

@@ -1,9 +1,9 @@
 //! A program registers itself (RFC 7591) and manages its registration (RFC 7592).
 //!
 //! 1. Read what it says, and cut it to what a stranger may have.
-//! 2. Count the attempt, for its address and for all.
+//! 2. Count the attempt, for its address and for all, unless step 3 finds its like: nobody is locked out of what is there.
 //! 3. A public program that says exactly what another has said before is the same program: it gets the same identifier,
-//!    and no row is made. Neither of them manages the registration from then on. Otherwise the first could wait until
+//!    and no row is made, nor written to from the third on. Neither of them manages the registration from then on. Otherwise the first could wait until
 //!    people trust the second, and then send their answers somewhere else.
 //! 4. A confidential program gets a secret, shown this once, and a registration of its own.
 //! 5. Whoever holds the registration access token reads, replaces or removes the registration.
@@ -12,7 +12,7 @@ use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
     client_policy::{bad, signing_proof},
     tally::REAPED,
-    throttle::{CLIENT_SECRET, Limit, network},
+    throttle::{CLIENT_SECRET, Limit, network, site},
 };
 use gatepass_keys::{
     HashedToken, JwkSet, PlainToken,
@@ -54,16 +54,30 @@ impl Authority {
         let (proof, secret) = self.new_proof(&registration, now)?;
         let id = self.new_client_id()?;
         let client = described(id.clone(), registration, proof, now);
-        self.count_registration(caller).await?;
-        let token = PlainToken::<RegistrationToken>::mint(now, &self.0.entropy)?;
         let fingerprint = (!client.is_confidential()).then(|| fingerprint(&client));
+        let equal = match fingerprint {
+            Some(fingerprint) => self.0.store.equal_registration(fingerprint).await?,
+            None => None,
+        };
+        match &equal {
+            None => self.count_registration(caller).await?,
+            Some(equal) if !equal.is_managed => {
+                let client = Client { id: equal.id.clone(), used_at: equal.used_at, ..client };
+                self.note_use(&client).await?;
+                return Ok(SelfRegistered { client, secret, registration_token: None });
+            }
+            // The second of its kind: its writing takes the token from the first.
+            Some(_) => {}
+        }
+        let token = PlainToken::<RegistrationToken>::mint(now, &self.0.entropy)?;
         let new = NewRegistration { client, registration_hash: token.hash(), fingerprint };
         let kept_as = self.0.store.register_client(&new).await?;
         let NewRegistration { client, .. } = new;
         if kept_as != id {
-            // Nothing was added, so nothing is bounded.
-            self.refund(self.registrations_of_one(), &network(&caller.address)).await?;
-            self.refund(self.registrations_of_all(), "").await?;
+            if equal.is_none() {
+                // Another was first in this moment. Nothing was added, so nothing is bounded.
+                self.refund_registration(caller).await?;
+            }
             return Ok(SelfRegistered { client: Client { id: kept_as, ..client }, secret, registration_token: None });
         }
         self.record(Event::new(EventKind::ClientRegistered).client(&id).from(caller).detail(&client.name)).await;
@@ -227,7 +241,18 @@ impl Authority {
 
     async fn count_registration(&self, caller: &Caller) -> Result<(), Failure> {
         self.count(self.registrations_of_one(), &network(&caller.address), caller).await?;
+        if let Some(site) = site(&caller.address) {
+            self.count(self.registrations_of_one().of_site(), &site, caller).await?;
+        }
         self.count(self.registrations_of_all(), "", caller).await
+    }
+
+    async fn refund_registration(&self, caller: &Caller) -> Result<(), Failure> {
+        self.refund(self.registrations_of_one(), &network(&caller.address)).await?;
+        if let Some(site) = site(&caller.address) {
+            self.refund(self.registrations_of_one().of_site(), &site).await?;
+        }
+        self.refund(self.registrations_of_all(), "").await
     }
 }
 

@@ -9,7 +9,8 @@
 //! that was right is taken back. Only a wrong client secret is counted afterwards, in memory first: it has more bits
 //! than anybody guesses, so what is bounded there is the noise.
 //!
-//! An address is the whole network that one subscriber has: of IPv6 the first 64 bits.
+//! An address is the whole network that one subscriber has: of IPv6 the first 64 bits. Many have more of those, so what
+//! strangers fill the server with is bounded a second time, for the first 48 bits.
 
 use crate::{Authority, Caller, Event, EventKind, Failure, Rate, meter::Metered};
 use gatepass_oauth::{ErrorCode, UtcMillis};
@@ -89,7 +90,15 @@ pub(crate) const ALL: &[Limit] = &[
     TICKET,
 ];
 
+/// How many networks of one site may each do as much as one.
+const NETWORKS_OF_A_SITE: i64 = 4;
+
 impl Limit {
+    /// The same, for a whole site of IPv6.
+    pub(crate) fn of_site(self) -> Self {
+        Self { attempts: self.attempts.saturating_mul(NETWORKS_OF_A_SITE), ..self }
+    }
+
     fn rate(self) -> Rate {
         Rate { attempts: self.attempts, window: self.window }
     }
@@ -228,6 +237,17 @@ pub(crate) fn network(address: &str) -> String {
     }
 }
 
+/// The site of an address of IPv6, of which the subscriber may have all networks.
+pub(crate) fn site(address: &str) -> Option<String> {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, ..] = address.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}::/48"))
+        }
+        _ => None,
+    }
+}
+
 /// How two addresses lie to one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Distance {
@@ -268,6 +288,8 @@ mod tests {
     fn a_subscriber_of_ipv6_is_one_network() {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(network("192.0.2.1"), "192.0.2.1");
+        assert_eq!(site("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(site("192.0.2.1"), None);
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl Registration {
             return Err(bad("jwks and jwks_uri exclude each other".into()));
         }
         let auth_method = members.text("token_endpoint_auth_method")?.map(|text| {
-            text.parse().map_err(|error| bad(format!("token_endpoint_auth_method '{text}' is not offered; {error}")))
+            let shown = shown_name(&text);
+            text.parse().map_err(|error| bad(format!("token_endpoint_auth_method '{shown}' is not offered; {error}")))
         });
         let scope = members.text("scope")?.map(|text| text.parse().map_err(|error| bad(format!("scope: {error}"))));
         Ok(Self {
@@ -329,6 +330,14 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(registration.grant_types, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
+    }
+
+    #[test]
+    fn a_method_that_is_not_known_is_told_back_like_a_name() {
+        let method = format!("\u{202e}odd\u{200b}{}", "x".repeat(1500));
+        let error = read(json!({"redirect_uris": [CB], "token_endpoint_auth_method": method})).unwrap_err();
+        assert!(error.description.contains("'oddxx") && error.description.len() < 400, "{}", error.description);
+        assert!(!error.description.contains('\u{202e}'));
     }
 
     #[test]

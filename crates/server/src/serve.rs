@@ -15,7 +15,7 @@ use crate::{
     web::{self, Connection},
 };
 use axum::Router;
-use gatepass_authority::{Authority, Failure, Parts, Settings, Store, StoreError};
+use gatepass_authority::{Authority, ClientPolicy, Failure, Parts, Settings, Store, StoreError};
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::Issuer;
@@ -117,7 +117,7 @@ pub async fn open_authority(config: &Config, issuer: Issuer, world: &World) -> R
     let settings = Settings {
         issuer,
         lifetimes: config.lifetimes,
-        clients: config.clients.clone(),
+        clients: ClientPolicy { auth_methods: config.tls.auth_methods(), ..config.clients.clone() },
         keys: config.keys,
         require_pushed_authorization_requests: config.require_pushed_authorization_requests,
         limits: config.limits.clone(),

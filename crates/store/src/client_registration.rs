@@ -3,7 +3,7 @@
 //! Registrations that are equal in everything share one row ([`Store::register_client`]). A row that is shared has no
 //! holder who may change it: the token that manages it is given up in the same statement that shares it.
 
-use crate::{Change, Error, Store, client::Client};
+use crate::{Change, Error, Store, client::Client, columns::Columns};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::HashedToken;
 use gatepass_oauth::{ClientId, UtcMillis};
@@ -20,13 +20,15 @@ pub struct NewRegistration {
 }
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[REGISTER, MANAGED, UPDATE, DELETE, END_GRANTS, END_CONSENT, NOTE_USE, IDLE, REAP];
+    &[REGISTER, EQUAL, MANAGED, UPDATE, DELETE, END_GRANTS, END_CONSENT, NOTE_USE, IDLE, REAP];
 
 const REGISTER: &str =
     "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
  resources, first_party_since, created_at, origin, metadata, used_at, registration_hash, fingerprint)
  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
  on conflict (fingerprint) do update set registration_hash = null, used_at = excluded.used_at returning id";
+const EQUAL: &str =
+    "select id, used_at, case when registration_hash is null then 0 else 1 end from client where fingerprint = $1";
 const MANAGED: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
  first_party_since, created_at, origin, metadata, used_at from client where id = $1 and registration_hash = $2";
 // What was changed is no longer what others asked for, so it is not shared from here on.
@@ -40,11 +42,28 @@ const NOTE_USE: &str = "update client set used_at = $2 where id = $1 and used_at
 const IDLE: &str = "select id from client where used_at < $1 order by used_at limit $2";
 const REAP: &str = "delete from client where id = $1 and used_at < $2";
 
+/// A registration that is equal to one that is asked for.
+#[derive(Debug)]
+pub struct EqualRegistration {
+    /// The client that stands for both.
+    pub id: ClientId,
+    /// When its use was last noted.
+    pub used_at: Option<UtcMillis>,
+    /// Whether somebody still manages it: nobody but one has asked for it so far.
+    pub is_managed: bool,
+}
+
+impl FromRow for EqualRegistration {
+    fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self { id: row.parsed(0)?, used_at: row.maybe_time(1)?, is_managed: row.get::<i64>(2)? == 1 })
+    }
+}
+
 struct Id(ClientId);
 
 impl FromRow for Id {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
-        crate::columns::Columns::parsed(row, 0).map(Self)
+        row.parsed(0).map(Self)
     }
 }
 
@@ -63,6 +82,14 @@ impl Store {
         let own = params![new.registration_hash.0, new.fingerprint.map(|hash| hash.0)];
         let ids: Vec<Id> = self.db.write(REGISTER, [new.client.columns(), own].concat()).await?;
         ids.into_iter().next().map(|Id(id)| id).ok_or_else(|| Error::Corrupt { what: "a client without a row".into() })
+    }
+
+    /// The registration with this fingerprint.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn equal_registration(&self, fingerprint: HashedToken) -> Result<Option<EqualRegistration>, Error> {
+        self.db.query_opt(EQUAL, params![fingerprint.0]).await
     }
 
     /// The client that this token manages.

@@ -27,6 +27,7 @@ pub(super) struct File {
 pub(super) fn resolve(file: File) -> Result<ClientPolicy, ConfigError> {
     let standard = ClientPolicy::default();
     Ok(ClientPolicy {
+        auth_methods: standard.auth_methods,
         registration: file.registration.unwrap_or(standard.registration),
         metadata_documents: file.metadata_documents.unwrap_or(standard.metadata_documents),
         trusted_domains: domains("clients.trusted_domains", file.trusted_domains)?,

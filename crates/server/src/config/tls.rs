@@ -2,6 +2,7 @@
 
 use super::{ConfigError, Overrides, value};
 use axum::http::HeaderName;
+use gatepass_oauth::ClientAuthMethod;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -36,6 +37,17 @@ pub struct TlsFiles {
 }
 
 impl Tls {
+    /// The methods by which a client can prove itself: with a certificate only where one can be met and, if need be, vouched
+    /// for.
+    pub(crate) fn auth_methods(&self) -> Vec<ClientAuthMethod> {
+        let fits = |method: &ClientAuthMethod| match method {
+            ClientAuthMethod::TlsClientAuth => self.meets_clients() && self.client_ca.is_some(),
+            ClientAuthMethod::SelfSignedTlsClientAuth => self.meets_clients(),
+            _ => true,
+        };
+        ClientAuthMethod::ALL.iter().copied().filter(fits).collect()
+    }
+
     /// Whether a client's certificate can reach the server at all.
     #[must_use]
     pub fn meets_clients(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    pages::{Page, PageFailure, consent, form_action, form_post, is_for, login},
+    pages::{Page, PageFailure, consent, departure, form_action, form_post, is_for, login},
     web::{caller::From as CallerFrom, form::Form, own_form::OwnForm, session},
 };
 use axum::{
@@ -68,6 +68,7 @@ pub(crate) async fn answer(
 async fn answer_browser(app: &App, next: Next, query: &str) -> Result<Response<Body>, PageFailure> {
     match next {
         Next::Redirect(location) => redirect(&location),
+        Next::Leave(leaving) => Ok(departure::with_error(&leaving)),
         Next::Post { redirect_uri, fields } => Ok(form_post::page(&redirect_uri, &fields)),
         Next::SignIn { login_hint } => {
             login::instead_of(app, &format!("/authorize?{}", after_sign_in(query)), login_hint.as_deref()).await

@@ -1,12 +1,13 @@
 //! The end session endpoint (OpenID Connect RP-Initiated Logout 1.0), and our own sign-out button.
 //!
-//! `GET` is a client's: with proof the person is signed out at once, without it a page asks. `POST` from our own page is
+//! `GET` is a client's: with proof the person is signed out at once, without it a page asks. Where nobody is signed in
+//! there is nothing to ask, and a page leads on to a stranger's address. `POST` from our own page is
 //! the answer to that, or the button; from another site it is a client's form, which is asked again as a link, since the
 //! browser adds the cookie only to that.
 
 use crate::{
     app::App,
-    pages::{Page, PageFailure, form_action, is_for, message},
+    pages::{Page, PageFailure, departure, form_action, is_for, message},
     web::{caller::From as CallerFrom, form::Form, origin, session},
 };
 use askama::Template;
@@ -20,7 +21,7 @@ use gatepass_authority::{
     Caller, Failure,
     logout::{GoOn, LogoutCheck},
 };
-use gatepass_oauth::{Error, Params, logout::LogoutRequest};
+use gatepass_oauth::{ClientOrigin, Error, Params, logout::LogoutRequest};
 
 #[derive(Template)]
 #[template(path = "logout.html")]
@@ -43,7 +44,10 @@ pub(crate) async fn ask(
     let session = session::read(&app, &headers).await?;
     let check = app.authority.check_logout(&request, session.as_ref()).await?;
     match session {
-        None => go_on(&app, check.go_on),
+        None => match check.go_on {
+            Some(to) if to.client_origin != ClientOrigin::Operator => Ok(departure::after_sign_out(&to)),
+            to => go_on(&app, to),
+        },
         Some(_) if check.is_proven => {
             sign_out(&app, &headers, &caller).await?;
             go_on(&app, check.go_on)

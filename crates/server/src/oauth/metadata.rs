@@ -27,20 +27,10 @@ pub(crate) async fn resource(State(app): State<App>) -> impl IntoResponse {
     })
 }
 
-/// The methods that can work: with a certificate only where one can be met and, if need be, vouched for.
-fn auth_methods(app: &App) -> impl Iterator<Item = ClientAuthMethod> {
-    let (met, vouched) = (app.certificates.meets_clients(), app.certificates.has_authorities());
-    ClientAuthMethod::ALL.iter().copied().filter(move |method| match method {
-        ClientAuthMethod::TlsClientAuth => met && vouched,
-        ClientAuthMethod::SelfSignedTlsClientAuth => met,
-        _ => true,
-    })
-}
-
 fn server_metadata(app: &App) -> ServerMetadata {
     let (issuer, clients) = (app.authority.issuer(), app.authority.client_policy());
     let endpoint = |path: &str| Some(issuer.endpoint(path));
-    let methods: Vec<String> = auth_methods(app).map(|method| method.to_string()).collect();
+    let methods: Vec<String> = clients.auth_methods.iter().map(ToString::to_string).collect();
     let confidential = methods.iter().filter(|method| *method != ClientAuthMethod::None.as_str()).cloned().collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -18,7 +18,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
     response::IntoResponse,
 };
-use gatepass_authority::{Client, Failure, register_client::SelfRegistered};
+use gatepass_authority::{Client, ClientProof, Failure, register_client::SelfRegistered};
 use gatepass_oauth::{Error, ErrorCode, GrantType, Issuer, Secret};
 use gatepass_resource::bearer;
 use serde_json::{Map, Value, json};
@@ -106,7 +106,7 @@ fn described(client: &Client) -> Map<String, Value> {
         ("scope", json!(client.scope)),
     ];
     members.extend(own.map(|(name, value)| (name.to_owned(), value)));
-    if let gatepass_authority::ClientProof::PrivateKeyJwt(keys) = &client.proof
+    if let ClientProof::PrivateKeyJwt(keys) | ClientProof::SelfSignedTls(keys) = &client.proof
         && !keys.keys.is_empty()
     {
         members.insert("jwks".into(), json!(keys));

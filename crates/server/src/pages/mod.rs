@@ -3,6 +3,7 @@
 //! Every page forbids framing and inline code, is stored nowhere, and posts only where it says.
 
 pub(crate) mod consent;
+pub(crate) mod departure;
 pub(crate) mod device;
 pub(crate) mod form_post;
 pub(crate) mod home;

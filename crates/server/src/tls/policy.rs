@@ -40,11 +40,6 @@ impl CertificatePolicy {
         self.meets_clients
     }
 
-    /// Whether an authority can vouch for them.
-    pub(crate) fn has_authorities(&self) -> bool {
-        self.authorities.is_some()
-    }
-
     /// A certificate with those that its holder sent along.
     pub(crate) fn judge(&self, chain: &[CertificateDer<'_>], now: UtcMillis) -> Option<PresentedCertificate> {
         let (certificate, others) = chain.split_first()?;

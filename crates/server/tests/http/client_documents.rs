@@ -1,10 +1,13 @@
 //! Clients whose identifier is the URL of their metadata document.
 
+use crate::grants::{register, resource};
 use crate::site::{Reply, Site, policy, server};
+use gatepass_oauth::TokenFormat;
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Page, Pkce, RegisteredClient, TestServer, USER,
     authority::{
         ClientPolicy, EventKind, Store,
+        add_resource::Offered,
         end::{EndRefused, EndTarget},
     },
     tokio,
@@ -353,5 +356,34 @@ async fn what_a_vanished_client_has_can_be_ended() {
         let target = EndTarget::Client(id.parse().unwrap());
         assert_eq!(server.authority().end(&target).await.unwrap(), 1);
         assert!(matches!(server.authority().end(&target).await, Err(EndRefused::Unknown(_))), "nothing is left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn an_access_token_for_the_clients_own_address_is_no_id_token_hint() {
+    for engine in BOTH {
+        let (site, server) = (Site::start().await, server(engine, policy()).await);
+        let browser = signed_in(&server).await;
+        let id = site.publishes("/client.json");
+        let mut own = resource(&id, TokenFormat::Jwt);
+        own.offered = Offered::ToAll;
+        register(&server, own).await;
+        let pkce = Pkce::new();
+        let code = server.code(&browser, &client(&id), &pkce, &[("scope", "openid"), ("resource", &id)]).await;
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &id),
+            ("code", &code),
+            ("redirect_uri", gatepass_testkit::REDIRECT_URI),
+            ("code_verifier", &pkce.verifier),
+        ];
+        let tokens = form(&server, &fields).await;
+        for (name, good) in [("id_token", true), ("access_token", false)] {
+            let extra = [("scope", "openid"), ("prompt", "consent"), ("id_token_hint", &tokens.text(name))];
+            let page = browser.open(&server.authorize_path(&client(&id), &Pkce::new(), &extra)).await;
+            assert_eq!(page.heading() == "Allow Desk tool?", good, "{name}: {}", page.html);
+            let logout = browser.open(&format!("/logout?id_token_hint={}&client_id=another", tokens.text(name))).await;
+            assert_eq!(logout.status == 400, good, "{name}: {}", logout.html);
+        }
     }
 }

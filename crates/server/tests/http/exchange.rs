@@ -1,13 +1,19 @@
 //! `POST /token` with a token exchange (RFC 8693).
 
-use crate::grants::{API, register, resource};
+use crate::grants::{API, key, register, resource};
 use gatepass_oauth::TokenFormat;
 use gatepass_testkit::{
-    Answer, RegisteredClient, TestServer,
-    authority::{add_resource::Offered, end::EndTarget},
+    Answer, RegisteredClient, TestServer, USER,
+    authority::{
+        add_resource::Offered,
+        end::EndTarget,
+        trust::{NewTrust, Repeats, StandsFor},
+    },
+    keys::JwkSet,
     on_both_engines,
 };
-use std::time::Duration;
+use serde_json::json;
+use std::{collections::BTreeMap, time::Duration};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -142,6 +148,69 @@ on_both_engines! {
         server.tokens(&client, &[("scope", "api:read"), ("resource", OTHER)]).await;
         let there = exchange(&server, &client, &token, &[("resource", OTHER)]).await;
         assert_eq!(there.json["scope"], "api:read", "{}", there.json);
+    }
+
+    async fn a_resource_server_carries_a_request_only_where_the_operator_said(server: TestServer) {
+        let mut open = resource(OTHER, TokenFormat::Opaque);
+        open.offered = Offered::ToAll;
+        register(&server, open).await;
+        register(&server, resource("https://third.example", TokenFormat::Opaque)).await;
+        let mut front = resource(API, TokenFormat::Opaque);
+        front.downstream = vec!["https://third.example".parse().unwrap()];
+        let front = register(&server, front).await;
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "api:read account"), ("resource", API)]).await.text("access_token");
+        assert_eq!(exchange(&server, &front, &token, &[("resource", OTHER)]).await.error(), "invalid_target", "open to all is no word of the operator");
+        let kept = exchange(&server, &front, &token, &[("resource", API)]).await;
+        assert_eq!(kept.status, 200, "{}", kept.json);
+        for elsewhere in [server.url.as_str(), OTHER, "https://third.example"] {
+            let escaped = exchange(&server, &front, &kept.text("access_token"), &[("resource", elsewhere)]).await;
+            assert_eq!(escaped.error(), "invalid_target", "{elsewhere}: it holds the token, and is no client of the person");
+        }
+        assert_eq!(exchange(&server, &front, &token, &[("resource", "https://third.example")]).await.status, 200);
+        let own = server.post("/token", &client, &[("grant_type", "client_credentials"), ("resource", API), ("scope", "api:read")]).await;
+        assert_eq!(exchange(&server, &client, &own.text("access_token"), &[("resource", OTHER)]).await.error(), "invalid_target");
+    }
+
+    async fn the_token_of_an_assertion_stays_where_its_policy_says(server: TestServer) {
+        let mut open = resource(OTHER, TokenFormat::Opaque);
+        open.offered = Offered::ToAll;
+        register(&server, open).await;
+        let client = server.client().await;
+        server.tokens(&client, &[("scope", "api:read"), ("resource", OTHER)]).await;
+        server.authority().add_service("ci", "").await.unwrap();
+        let now = server.authority().now().seconds();
+        let policies = [
+            ("https://service.example", "JWT", StandsFor::Service("ci".into())),
+            ("https://client.example", "JWT", StandsFor::Client(client.id.parse().unwrap())),
+            ("https://person.example", "oauth-id-jag+jwt", StandsFor::UserByEmail),
+        ];
+        for (issuer, typ, stands_for) in policies {
+            let key = key();
+            let policy = NewTrust {
+                issuer: issuer.into(),
+                jwks: Some(JwkSet { keys: vec![key.public().clone()] }),
+                subject: "u".into(),
+                audiences: Vec::new(),
+                claims: BTreeMap::new(),
+                stands_for,
+                scope: "api:read".parse().unwrap(),
+                resource: Some(API.parse().unwrap()),
+                lifetime: Duration::from_secs(600),
+                repeats: Repeats::Refused,
+            };
+            server.authority().add_trust(policy).await.unwrap();
+            let claims = json!({ "iss": issuer, "sub": "u", "aud": server.url, "client_id": client.id, "exp": now + 300, "iat": now,
+                "jti": "1", "email": USER, "email_verified": true });
+            let assertion = key.sign(typ, &claims).unwrap();
+            let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.as_str())];
+            let given = server.post("/token", &client, &form).await;
+            assert_eq!(given.status, 200, "{issuer}: {}", given.json);
+            let elsewhere = exchange(&server, &client, &given.text("access_token"), &[("resource", OTHER)]).await;
+            assert_eq!(elsewhere.error(), "invalid_target", "{issuer}");
+            let kept = exchange(&server, &client, &given.text("access_token"), &[("resource", API)]).await;
+            assert_eq!(kept.status, 200, "{issuer}: {}", kept.json);
+        }
     }
 
     async fn what_will_not_do_is_refused_in_the_words_of_rfc_8693(server: TestServer) {

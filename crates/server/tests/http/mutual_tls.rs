@@ -195,6 +195,26 @@ async fn both_methods_work_and_bind_their_tokens_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_program_with_its_own_certificate_can_put_back_what_it_got() {
+    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
+    let jwks = serde_json::json!({ "keys": [crate::grants::key().public()] });
+    let metadata = serde_json::json!({
+        "redirect_uris": [gatepass_testkit::REDIRECT_URI], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": jwks,
+    });
+    let registered = Answer::of(http(None).post(server.path("/register")).json(&metadata)).await;
+    assert_eq!(registered.status, 201, "{}", registered.json);
+    assert_eq!(registered.json["jwks"], jwks);
+    let own = server.path(&format!("/register/{}", registered.text("client_id")));
+    let token = registered.text("registration_access_token");
+    let mut read = Answer::of(http(None).get(&own).bearer_auth(&token)).await.json;
+    for ours in ["registration_access_token", "registration_client_uri", "client_id_issued_at"] {
+        read.as_object_mut().unwrap().remove(ours);
+    }
+    let put = Answer::of(http(None).put(&own).bearer_auth(&token).json(&read)).await;
+    assert_eq!((put.status.as_u16(), &put.json["jwks"]), (200, &jwks), "{}", put.json);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate() {
     let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
     let client = server.client_with(|new| new.metadata.tls_client_certificate_bound_access_tokens = true).await;

@@ -1,6 +1,9 @@
 //! `POST /register`, `GET`, `PUT` and `DELETE /register/{client_id}`.
 
-use crate::site::{policy, server};
+use crate::{
+    grants::key,
+    site::{policy, server},
+};
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
     authority::{ClientPolicy, EventKind},
@@ -72,6 +75,9 @@ on_both_engines! {
             (json!({"redirect_uris": [REDIRECT_URI], "scope": "admin"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}), "invalid_client_metadata"),
+            // No certificate of a client reaches this server.
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [key().public()]}}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://127.0.0.1/keys"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "https://localhost/keys"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "http://app.example/keys"}), "invalid_client_metadata"),
@@ -218,6 +224,40 @@ on_both_engines! {
         assert_eq!(Answer::of(server.http().post(server.path("/token")).form(&form)).await.error(), "invalid_client");
     }
 
+    async fn a_strangers_address_is_gone_to_after_a_persons_word_only(server: TestServer) {
+        let registered = register(&server, &json!({
+            "redirect_uris": [REDIRECT_URI], "post_logout_redirect_uris": ["https://app.example/out"],
+            "token_endpoint_auth_method": "none", "client_name": "Desk tool",
+        })).await;
+        let client = client(&registered);
+        let path = |extra: &[(&str, &str)]| server.authorize_path(&client, &Pkce::new(), &[&[("scope", "openid")], extra].concat());
+        let bad = path(&[]).replace("response_type=code", "response_type=token");
+        let logout = format!("/logout?client_id={}&post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fout&state=s", client.id);
+        let browser = Browser::at(&server);
+        for path in [&bad, &path(&[("prompt", "none")]), &path(&[("resource", "https://unknown.example")])] {
+            let page = browser.open(path).await;
+            assert_eq!((page.status.as_u16(), &page.left_for), (400, &None), "{path}");
+            assert!(page.html.contains("Go on to app.example</a>") && page.html.contains("error="), "{}", page.html);
+        }
+        let posts = browser.open(&bad.replace("response_type", "response_mode=form_post&response_type")).await;
+        assert_eq!((posts.status.as_u16(), posts.form().action.as_str()), (400, REDIRECT_URI));
+        assert!(!posts.html.contains("submit.js"), "nothing presses the button");
+        let out = browser.open(&logout).await;
+        assert_eq!((out.status.as_u16(), &out.left_for, out.heading().as_str()), (200, &None, "You are signed out"));
+        assert!(out.html.contains("https://app.example/out?state=s"), "{}", out.html);
+        browser.sign_in(USER).await;
+        assert_eq!(browser.open(&bad).await.left_for, None, "who is signed in has said nothing yet");
+        assert_eq!(browser.open(&path(&[("prompt", "none")])).await.answer("error").as_deref(), Some("consent_required"));
+        let asked = browser.open(&path(&[])).await;
+        let no = browser.submit(&asked.form(), &[("answer", "deny")]).await;
+        assert_eq!(no.answer("error").as_deref(), Some("access_denied"));
+        let yes = browser.submit(&asked.form(), &[("answer", "allow")]).await;
+        assert!(yes.answer("code").is_some());
+        let asked = browser.open(&logout).await;
+        let left = browser.submit(&asked.form(), &[("answer", "sign_out")]).await;
+        assert_eq!(left.left_for.as_deref(), Some("https://app.example/out?state=s"));
+    }
+
     async fn a_strangers_name_is_shown_harmlessly(server: TestServer) {
         let metadata = json!({
             "client_name": "<script>x</script>\u{202e}gnihton \u{200b}\u{2066}&amp;", "redirect_uris": [REDIRECT_URI], "logo_uri": "https://evil.example/pixel.png",
@@ -255,6 +295,11 @@ async fn one_address_registers_only_so_much() {
     let all = crate::site::server(Engine::Sqlite, ClientPolicy { registrations_per_hour_in_all: 1, ..policy() }).await;
     assert_eq!(register(&all, &named(1)).await.status, 201);
     assert_eq!(register(&all, &named(2)).await.status, 429);
+    for _ in 0..3 {
+        let known = register(&all, &named(1)).await;
+        assert_eq!(known.status, 201, "what is there already locks nobody out");
+        assert_eq!(known.json.get("registration_access_token"), None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
@@ -282,4 +327,36 @@ async fn the_operator_says_what_strangers_may_ask_for() {
     assert_eq!(registered.json["scope"], "mcp:tools openid");
     let extra = [("scope", "mcp:tools"), ("resource", "https://api.example")];
     assert_eq!(server.tokens(&client(&registered), &extra).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn nothing_leads_to_a_domain_that_the_operator_denies() {
+    let denied = ClientPolicy { denied_domains: vec!["evil.example".into()], ..policy() };
+    let server = server(Engine::Sqlite, denied).await;
+    for name in ["redirect_uris", "post_logout_redirect_uris"] {
+        let mut metadata = public();
+        metadata[name] = json!([REDIRECT_URI, "https://www.evil.example/x"]);
+        assert_eq!(register(&server, &metadata).await.error(), "invalid_redirect_uri", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_site_of_ipv6_registers_only_so_much_from_all_its_networks() {
+    let options = Options {
+        clients: ClientPolicy { registrations_per_hour: 1, ..policy() },
+        trusted_proxies: vec!["127.0.0.0/8".into()],
+        ..Options::default()
+    };
+    let server = TestServer::with(Engine::Sqlite, options).await;
+    let from = async |address: String| {
+        let mut metadata = public();
+        metadata["client_name"] = json!(address);
+        let request = server.http().post(server.path("/register")).header("x-forwarded-for", &address);
+        Answer::of(request.json(&metadata)).await.status.as_u16()
+    };
+    for network in 0..4 {
+        assert_eq!(from(format!("2001:db8:1:{network}::1")).await, 201);
+    }
+    assert_eq!(from("2001:db8:1:9::1".into()).await, 429);
+    assert_eq!(from("2001:db8:2:9::1".into()).await, 201);
 }
