@@ -6,7 +6,7 @@
 
 use crate::{Authority, Caller};
 use gatepass_keys::TokenId;
-use gatepass_oauth::{ClientId, UtcMillis};
+use gatepass_oauth::ClientId;
 use gatepass_store::{UserId, audit::AuditRow};
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -294,12 +294,10 @@ impl Event {
 }
 
 impl Event {
-    pub(crate) fn into_row(self, id: TokenId, at: UtcMillis) -> AuditRow {
+    pub(crate) fn into_row(self, id: TokenId) -> AuditRow {
         AuditRow {
             id,
-            at,
             kind: Cow::Borrowed(self.kind.as_str()),
-            outcome: Cow::Borrowed(self.kind.outcome()),
             actor: self.actor.map(Cow::Borrowed),
             user_id: self.user_id,
             client_id: self.client_id.map(|id| id.as_str().into()),

@@ -1,6 +1,6 @@
 //! Reading the audit trail, in pages of a bounded cost.
 
-use crate::{Authority, Failure};
+use crate::{Authority, EventKind, Failure};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 pub use gatepass_store::audit::{AuditFilter, AuditRow, first_id};
@@ -16,6 +16,12 @@ pub struct TrailQuery {
     pub filter: AuditFilter,
     /// The most rows: the last ones.
     pub limit: usize,
+}
+
+/// What became of an event of this kind; nothing is known of one that a newer server has written.
+#[must_use]
+pub fn outcome(kind: &str) -> &'static str {
+    kind.parse().map_or("unknown", EventKind::outcome)
 }
 
 impl Authority {

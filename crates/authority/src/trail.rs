@@ -11,12 +11,13 @@
 //! Without the task, as in an administrator's command, every row is written at once.
 
 use crate::{Authority, Event, audit::Rank};
-use gatepass_keys::TokenId;
+use gatepass_keys::{Entropy, TokenId, entropy::NoEntropy};
+use gatepass_oauth::UtcMillis;
 use gatepass_store::audit::{AuditRow, LARGEST_INSERTION};
 use std::{
     future::Future,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire},
     },
     time::Duration,
@@ -58,12 +59,39 @@ impl Default for TrailSettings {
     }
 }
 
+/// Random bytes for identifiers of rows, drawn for many at a time: each drawing asks the operating system.
+struct Ids(Mutex<(usize, [u8; DRAWN])>);
+
+/// For how many identifiers is drawn at once, in bytes.
+const DRAWN: usize = 64 * 16;
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self(Mutex::new((DRAWN, [0; DRAWN])))
+    }
+}
+
+impl Ids {
+    fn next(&self, now: UtcMillis, entropy: &Entropy) -> Result<TokenId, NoEntropy> {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (used, bytes) = &mut *ids;
+        if *used >= DRAWN {
+            *bytes = entropy.bytes()?;
+            *used = 0;
+        }
+        let random = bytes.get(*used..).and_then(|left| left.first_chunk()).copied().ok_or(NoEntropy)?;
+        *used += 16;
+        Ok(TokenId::of(now, random))
+    }
+}
+
 /// The way to the background task.
 #[derive(Default)]
 pub(crate) struct Trail {
     queue: OnceLock<mpsc::Sender<AuditRow>>,
     waiting: AtomicUsize,
     wake: Notify,
+    ids: Ids,
 }
 
 impl Trail {
@@ -94,12 +122,12 @@ impl Authority {
             return;
         }
         let now = self.0.clock.now();
-        let Ok(id) = TokenId::new(now, &self.0.entropy) else {
+        let Ok(id) = self.0.trail.ids.next(now, &self.0.entropy) else {
             self.0.tally.audit_lost.add_one();
             return;
         };
         let notice = self.notice_of(&event, id, now);
-        let row = event.into_row(id, now);
+        let row = event.into_row(id);
         if rank == Rank::Routine && notice.is_none() {
             match self.0.trail.push(row).await {
                 Ok(()) => {}
@@ -197,5 +225,19 @@ impl Authority {
     fn lost(&self, rows: usize, error: &gatepass_store::Error) {
         self.0.tally.audit_lost.add(u64::try_from(rows).unwrap_or(u64::MAX));
         tracing::error!(%error, rows, "events could not be written to the audit trail");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_rows_have_one_identifier() {
+        let (ids, entropy) = (Ids::default(), Entropy::system());
+        let drawn: BTreeSet<_> = (0..1000).map(|_| ids.next(UtcMillis(7), &entropy).unwrap().0).collect();
+        assert_eq!(drawn.len(), 1000);
+        assert!(drawn.iter().all(|id| id.starts_with(&[0, 0, 0, 0, 0, 7]) && id[6] >> 4 == 7 && id[8] >> 6 == 2));
     }
 }

@@ -1,6 +1,7 @@
 //! The values that a statement may bind: the few kinds that both engines share.
 
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Bytes of a [`Value`]. Ids and hashes (16 and 32 bytes) stay inside the value, without an allocation.
 pub type Bytes = SmallVec<[u8; 32]>;
@@ -15,7 +16,7 @@ pub enum Value {
     /// A `bigint`.
     Int(i64),
     /// A `text`.
-    Text(String),
+    Text(Cow<'static, str>),
     /// A `blob` (`bytea` on PostgreSQL).
     Blob(Bytes),
 }
@@ -40,19 +41,25 @@ impl From<i64> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::Text(value.to_owned().into())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Cow<'static, str>> for Value {
+    fn from(value: Cow<'static, str>) -> Self {
         Self::Text(value)
     }
 }
 
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
-        Self::Text(value.clone())
+        Self::Text(value.clone().into())
     }
 }
 

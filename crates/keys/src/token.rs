@@ -75,12 +75,18 @@ impl TokenId {
     /// # Errors
     /// [`NoEntropy`].
     pub fn new(now: UtcMillis, entropy: &Entropy) -> Result<Self, NoEntropy> {
+        Ok(Self::of(now, entropy.bytes()?))
+    }
+
+    /// The same of random bytes that were drawn before, for this one alone.
+    #[must_use]
+    pub fn of(now: UtcMillis, random: [u8; 16]) -> Self {
         let time = u128::try_from(now.0.max(0)).unwrap_or(0) & 0xffff_ffff_ffff;
-        let random = u128::from_be_bytes(entropy.bytes()?);
+        let random = u128::from_be_bytes(random);
         let version = 0x7 << 76;
         let variant = 0x2 << 62;
         let (high, low) = (random & (0xfff << 64), random & 0x3fff_ffff_ffff_ffff);
-        Ok(Self((time << 80 | version | high | variant | low).to_be_bytes()))
+        Self((time << 80 | version | high | variant | low).to_be_bytes())
     }
 }
 

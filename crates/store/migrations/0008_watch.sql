@@ -1,10 +1,8 @@
--- What happened. A row is never changed; it goes when its time is over. The identifier begins with the time, so that
--- "since" needs no index of its own.
+-- What happened. A row is never changed; it goes when its time is over. The identifier begins with the time, so that it is kept
+-- nowhere else, and "since" needs no index of its own. What became of it follows from the kind.
 create table audit (
     id blob not null primary key,
-    at bigint not null,
     kind text not null,
-    outcome text not null,
     -- Who did it, when it was nobody at the other end of a request: the operator.
     actor text,
     user_id blob,

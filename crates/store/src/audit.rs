@@ -15,12 +15,8 @@ use std::borrow::Cow;
 pub struct AuditRow {
     /// When, and which of that millisecond.
     pub id: TokenId,
-    /// When.
-    pub at: UtcMillis,
     /// What.
     pub kind: Cow<'static, str>,
-    /// What became of it.
-    pub outcome: Cow<'static, str>,
     /// Who did it, when it was nobody at the other end of a request.
     pub actor: Option<Cow<'static, str>>,
     /// To or by whom.
@@ -50,9 +46,8 @@ pub struct AuditFilter {
     pub address: Option<String>,
 }
 
-const COLUMNS: usize = 11;
-const HEAD: &str =
-    "insert into audit (id, at, kind, outcome, actor, user_id, client_id, subject, address, user_agent, detail)";
+const COLUMNS: usize = 9;
+const HEAD: &str = "insert into audit (id, kind, actor, user_id, client_id, subject, address, user_agent, detail)";
 
 /// Insertions of a fixed number of rows, the largest first.
 const INSERTIONS: [(usize, &str); 5] = [
@@ -68,11 +63,11 @@ pub const LARGEST_INSERTION: usize = 256;
 
 const STEP_UP: &str = "select id from audit where id > $1 order by id limit 1 offset 4999";
 const STEP_DOWN: &str = "select id from audit where id < $1 order by id desc limit 1 offset 4999";
-const PAGE_UP: &str = "select id, at, kind, outcome, actor, user_id, client_id, subject, address, user_agent, detail
+const PAGE_UP: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
  from audit where id > $1 and id <= $2
  and (user_id = $3 or $3 is null) and (client_id = $4 or $4 is null) and (address = $5 or $5 is null)
  and ($6 = '' or $6 like '% ' || kind || ' %') order by id";
-const PAGE_DOWN: &str = "select id, at, kind, outcome, actor, user_id, client_id, subject, address, user_agent, detail
+const PAGE_DOWN: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
  from audit where id >= $1 and id < $2
  and (user_id = $3 or $3 is null) and (client_id = $4 or $4 is null) and (address = $5 or $5 is null)
  and ($6 = '' or $6 like '% ' || kind || ' %') order by id desc";
@@ -93,28 +88,30 @@ impl FromRow for AuditRow {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
         Ok(Self {
             id: row.id(0)?,
-            at: row.time(1)?,
-            kind: row.get::<String>(2)?.into(),
-            outcome: row.get::<String>(3)?.into(),
-            actor: row.get::<Option<String>>(4)?.map(Cow::from),
-            user_id: row.maybe_user(5)?,
-            client_id: row.get::<Option<String>>(6)?.map(String::into_boxed_str),
-            subject: row.maybe_id(7)?,
-            address: row.get(8)?,
-            user_agent: row.get(9)?,
-            detail: row.get(10)?,
+            kind: row.get::<String>(1)?.into(),
+            actor: row.get::<Option<String>>(2)?.map(Cow::from),
+            user_id: row.maybe_user(3)?,
+            client_id: row.get::<Option<String>>(4)?.map(String::into_boxed_str),
+            subject: row.maybe_id(5)?,
+            address: row.get(6)?,
+            user_agent: row.get(7)?,
+            detail: row.get(8)?,
         })
     }
 }
 
 impl AuditRow {
+    /// When it happened: the time that the identifier begins with.
+    #[must_use]
+    pub fn at(&self) -> UtcMillis {
+        UtcMillis(i64::try_from(u128::from_be_bytes(self.id.0) >> 80).unwrap_or(i64::MAX))
+    }
+
     fn push_into(self, params: &mut Vec<Value>) {
         params.extend(params![
             self.id.0,
-            self.at.0,
-            self.kind.into_owned(),
-            self.outcome.into_owned(),
-            self.actor.map(Cow::into_owned),
+            self.kind,
+            self.actor,
             self.user_id.map(|id| id.0),
             self.client_id.map(String::from),
             self.subject.map(|id| id.0),

@@ -9,8 +9,8 @@
 //!
 //! Deleting twice is deleting once, so any number of nodes may sweep.
 
-use crate::{Error, Store};
-use gatepass_db::params;
+use crate::{Error, Store, audit::first_id};
+use gatepass_db::{Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 
@@ -114,7 +114,14 @@ pub const SWEEPS: &[Sweep] = &[
     by_id!("token_grant", Everywhere, PastAccessTokens, "refresh_expires_at"),
     by_id!("session", Everywhere, ForLatecomers, "expires_at"),
     by_id!("webhook_delivery", Front, ForLatecomers, "expires_at"),
-    by_id!("audit", Front, Retention, "at"),
+    Sweep {
+        table: "audit",
+        keeps: Keeps::Retention,
+        walk: Walk::Front,
+        step: "select id from audit where id > $1 order by id limit 1 offset 499",
+        // The identifier is the time.
+        delete: "delete from audit where id > $1 and id <= $2 and id < $3",
+    },
     by_index!("client_assertion", Briefly, "client_id, jti_hash", "expires_at"),
     by_id!("pushed_request", Front, ForLatecomers, "expires_at"),
     by_index!("dpop_proof", Briefly, "once_hash", "expires_at"),
@@ -122,6 +129,14 @@ pub const SWEEPS: &[Sweep] = &[
 ];
 
 impl Sweep {
+    /// How the end of what is over is bound.
+    fn bound(&self, ended: UtcMillis) -> Value {
+        match self.keeps {
+            Keeps::Retention => first_id(UtcMillis(ended.0.saturating_add(1))).0.into(),
+            Keeps::Briefly | Keeps::ForLatecomers | Keeps::PastAccessTokens => ended.0.into(),
+        }
+    }
+
     /// The statements, for the tests.
     #[must_use]
     pub fn statements(&self) -> Vec<&'static str> {
@@ -141,7 +156,7 @@ impl Store {
         }
         let next: Option<[u8; 16]> = self.db.query_opt(sweep.step, params![after.0]).await?;
         let to = next.unwrap_or([0xff; 16]);
-        let deleted = self.db.execute(sweep.delete, params![after.0, to, ended.0]).await?;
+        let deleted = self.db.execute(sweep.delete, params![after.0, to, sweep.bound(ended)]).await?;
         Ok(Step { deleted, next: next.map(TokenId) })
     }
 }

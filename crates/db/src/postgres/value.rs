@@ -14,7 +14,7 @@ impl ToSql for Value {
             // In `$1 + 1` PostgreSQL infers the smaller type.
             Self::Int(number) if *inferred == Type::INT4 => i32::try_from(*number)?.to_sql(inferred, out),
             Self::Int(number) => checked::<i64>(number, inferred, out),
-            Self::Text(text) => checked::<&str>(&text.as_str(), inferred, out),
+            Self::Text(text) => checked::<&str>(&&**text, inferred, out),
             Self::Blob(bytes) => checked::<&[u8]>(&bytes.as_slice(), inferred, out),
         }
     }

@@ -14,7 +14,7 @@ use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use gatepass_server::authority::{
     Authority, EventKind, UserAccount,
-    show_trail::{AuditFilter, AuditRow, TrailQuery, first_id},
+    show_trail::{AuditFilter, AuditRow, TrailQuery, first_id, outcome},
 };
 use serde_json::{Value, json};
 use std::{
@@ -179,7 +179,7 @@ impl Shown<'_> {
 }
 
 fn lines(event: &AuditRow, who: &str, wide: bool) -> Vec<String> {
-    let time = rfc3339(event.at).replace('T', " ").replace('Z', "");
+    let time = rfc3339(event.at()).replace('T', " ").replace('Z', "");
     let client = event.client_id.as_deref().unwrap_or_default();
     let actor = event.actor.as_deref().unwrap_or_default();
     let rest: Vec<&str> =
@@ -194,10 +194,10 @@ fn lines(event: &AuditRow, who: &str, wide: bool) -> Vec<String> {
 
 fn as_json(event: &AuditRow) -> Value {
     json!({
-        "at": rfc3339(event.at),
-        "at_millis": event.at.0,
+        "at": rfc3339(event.at()),
+        "at_millis": event.at().0,
         "event": event.kind,
-        "outcome": event.outcome,
+        "outcome": outcome(&event.kind),
         "actor": event.actor,
         "user_id": event.user_id.map(|id| id.to_string()),
         "client_id": event.client_id,
@@ -215,10 +215,8 @@ mod tests {
 
     fn event() -> AuditRow {
         AuditRow {
-            id: TokenId([1; 16]),
-            at: UtcMillis(1_795_298_510_000),
+            id: first_id(UtcMillis(1_795_298_510_000)),
             kind: "sign_in_failed".into(),
-            outcome: "refused".into(),
             actor: None,
             user_id: None,
             client_id: Some("gatepass-cli".into()),
