@@ -11,6 +11,9 @@ async fn start(server: &TestServer) -> Answer {
     server.post_public("/device_authorization", &[]).await
 }
 
+/// The fields of a form.
+type Fields = &'static [(&'static str, &'static str)];
+
 on_both_engines! {
     async fn device_starts_of_one_address_are_bounded(server: TestServer) {
         for _ in 0..120 {
@@ -126,7 +129,7 @@ on_both_engines! {
 
     async fn what_comes_to_nothing_counts_at_every_client_endpoint(server: TestServer) {
         let client = server.client().await;
-        let junk: [(&str, &[(&str, &str)], &str); 5] = [
+        let junk: [(&str, Fields, &str); 5] = [
             ("/token", &[("grant_type", "client_credentials"), ("resource", "https://unknown.example")], "invalid_target"),
             ("/device_authorization", &[("scope", "nonsense")], "invalid_scope"),
             ("/par", &[], "invalid_request"),
