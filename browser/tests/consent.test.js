@@ -53,8 +53,15 @@ clientStory('a client may begin with a form of its own page', async (person, cli
   await person.reads('Back at the client');
 });
 
-clientStory('a request that names no client is answered with a page', async (person, client) => {
+clientStory('a request of a client that is not known is answered with what to do', async (person, client) => {
   assert.equal(await person.open(client.link({ client_id: 'nobody' })), 400);
+  await person.expectComplaint(/status of 400/);
+  await person.reads('This program is not known here');
+  await person.looksRight('unknown-client');
+});
+
+clientStory('a request whose redirect URI is not registered is answered with a page', async (person, client) => {
+  assert.equal(await person.open(client.link({ redirect_uri: 'https://elsewhere.example/' })), 400);
   await person.expectComplaint(/status of 400/);
   await person.reads('This request cannot be answered');
   await person.looksRight('error');

@@ -18,6 +18,7 @@
 //! | one encrypted file, and who keeps its key | [`vault`] |
 //! | a token to use now, a request that carries it | [`bearer`] |
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
+//! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | signing out | [`sign_out`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //!
@@ -26,9 +27,11 @@
 //! randomness are passed in. Nothing here prints, and no error or `Debug` text holds a secret.
 
 pub mod account;
+pub mod asker;
 pub mod bearer;
 pub mod calendar;
 pub mod choose;
+pub mod client_authentication;
 pub mod config;
 pub mod device;
 pub mod discovery;
@@ -52,8 +55,10 @@ pub mod vault;
 pub mod web_url;
 
 pub use account::{Account, AccountId, NotSelected, Selection};
+pub use asker::Asker;
 pub use bearer::{Bearer, BearerError, CallError};
 pub use choose::{Choice, Ways};
+pub use client_authentication::ClientAuthentication;
 pub use config::Config;
 pub use discovery::{DiscoveryError, Server, discover};
 pub use environment::Environment;

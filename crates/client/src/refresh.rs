@@ -96,9 +96,8 @@ impl SignIns {
         self.with_vault(|vault| vault.rehearse()).await?;
         // Step 4.
         let endpoint = TokenEndpoint {
-            transport: self.transport(),
+            asker: sign_in.asker(self.transport()),
             url: &sign_in.token_endpoint,
-            client_id: &sign_in.account.client_id,
             resource: sign_in.resource.as_ref(),
         };
         let requested_at = self.clock().now();

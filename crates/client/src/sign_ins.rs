@@ -118,6 +118,7 @@ impl SignIns {
             tokens: Some(Tokens::from_response(won.tokens, &request.scope, None, now)),
             token_endpoint: server.token_endpoint,
             revocation_endpoint: server.revocation_endpoint,
+            authentication: request.authentication.clone(),
             generation: 0,
         };
         let kept = sign_in.clone();

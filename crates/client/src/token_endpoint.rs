@@ -1,7 +1,7 @@
-//! The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009), as a public client.
+//! The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009).
 
-use crate::{Call, Failure, Reply, Server, Transport, WebUrl};
-use gatepass_oauth::{ClientId, CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType};
+use crate::{Asker, Failure, Reply, WebUrl};
+use gatepass_oauth::{CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -11,28 +11,15 @@ const MAX_TOKEN: usize = 64 * 1024;
 /// A token endpoint as one client uses it.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenEndpoint<'a> {
-    /// How to reach it.
-    pub transport: &'a Transport,
+    /// Who asks.
+    pub asker: Asker<'a>,
     /// Where it is.
     pub url: &'a WebUrl,
-    /// Who asks.
-    pub client_id: &'a ClientId,
     /// Which API the token is for (RFC 8707).
     pub resource: Option<&'a ResourceUri>,
 }
 
-impl<'a> TokenEndpoint<'a> {
-    /// The endpoint of a server that was found.
-    #[must_use]
-    pub fn of(
-        server: &'a Server,
-        transport: &'a Transport,
-        client_id: &'a ClientId,
-        resource: Option<&'a ResourceUri>,
-    ) -> Self {
-        Self { transport, url: &server.token_endpoint, client_id, resource }
-    }
-
+impl TokenEndpoint<'_> {
     /// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5).
     ///
     /// # Errors
@@ -65,12 +52,12 @@ impl<'a> TokenEndpoint<'a> {
     }
 
     async fn ask(&self, grant: GrantType, fields: &[(&str, &str)]) -> Result<TokenResponse, Failure> {
-        let mut form = vec![("grant_type", grant.as_str()), ("client_id", self.client_id.as_str())];
+        let mut form = vec![("grant_type", grant.as_str())];
         form.extend_from_slice(fields);
         if let Some(resource) = self.resource {
             form.push(("resource", resource.as_str()));
         }
-        read(&self.transport.send(Call::form(self.url.clone(), &form)).await?)
+        read(&self.asker.post(self.url, &form).await?)
     }
 }
 
@@ -78,15 +65,9 @@ impl<'a> TokenEndpoint<'a> {
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn revoke(
-    transport: &Transport,
-    endpoint: &WebUrl,
-    client_id: &ClientId,
-    token: (&str, &Secret),
-) -> Result<(), Failure> {
+pub async fn revoke(asker: Asker<'_>, endpoint: &WebUrl, token: (&str, &Secret)) -> Result<(), Failure> {
     let (hint, token) = token;
-    let form = [("token", token.expose()), ("token_type_hint", hint), ("client_id", client_id.as_str())];
-    transport.send(Call::form(endpoint.clone(), &form)).await?.read_empty()
+    asker.post(endpoint, &[("token", token.expose()), ("token_type_hint", hint)]).await?.read_empty()
 }
 
 /// The answer as servers truly send it: numbers as text, scopes that are no scopes.

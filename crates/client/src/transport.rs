@@ -5,8 +5,13 @@
 //! that lies, stalls or shouts costs at most that. Requests to this machine pass no proxy.
 
 use crate::{Failure, Refusal, Unreachable, WebUrl, text::tidy};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use gatepass_oauth::{ErrorBody, ErrorCode, Secret};
-use reqwest::{Client, Method, header, redirect};
+use reqwest::{
+    Client, Method,
+    header::{self, HeaderValue},
+    redirect,
+};
 use serde::de::DeserializeOwned;
 use std::{
     error::Error as _,
@@ -14,7 +19,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use url::form_urlencoded::Serializer;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 /// The longest answer that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -46,20 +51,41 @@ struct Inner {
     loopback: OnceLock<Client>,
 }
 
+/// What the `Authorization` header says.
+#[derive(Clone, Debug)]
+enum Authorization {
+    Bearer(Secret),
+    /// The pair as it stands in the header.
+    Basic(Secret),
+}
+
 /// A request as data.
 #[derive(Clone, Debug)]
 pub struct Call {
     method: Method,
     url: WebUrl,
-    bearer: Option<Secret>,
+    authorization: Option<Authorization>,
     body: Option<(&'static str, Secret)>,
+}
+
+impl Authorization {
+    /// The header's value, which logs must not show.
+    fn header(&self) -> Result<HeaderValue, header::InvalidHeaderValue> {
+        let text = match self {
+            Self::Bearer(token) => format!("Bearer {}", token.expose()),
+            Self::Basic(pair) => format!("Basic {}", pair.expose()),
+        };
+        let mut value = HeaderValue::try_from(text)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
 }
 
 impl Call {
     /// A GET request.
     #[must_use]
     pub fn get(url: WebUrl) -> Self {
-        Self { method: Method::GET, url, bearer: None, body: None }
+        Self { method: Method::GET, url, authorization: None, body: None }
     }
 
     /// A POST request with form fields.
@@ -78,12 +104,21 @@ impl Call {
     /// Adds `Authorization: Bearer`.
     #[must_use]
     pub fn with_bearer(mut self, token: &Secret) -> Self {
-        self.bearer = Some(token.clone());
+        self.authorization = Some(Authorization::Bearer(token.clone()));
+        self
+    }
+
+    /// Adds `Authorization: Basic`; name and secret are form-encoded first (RFC 6749 §2.3.1).
+    #[must_use]
+    pub fn with_basic(mut self, name: &str, secret: &Secret) -> Self {
+        let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let pair = format!("{}:{}", encode(name), encode(secret.expose()));
+        self.authorization = Some(Authorization::Basic(STANDARD.encode(pair).into()));
         self
     }
 
     fn post(url: WebUrl) -> Self {
-        Self { method: Method::POST, url, bearer: None, body: None }
+        Self { method: Method::POST, url, authorization: None, body: None }
     }
 }
 
@@ -124,8 +159,12 @@ impl Transport {
         let host = call.url.host();
         let mut request = self.client(&call.url)?.request(call.method, call.url.url().clone());
         request = request.header(header::ACCEPT, "application/json");
-        if let Some(token) = &call.bearer {
-            request = request.bearer_auth(token.expose());
+        if let Some(authorization) = &call.authorization {
+            let value = authorization.header().map_err(|_| Failure::Unreachable {
+                host: host.clone(),
+                why: Unreachable::NoConnection("a token that no header can carry".into()),
+            })?;
+            request = request.header(header::AUTHORIZATION, value);
         }
         if let Some((kind, body)) = &call.body {
             request = request.header(header::CONTENT_TYPE, *kind).body(body.expose().to_owned());

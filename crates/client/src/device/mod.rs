@@ -8,7 +8,7 @@
 
 pub mod poller;
 
-use crate::{Call, Failure, WebUrl, sign_in::Event, text::tidy, token_endpoint::TokenEndpoint};
+use crate::{Failure, WebUrl, sign_in::Event, text::tidy, token_endpoint::TokenEndpoint};
 use gatepass_keys::Clock;
 use gatepass_oauth::{CodeVerifier, DeviceAuthorizationResponse, Scope, TokenResponse, UtcMillis, pkce};
 use poller::{Ended, Poller, Step};
@@ -94,7 +94,6 @@ pub async fn sign_in(
 async fn start(request: &DeviceRequest<'_>) -> Result<DeviceAuthorizationResponse, Failure> {
     let (scope, challenge) = (request.scope.to_string(), request.verifier.challenge());
     let mut form = vec![
-        ("client_id", request.token_endpoint.client_id.as_str()),
         ("code_challenge", challenge.as_str()),
         ("code_challenge_method", pkce::METHOD_S256),
         ("number_match", "true"),
@@ -108,7 +107,7 @@ async fn start(request: &DeviceRequest<'_>) -> Result<DeviceAuthorizationRespons
     if let Some(resource) = request.token_endpoint.resource {
         form.push(("resource", resource.as_str()));
     }
-    let reply = request.token_endpoint.transport.send(Call::form(request.endpoint.clone(), &form)).await?;
+    let reply = request.token_endpoint.asker.post(request.endpoint, &form).await?;
     let mut answer: DeviceAuthorizationResponse = reply.read()?;
     // What is shown or opened must be a web address; the parsed form holds no control characters.
     match answer.verification_uri.parse::<WebUrl>() {

@@ -12,8 +12,8 @@ pub mod identity;
 pub mod race;
 
 use crate::{
-    Failure, choose::NoWay, device::DeviceError, discovery::DiscoveryError, id_token::InvalidIdToken,
-    sign_in::attempt::BadAnswer,
+    ClientAuthentication, Failure, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
+    id_token::InvalidIdToken, sign_in::attempt::BadAnswer,
 };
 pub use event::Event;
 use gatepass_keys::entropy::NoEntropy;
@@ -24,8 +24,10 @@ use gatepass_oauth::{ClientId, Issuer, ResourceUri, Scope};
 pub struct SignInRequest {
     /// The server.
     pub issuer: Issuer,
-    /// Who asks: a public client that the server knows.
+    /// Who asks: a client that the server knows.
     pub client_id: ClientId,
+    /// How it proves itself.
+    pub authentication: ClientAuthentication,
     /// What is asked for. `openid` tells who signed in, `offline_access` keeps it for longer.
     pub scope: Scope,
     /// Which API the token is for (RFC 8707).
@@ -39,7 +41,7 @@ impl SignInRequest {
     #[must_use]
     pub fn new(issuer: Issuer, client_id: ClientId) -> Self {
         let scope = ["openid", "offline_access"].into_iter().collect();
-        Self { issuer, client_id, scope, resource: None, device_name: None }
+        Self { issuer, client_id, authentication: ClientAuthentication::None, scope, resource: None, device_name: None }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     attempt::{Attempt, BadAnswer},
 };
 use crate::{
-    Failure, Server, Transport, Ways,
+    Asker, Failure, Server, Transport, Ways,
     choose::NoWay,
     device::{self, DeviceError, DeviceRequest, poller::Ended},
     loopback::{Callback, Loopback, page::Page},
@@ -178,7 +178,15 @@ impl Race<'_> {
     }
 
     fn token_endpoint(&self) -> TokenEndpoint<'_> {
-        TokenEndpoint::of(self.server, self.transport, &self.request.client_id, self.request.resource.as_ref())
+        TokenEndpoint {
+            asker: Asker {
+                transport: self.transport,
+                client_id: &self.request.client_id,
+                authentication: &self.request.authentication,
+            },
+            url: &self.server.token_endpoint,
+            resource: self.request.resource.as_ref(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the vault holds, once it is open.
 
-use crate::{Account, AccountId, NotSelected, Selection, Tokens, WebUrl};
+use crate::{Account, AccountId, Asker, ClientAuthentication, NotSelected, Selection, Tokens, Transport, WebUrl};
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,20 @@ pub struct SignIn {
     pub token_endpoint: WebUrl,
     /// Where they are revoked.
     pub revocation_endpoint: Option<WebUrl>,
+    /// How the client proves itself.
+    #[serde(default)]
+    pub authentication: ClientAuthentication,
     /// Grows with every change of the tokens.
     pub generation: u64,
     /// The tokens; `None` when the server ended the sign-in.
     pub tokens: Option<Tokens>,
+}
+
+impl SignIn {
+    /// Its client, as the endpoints of the server meet it.
+    pub(crate) fn asker<'a>(&'a self, transport: &'a Transport) -> Asker<'a> {
+        Asker { transport, client_id: &self.account.client_id, authentication: &self.authentication }
+    }
 }
 
 impl Contents {

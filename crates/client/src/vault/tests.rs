@@ -1,7 +1,7 @@
 //! What the vault promises, tried on real files.
 
 use super::*;
-use crate::{Account, Tokens};
+use crate::{Account, ClientAuthentication, Tokens};
 use contents::SignIn;
 use gatepass_oauth::{Scope, UtcMillis};
 use std::path::Path;
@@ -34,6 +34,7 @@ fn sign_in(subject: &str) -> SignIn {
         resource: None,
         token_endpoint: endpoint(),
         revocation_endpoint: None,
+        authentication: ClientAuthentication::None,
         generation: 0,
         tokens: Some(Tokens {
             access_token: "gpa_visible".into(),

@@ -2,7 +2,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part of it")]
 
 use gatepass_client::{
-    Clock, Entropy, Home, KeySources, SignIn, SignIns, Tokens, Transport, Vault, transport::Timeouts,
+    ClientAuthentication, Clock, Entropy, Home, KeySources, SignIn, SignIns, Tokens, Transport, Vault,
+    transport::Timeouts,
 };
 use serde_json::{Value, json};
 use std::{
@@ -198,6 +199,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
         resource: None,
         token_endpoint: format!("{issuer}/token").parse().unwrap(),
         revocation_endpoint: Some(format!("{issuer}/revoke").parse().unwrap()),
+        authentication: ClientAuthentication::None,
         generation: 0,
         tokens: Some(Tokens {
             access_token: "access-0".into(),
