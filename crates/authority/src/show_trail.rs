@@ -3,6 +3,7 @@
 use crate::{Authority, EventKind, Failure};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
+use gatepass_store::audit::end_of_pages;
 pub use gatepass_store::audit::{AuditFilter, AuditRow, first_id};
 
 /// What to read.
@@ -30,23 +31,25 @@ impl Authority {
     /// # Errors
     /// [`Failure::Internal`].
     pub async fn trail(&self, query: &TrailQuery) -> Result<Vec<AuditRow>, Failure> {
-        let least = first_id(query.since);
-        let mut before = first_id(query.until);
+        let time = query.since..query.until;
+        let mut before = end_of_pages(query.until);
         let mut found = Vec::new();
         while found.len() < query.limit {
-            let (page, next) = self.0.store.audit_before(before, least, &query.filter).await?;
+            let (page, next) = self.0.store.audit_before(before, &time, &query.filter).await?;
             found.extend(page);
             match next {
                 Some(next) => before = next,
                 None => break,
             }
         }
+        // Pages follow one another by the time of their writing, which is not quite that of their events.
+        found.sort_unstable_by(|a: &AuditRow, b| b.id.cmp(&a.id));
         found.truncate(query.limit);
         found.reverse();
         Ok(found)
     }
 
-    /// The events after one of them, in the order in which they happened; and from where to go on.
+    /// The events on the pages after one, in the order in which they happened.
     ///
     /// # Errors
     /// [`Failure::Internal`].
@@ -57,9 +60,11 @@ impl Authority {
             found.extend(page);
             match next {
                 Some(next) => after = next,
-                None => return Ok(found),
+                None => break,
             }
         }
+        found.sort_unstable_by_key(|event: &AuditRow| event.id);
+        Ok(found)
     }
 
     /// The person with this address or identifier.

@@ -1,7 +1,7 @@
 //! The audit trail: events as rows that are never changed.
 //!
-//! 1. A *routine* event goes into a bounded queue, and one background task writes what has gathered: at most
-//!    [`LATE`] after it happened, or as soon as a whole insertion's worth is there. When the queue is full, the request
+//! 1. A *routine* event goes into a bounded queue, and one background task writes what has gathered as pages: at most
+//!    [`LATE`] after it happened, or as soon as a whole page is there. When the queue is full, the request
 //!    waits. So a kill of the process may lose the last moment of routine events, and costs the rest of them a few
 //!    microseconds each (`docs/decisions/0006`).
 //! 2. What is *notable* or *alarming* is written before the request is answered.
@@ -13,7 +13,11 @@
 use crate::{Authority, Event, audit::Rank};
 use gatepass_keys::{Entropy, TokenId, entropy::NoEntropy};
 use gatepass_oauth::UtcMillis;
-use gatepass_store::audit::{AuditRow, LARGEST_INSERTION};
+use gatepass_store::{
+    Error,
+    audit::{AuditRow, PAGE},
+    webhook_delivery::NewDelivery,
+};
 use std::{
     future::Future,
     sync::{
@@ -102,9 +106,9 @@ impl Trail {
     /// Queues a row; gives it back when nobody writes what is queued.
     async fn push(&self, row: AuditRow) -> Result<(), AuditRow> {
         let Some(queue) = self.queue.get() else { return Err(row) };
-        // Waking a task costs more than queueing, so it is woken for the first row and for a full insertion.
+        // Waking a task costs more than queueing, so it is woken for the first row and for a full page.
         let before = self.waiting.fetch_add(1, AcqRel);
-        if before == 0 || (before + 1).is_multiple_of(LARGEST_INSERTION) {
+        if before == 0 || (before + 1).is_multiple_of(PAGE) {
             self.wake.notify_one();
         }
         queue.send(row).await.map_err(|refused| {
@@ -131,21 +135,20 @@ impl Authority {
         if rank == Rank::Routine && notice.is_none() {
             match self.0.trail.push(row).await {
                 Ok(()) => {}
-                Err(row) => self.write_one(row).await,
+                Err(row) => self.write_one(row, None).await,
             }
             return;
         }
         let noticed = notice.is_some();
-        if let Err(error) = self.0.store.add_audit(row, notice).await {
-            self.lost(1, &error);
-        }
+        self.write_one(row, notice).await;
         if noticed {
             self.0.bell.notify_one();
         }
     }
 
-    async fn write_one(&self, row: AuditRow) {
-        if let Err(error) = self.0.store.add_audit(row, None).await {
+    /// A page of one event has the event's identifier.
+    async fn write_one(&self, row: AuditRow, notice: Option<NewDelivery>) {
+        if let Err(error) = self.0.store.add_audit(row.id, &[row], notice).await {
             self.lost(1, &error);
         }
     }
@@ -181,7 +184,7 @@ impl Authority {
             trail.wake.notified().await;
         }
         let enough = async {
-            while trail.waiting() < LARGEST_INSERTION {
+            while trail.waiting() < PAGE {
                 trail.wake.notified().await;
             }
         };
@@ -192,7 +195,7 @@ impl Authority {
         let mut taken = 0;
         while taken < most {
             let mut rows = Vec::new();
-            while rows.len() < LARGEST_INSERTION {
+            while rows.len() < PAGE {
                 match queue.try_recv() {
                     Ok(row) => rows.push(row),
                     Err(_) => break,
@@ -204,25 +207,28 @@ impl Authority {
             let count = rows.len();
             taken += count;
             self.0.trail.waiting.fetch_sub(count, AcqRel);
-            self.write(rows).await;
+            self.write(&rows).await;
         }
     }
 
-    async fn write(&self, mut rows: Vec<AuditRow>) {
+    async fn write(&self, rows: &[AuditRow]) {
+        let Ok(id) = self.0.trail.ids.next(self.0.clock.now(), &self.0.entropy) else {
+            return self.0.tally.audit_lost.add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        };
         for attempt in 1..=TRIES {
-            match self.0.store.add_audits(rows).await {
-                Ok(()) => return,
-                Err((error, left)) if attempt == TRIES => return self.lost(left.len(), &error),
-                Err((error, left)) => {
-                    tracing::warn!(%error, rows = left.len(), "events could not be written yet");
-                    rows = left;
+            match self.0.store.add_audit(id, rows, None).await {
+                // The answer to the last try was lost, and the page was not.
+                Ok(()) | Err(Error::Unique { .. }) => return,
+                Err(error) if attempt == TRIES => return self.lost(rows.len(), &error),
+                Err(error) => {
+                    tracing::warn!(%error, rows = rows.len(), "events could not be written yet");
                     sleep(LATE * attempt).await;
                 }
             }
         }
     }
 
-    fn lost(&self, rows: usize, error: &gatepass_store::Error) {
+    fn lost(&self, rows: usize, error: &Error) {
         self.0.tally.audit_lost.add(u64::try_from(rows).unwrap_or(u64::MAX));
         tracing::error!(%error, rows, "events could not be written to the audit trail");
     }

@@ -1,17 +1,17 @@
--- What happened. A row is never changed; it goes when its time is over. The identifier begins with the time, so that it is kept
--- nowhere else, and "since" needs no index of its own. What became of it follows from the kind.
+-- What happened, in pages: a list of objects that is never changed, and goes when its time is over. The identifier is the time
+-- at which the page was written; `audit_event` shows what stands on the pages as rows. What became of an event follows from
+-- its kind.
 create table audit (
     id bytea not null primary key,
-    kind text not null,
-    -- Who did it, when it was nobody at the other end of a request: the operator.
-    actor text,
-    user_id bytea,
-    client_id text,
-    subject bytea,
-    address text not null,
-    user_agent text not null,
-    detail text not null
+    events text not null
 );
+create view audit_event as
+select page.id as page, event.value ->> 'id' as id, cast(event.value ->> 'at' as bigint) as at,
+    event.value ->> 'kind' as kind, event.value ->> 'actor' as actor, event.value ->> 'user_id' as user_id,
+    event.value ->> 'client_id' as client_id, event.value ->> 'subject' as subject,
+    coalesce(event.value ->> 'address', '') as address, coalesce(event.value ->> 'user_agent', '') as user_agent,
+    coalesce(event.value ->> 'detail', '') as detail
+from audit as page, json_array_elements(page.events::json) as event(value);
 create function refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception 'a row of audit is never changed';

@@ -1,16 +1,24 @@
-//! What happened: rows that are added and, when their time is over, deleted by the sweep. No statement changes one, and
+//! What happened: pages that are added and, when their time is over, deleted by the sweep. No statement changes one, and
 //! a trigger refuses whoever tries.
 //!
-//! The identifier is a UUIDv7, so rows lie in the order of time. A listing walks that order in steps of a bounded number
-//! of rows, whatever its filter lets through.
+//! A page is a list of events as JSON, so that hundreds of them cost one insertion. The view `audit_event` shows them as
+//! rows, on both engines. A page's identifier is a UUIDv7 of the moment at which it was written, so pages lie in that
+//! order, which is the order of the events but for a moment. A listing walks it in steps of a bounded number of pages,
+//! whatever its filter lets through.
 
-use crate::{Error, Store, UserId, columns::Columns, insertion::insertion};
+use crate::{Error, Store, UserId};
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
-use std::borrow::Cow;
+use serde::Serialize;
+use std::{borrow::Cow, fmt, ops::Range};
 
-/// One thing that happened, in columns.
+/// The most events that a page should hold; the largest one is then a few ten kibibytes.
+pub const PAGE: usize = 256;
+/// How late a page may be written, as far as a listing up to some time cares.
+const LATE: i64 = 60_000;
+
+/// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct AuditRow {
     /// When, and which of that millisecond.
@@ -33,7 +41,44 @@ pub struct AuditRow {
     pub detail: String,
 }
 
-/// Which rows a listing shows.
+/// The same as it stands on a page.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: Hex,
+    at: i64,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Hex>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    address: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    user_agent: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: Cow<'a, str>,
+}
+
+/// An identifier as 32 hexadecimal digits.
+struct Hex([u8; 16]);
+
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// Which events a listing shows.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// Only these kinds; empty: all.
@@ -46,58 +91,39 @@ pub struct AuditFilter {
     pub address: Option<String>,
 }
 
-const COLUMNS: usize = 9;
-const HEAD: &str = "insert into audit (id, kind, actor, user_id, client_id, subject, address, user_agent, detail)";
+const ADD: &str = "insert into audit (id, events) values ($1, $2)";
+const STEP_UP: &str = "select id from audit where id > $1 order by id limit 1 offset 199";
+const STEP_DOWN: &str = "select id from audit where id < $1 order by id desc limit 1 offset 199";
+const PAGES_UP: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
+ from audit_event where page > $1 and page <= $2 and at >= $3 and at < $4
+ and (user_id = $5 or $5 is null) and (client_id = $6 or $6 is null) and (address = $7 or $7 is null)
+ and ($8 = '' or $8 like '% ' || kind || ' %') order by id";
+const PAGES_DOWN: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
+ from audit_event where page >= $1 and page < $2 and at >= $3 and at < $4
+ and (user_id = $5 or $5 is null) and (client_id = $6 or $6 is null) and (address = $7 or $7 is null)
+ and ($8 = '' or $8 like '% ' || kind || ' %') order by id desc";
 
-/// Insertions of a fixed number of rows, the largest first.
-const INSERTIONS: [(usize, &str); 5] = [
-    (256, insertion!(HEAD, COLUMNS, 256)),
-    (64, insertion!(HEAD, COLUMNS, 64)),
-    (16, insertion!(HEAD, COLUMNS, 16)),
-    (4, insertion!(HEAD, COLUMNS, 4)),
-    (1, insertion!(HEAD, COLUMNS, 1)),
-];
-
-/// How many rows one insertion takes at most.
-pub const LARGEST_INSERTION: usize = 256;
-
-const STEP_UP: &str = "select id from audit where id > $1 order by id limit 1 offset 4999";
-const STEP_DOWN: &str = "select id from audit where id < $1 order by id desc limit 1 offset 4999";
-const PAGE_UP: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
- from audit where id > $1 and id <= $2
- and (user_id = $3 or $3 is null) and (client_id = $4 or $4 is null) and (address = $5 or $5 is null)
- and ($6 = '' or $6 like '% ' || kind || ' %') order by id";
-const PAGE_DOWN: &str = "select id, kind, actor, user_id, client_id, subject, address, user_agent, detail
- from audit where id >= $1 and id < $2
- and (user_id = $3 or $3 is null) and (client_id = $4 or $4 is null) and (address = $5 or $5 is null)
- and ($6 = '' or $6 like '% ' || kind || ' %') order by id desc";
-
-pub(crate) const STATEMENTS: &[&str] = &[
-    INSERTIONS[0].1,
-    INSERTIONS[1].1,
-    INSERTIONS[2].1,
-    INSERTIONS[3].1,
-    INSERTIONS[4].1,
-    STEP_UP,
-    STEP_DOWN,
-    PAGE_UP,
-    PAGE_DOWN,
-];
+pub(crate) const STATEMENTS: &[&str] = &[ADD, STEP_UP, STEP_DOWN, PAGES_UP, PAGES_DOWN];
 
 impl FromRow for AuditRow {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
         Ok(Self {
-            id: row.id(0)?,
+            id: TokenId(unhex(&row.get::<String>(0)?)?),
             kind: row.get::<String>(1)?.into(),
             actor: row.get::<Option<String>>(2)?.map(Cow::from),
-            user_id: row.maybe_user(3)?,
+            user_id: row.get::<Option<String>>(3)?.map(|text| unhex(&text)).transpose()?.map(UserId),
             client_id: row.get::<Option<String>>(4)?.map(String::into_boxed_str),
-            subject: row.maybe_id(5)?,
+            subject: row.get::<Option<String>>(5)?.map(|text| unhex(&text)).transpose()?.map(TokenId),
             address: row.get(6)?,
             user_agent: row.get(7)?,
             detail: row.get(8)?,
         })
     }
+}
+
+fn unhex(text: &str) -> Result<[u8; 16], Error> {
+    let number = u128::from_str_radix(text, 16);
+    number.map(u128::to_be_bytes).map_err(|_| Error::Corrupt { what: "an event's identifier is no number".into() })
 }
 
 impl AuditRow {
@@ -107,25 +133,32 @@ impl AuditRow {
         UtcMillis(i64::try_from(u128::from_be_bytes(self.id.0) >> 80).unwrap_or(i64::MAX))
     }
 
-    fn push_into(self, params: &mut Vec<Value>) {
-        params.extend(params![
-            self.id.0,
-            self.kind,
-            self.actor,
-            self.user_id.map(|id| id.0),
-            self.client_id.map(String::from),
-            self.subject.map(|id| id.0),
-            self.address,
-            self.user_agent,
-            self.detail
-        ]);
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            id: Hex(self.id.0),
+            at: self.at().0,
+            kind: &self.kind,
+            actor: self.actor.as_deref(),
+            user_id: self.user_id.map(|id| Hex(id.0)),
+            client_id: self.client_id.as_deref(),
+            subject: self.subject.map(|id| Hex(id.0)),
+            address: &self.address,
+            user_agent: without_nul(&self.user_agent),
+            detail: without_nul(&self.detail),
+        }
     }
+}
 
-    fn insert(self) -> Stmt {
-        let mut params = Vec::with_capacity(COLUMNS);
-        self.push_into(&mut params);
-        Stmt::new(INSERTIONS[4].1, params)
-    }
+/// The text without the one character that PostgreSQL's text cannot hold.
+fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
+}
+
+/// The statement that adds a page.
+fn add(id: TokenId, events: &[AuditRow]) -> Result<Stmt, Error> {
+    let entries: Vec<_> = events.iter().map(AuditRow::entry).collect();
+    let text = serde_json::to_string(&entries).map_err(|error| Error::Corrupt { what: error.to_string() })?;
+    Ok(Stmt::new(ADD, params![id.0, text]))
 }
 
 /// The first identifier of a millisecond: everything of an earlier one lies before it.
@@ -135,46 +168,31 @@ pub fn first_id(at: UtcMillis) -> TokenId {
     TokenId((time << 80).to_be_bytes())
 }
 
+/// Where the pages end on which something stands that happened before `until`.
+#[must_use]
+pub fn end_of_pages(until: UtcMillis) -> TokenId {
+    first_id(UtcMillis(until.0.saturating_add(LATE).min(0xffff_ffff_ffff)))
+}
+
 impl Store {
-    /// Adds one row, and with it the notices that it gives rise to.
+    /// Adds a page, and with it the notice that its event gives rise to.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn add_audit(
         &self,
-        row: AuditRow,
+        id: TokenId,
+        events: &[AuditRow],
         notice: Option<crate::webhook_delivery::NewDelivery>,
     ) -> Result<(), Error> {
-        let mut statements = vec![row.insert()];
+        let mut statements = vec![add(id, events)?];
         statements.extend(notice.map(crate::webhook_delivery::NewDelivery::insert));
         // Insertions touch their row or fail: there is no third outcome.
         self.db.batch(statements).await.map(drop)
     }
 
-    /// Adds many rows, in a few statements. A mistake in the middle leaves those before it.
-    ///
-    /// # Errors
-    /// [`Error`], with the rows that were not added.
-    pub async fn add_audits(&self, mut rows: Vec<AuditRow>) -> Result<(), (Error, Vec<AuditRow>)> {
-        for (size, sql) in INSERTIONS {
-            while rows.len() >= size {
-                let rest = rows.split_off(size);
-                let mut params = Vec::with_capacity(size * COLUMNS);
-                rows.iter().cloned().for_each(|row| row.push_into(&mut params));
-                match self.db.execute(sql, params).await {
-                    Ok(_) => rows = rest,
-                    Err(error) => {
-                        rows.extend(rest);
-                        return Err((error, rows));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows after `after` that the filter lets through, and from where to go on; `None` at the end of the table.
-    /// Looks at 5,000 rows at most.
+    /// The events on the pages after `after` that the filter lets through, and from where to go on; `None` at the end of
+    /// the table. Looks at 200 pages at most.
     ///
     /// # Errors
     /// [`Error`].
@@ -184,31 +202,35 @@ impl Store {
         filter: &AuditFilter,
     ) -> Result<(Vec<AuditRow>, Option<TokenId>), Error> {
         let step: Option<[u8; 16]> = self.db.query_opt(STEP_UP, params![after.0]).await?;
-        let page = self.db.query(PAGE_UP, filter.params(after.0, step.unwrap_or([0xff; 16]))).await?;
+        let all_time = UtcMillis(0)..UtcMillis(i64::MAX);
+        let page = self.db.query(PAGES_UP, filter.params(after.0, step.unwrap_or([0xff; 16]), &all_time)).await?;
         Ok((page, step.map(TokenId)))
     }
 
-    /// The rows before `before` and not before `least`, the last first, and from where to go on; `None` at the end.
-    /// Looks at 5,000 rows at most.
+    /// The events of a time on the pages before `before`, the last first, and from where to go on; `None` at the end.
+    /// Looks at 200 pages at most.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn audit_before(
         &self,
         before: TokenId,
-        least: TokenId,
+        time: &Range<UtcMillis>,
         filter: &AuditFilter,
     ) -> Result<(Vec<AuditRow>, Option<TokenId>), Error> {
         let step: Option<[u8; 16]> = self.db.query_opt(STEP_DOWN, params![before.0]).await?;
+        // What happened is written afterwards, so the pages of a time begin with it.
+        let least = first_id(time.start);
         let step = step.filter(|step| *step > least.0);
-        let page = self.db.query(PAGE_DOWN, filter.params(step.unwrap_or(least.0), before.0)).await?;
+        let page = self.db.query(PAGES_DOWN, filter.params(step.unwrap_or(least.0), before.0, time)).await?;
         Ok((page, step.map(TokenId)))
     }
 }
 
 impl AuditFilter {
-    fn params(&self, from: [u8; 16], to: [u8; 16]) -> Vec<Value> {
+    fn params(&self, from: [u8; 16], to: [u8; 16], time: &Range<UtcMillis>) -> Vec<Value> {
         let kinds = if self.kinds.is_empty() { String::new() } else { format!(" {} ", self.kinds.join(" ")) };
-        params![from, to, self.user_id.map(|id| id.0), self.client_id.clone(), self.address.clone(), kinds]
+        let user = self.user_id.map(|id| Hex(id.0).to_string());
+        params![from, to, time.start.0, time.end.0, user, self.client_id.clone(), self.address.clone(), kinds]
     }
 }

@@ -45,7 +45,6 @@ pub mod consent;
 pub mod device_grant;
 pub mod dpop_proof;
 pub mod ending;
-mod insertion;
 pub mod lease;
 pub mod logout_notice;
 pub mod one_time_link;

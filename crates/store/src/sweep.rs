@@ -23,7 +23,7 @@ pub struct Sweep {
     pub keeps: Keeps,
     /// Where its dead rows lie.
     pub walk: Walk,
-    /// The identifier 500 rows on; empty with an index.
+    /// The identifier 500 rows on, or fewer of large ones; empty with an index.
     step: &'static str,
     delete: &'static str,
 }
@@ -118,8 +118,8 @@ pub const SWEEPS: &[Sweep] = &[
         table: "audit",
         keeps: Keeps::Retention,
         walk: Walk::Front,
-        step: "select id from audit where id > $1 order by id limit 1 offset 499",
-        // The identifier is the time.
+        step: "select id from audit where id > $1 order by id limit 1 offset 49",
+        // The identifier is the time. A row is a page of many events.
         delete: "delete from audit where id > $1 and id <= $2 and id < $3",
     },
     by_index!("client_assertion", Briefly, "client_id, jti_hash", "expires_at"),

@@ -77,7 +77,8 @@ async fn every_hot_statement_stays_on_an_index() {
         for sql in statements.iter().filter(|sql| !MAY_SCAN.iter().any(|part| sql.replace('\n', "").contains(part))) {
             let plan = store.db().explain(sql).await.unwrap();
             assert!(
-                plan.iter().all(|step| !step.contains("SCAN") || step.contains("VALUES CLAUSE")),
+                plan.iter().all(|step| !step.contains("SCAN")
+                    || ["VALUES CLAUSE", "VIRTUAL TABLE"].iter().any(|part| step.contains(part))),
                 "{table}: {sql}\n{plan:?}"
             );
         }
@@ -103,15 +104,8 @@ fn the_audit_trail_is_only_added_to() {
 async fn a_row_of_the_audit_trail_cannot_be_changed(engine: Engine) {
     let database = TestDatabase::new(engine).await;
     let store = Store::open(&database.database_url()).await.unwrap();
-    store
-        .db()
-        .execute(
-            "insert into audit (id, kind, address, user_agent, detail) values ($1, 'x', '', '', '')",
-            vec![[7; 16].into()],
-        )
-        .await
-        .unwrap();
-    assert!(store.db().execute("update audit set detail = 'y' where kind = 'x'", vec![]).await.is_err());
+    store.db().execute("insert into audit (id, events) values ($1, '[]')", vec![[7; 16].into()]).await.unwrap();
+    assert!(store.db().execute("update audit set events = '[]'", vec![]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
