@@ -16,6 +16,7 @@
 mod app;
 mod background;
 pub mod config;
+mod connection;
 mod health;
 mod metrics;
 mod oauth;

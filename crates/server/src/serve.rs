@@ -8,34 +8,25 @@ use crate::{
     app::App,
     background::Background,
     config::{Config, ConfigError},
+    connection,
     metrics::{self, Metrics},
     routes,
     secret_file::{self, SecretError},
-    tls::{CertificatePolicy, Listener, TlsError},
-    web::{self, Connection},
+    tls::{self, CertificatePolicy, Listener, TlsError},
+    web::Connection,
 };
 use axum::Router;
 use gatepass_authority::{Authority, ClientPolicy, Failure, Parts, Settings, Store, StoreError};
 use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::Issuer;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::server::graceful::GracefulShutdown;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::Semaphore,
     time::{sleep, timeout},
 };
-
-/// How long a client may take to send a request's header.
-const HEADER_TIME: Duration = Duration::from_secs(15);
-/// The most bytes of a request's header.
-const HEADER_BYTES: usize = 32 * 1024;
 
 /// Why the server does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -234,7 +225,8 @@ impl Server {
                     match &self.tls {
                         None => {
                             let plain = Connection { peer, certificate: None };
-                            let connection = graceful.watch(self.connection(stream, plain));
+                            let (app, router) = (self.app.clone(), self.router.clone());
+                            let connection = graceful.watch(connection::http1(app, router, stream, plain));
                             tokio::spawn(async move {
                                 // A client that goes away in the middle is no news.
                                 let _ = connection.await;
@@ -246,10 +238,17 @@ impl Server {
                             let (app, router) = (self.app.clone(), self.router.clone());
                             tokio::spawn(async move {
                                 if let Some(stream) = tls.accept(stream).await {
-                                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                                    let session = stream.get_ref().1;
+                                    let is_http2 = session.alpn_protocol() == Some(tls::HTTP2);
+                                    let chain = session.peer_certificates().unwrap_or_default();
                                     let certificate = app.certificates.judge(chain, app.authority.now());
-                                    let connection = Connection { peer, certificate };
-                                    let _ = watcher.watch(connect(app, router, stream, connection)).await;
+                                    let person = Connection { peer, certificate };
+                                    // A client that goes away in the middle is no news.
+                                    if is_http2 {
+                                        let _ = watcher.watch(connection::http2(app, router, stream, person)).await;
+                                    } else {
+                                        let _ = watcher.watch(connection::http1(app, router, stream, person)).await;
+                                    }
                                 }
                                 drop((seat, open));
                             });
@@ -274,31 +273,4 @@ impl Server {
         background.end().await;
         self.app.authority.close().await;
     }
-
-    fn connection(
-        &self,
-        stream: TcpStream,
-        connection: Connection,
-    ) -> impl hyper_util::server::graceful::GracefulConnection + Send + 'static {
-        connect(self.app.clone(), self.router.clone(), stream, connection)
-    }
-}
-
-/// Serves one connection.
-fn connect(
-    app: App,
-    router: Router,
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    connection: Connection,
-) -> impl hyper_util::server::graceful::GracefulConnection + Send + 'static {
-    let service = service_fn(move |request| web::handle(app.clone(), router.clone(), connection.clone(), request));
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        // Answers are small: one buffer and one plain write is quicker than a list of buffers.
-        .writev(false)
-        .max_buf_size(HEADER_BYTES)
-        // A client that goes away does not stop its request between a change and the note that it happened.
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service)
 }

@@ -16,6 +16,9 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
+/// HTTP/2 over TLS, as the handshake calls it (RFC 9113 §3.2).
+pub(crate) const HTTP2: &[u8] = b"h2";
+
 /// Turns connections into TLS connections. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Listener {
@@ -33,7 +36,7 @@ impl Listener {
             .map_err(|error| TlsError::Unusable(error.to_string()))?
             .with_client_cert_verifier(Arc::new(AnyClient(provider)))
             .with_cert_resolver(current.clone());
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), current })
     }
 

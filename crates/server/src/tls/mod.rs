@@ -11,7 +11,7 @@ mod header;
 mod listener;
 mod policy;
 
-pub(crate) use listener::Listener;
+pub(crate) use listener::{HTTP2, Listener};
 pub(crate) use policy::{CertificatePolicy, Shown};
 
 use std::{io, path::PathBuf};

@@ -5,7 +5,7 @@ use gatepass_oauth::ClientAuthMethod;
 use gatepass_server::config::{Tls, TlsFiles};
 use gatepass_testkit::{
     Answer, Engine, Options, RegisteredClient, TestServer,
-    authority::certificate::public_key,
+    authority::{EventKind, certificate::public_key},
     keys::{ClientCertificate, JwkSet},
     tokio,
 };
@@ -322,4 +322,54 @@ async fn plain_http_nonsense_and_silence_at_the_tls_port_are_cut_off() {
         let _ = cut.expect("a hang");
     }
     assert_eq!(http(None).get(server.path("/healthz")).send().await.unwrap().status(), 200);
+}
+
+/// Several requests share one connection, and each keeps the certificate of it.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn http_2_is_spoken_over_tls_and_http_1_with_whoever_prefers_it() {
+    let authority = Authority::new();
+    let (server, _folder) = with_tls(Engine::Sqlite, &authority).await;
+    let shown = self_signed("lone");
+    let client = registered_by_key(&server, &shown).await;
+    let asker = http(Some(&shown));
+    let answers = (0..100).map(|_| {
+        let request = token_request(&server, &asker, &client);
+        tokio::spawn(async move { request.send().await.unwrap() })
+    });
+    for answer in answers.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 200));
+    }
+    let token = Answer::of(token_request(&server, &asker, &client)).await.text("access_token");
+    assert_eq!(Answer::of(whoami(&server, &http(None), &token)).await.error(), "invalid_token");
+    let older = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).http1_only().build().unwrap();
+    let answer = older.get(server.path("/healthz")).send().await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_11, 200));
+}
+
+/// A request that a client takes back comes to its end all the same, and does not make room for more at once.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn who_takes_requests_back_on_http_2_stops_nothing_and_nobody() {
+    let authority = Authority::new();
+    let (server, _folder) = with_tls(Engine::Sqlite, &authority).await;
+    let shown = self_signed("lone");
+    let client = registered_by_key(&server, &shown).await;
+    let asker = http(Some(&shown));
+    assert_eq!(asker.get(server.path("/healthz")).send().await.unwrap().version(), reqwest::Version::HTTP_2);
+    let made = || server.authority().tally().events().find(|(kind, _)| *kind == EventKind::TokenIssued).unwrap().1;
+    for _ in 0..50 {
+        let request = token_request(&server, &asker, &client).timeout(Duration::from_millis(1));
+        let _ = request.send().await;
+    }
+    let before = made();
+    let answer = Answer::of(token_request(&server, &asker, &client)).await;
+    assert_eq!(answer.status, 200);
+    // Each of those that came in has both its token and its event, or neither.
+    for _ in 0..100 {
+        if made() > before && server.authority().tally().tokens.get() == made() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} tokens, {} events", server.authority().tally().tokens.get(), made());
 }
