@@ -108,6 +108,7 @@ impl SignIns {
         match self.renew(account, at_least.map_or(Reason::Age, Reason::TooShort)).await? {
             Renewal::Transient { still_good: Some(bearer), cause } => {
                 tracing::debug!(%cause, "the token could not be refreshed and is used as long as it works");
+                self.tell_not_renewed(&stored.account, &cause);
                 Ok(bearer)
             }
             other => settled(other),
@@ -122,18 +123,25 @@ impl SignIns {
         settled(self.renew(account, Reason::Unauthorized(used)).await?)
     }
 
-    /// Sends a request with an account's token, once more with a new one if the answer is 401.
+    /// Sends a request with an account's token, once more with a new one if the answer is 401. (Twice more, if the new one
+    /// came to its end on the way.)
     ///
     /// # Errors
     /// [`CallError`]; an answer of any status is none.
     pub async fn call(&self, account: &AccountId, call: Call) -> Result<Reply, CallError> {
-        let bearer = self.bearer(account, None).await?;
-        let reply = self.transport().send(call.clone().with_bearer(bearer.token())).await?;
+        let first = self.bearer(account, None).await?;
+        let reply = self.transport().send(call.clone().with_bearer(first.token())).await?;
         if reply.status != 401 {
             return Ok(reply);
         }
-        let bearer = self.refresh_after_401(account, &bearer).await?;
-        Ok(self.transport().send(call.with_bearer(bearer.token())).await?)
+        let second = self.refresh_after_401(account, &first).await?;
+        let reply = self.transport().send(call.clone().with_bearer(second.token())).await?;
+        let is_over = second.expires_at().is_some_and(|end| end <= self.clock().now());
+        if reply.status != 401 || !is_over {
+            return Ok(reply);
+        }
+        let third = self.refresh_after_401(account, &second).await?;
+        Ok(self.transport().send(call.with_bearer(third.token())).await?)
     }
 }
 

@@ -99,7 +99,7 @@ impl Bindings {
                 message: error.to_string().trim().replace('\n', "\n  "),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(FolderError::Io { path, source }),
+            Err(source) => Err(FolderError::Io { source: crate::home::with_owner(&path, source), path }),
         }
     }
 

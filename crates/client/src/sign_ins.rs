@@ -4,13 +4,14 @@ use crate::{
     Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
     choose::choose,
     discovery::discover,
-    lock::{FileLock, LockError},
+    lock::FileLock,
+    refresh::Transient,
     sign_in::{identity::identify, race::Race},
     tokens::Tokens,
     vault::{Vault, VaultError, contents::SignIn},
 };
 use gatepass_keys::{Clock, Entropy};
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// The sign-ins of this machine. Cheap to clone; made without I/O.
@@ -20,6 +21,17 @@ pub struct SignIns {
     transport: Transport,
     clock: Clock,
     entropy: Entropy,
+    not_renewed: Hears,
+}
+
+/// Hears of an account's token that could not be renewed and is used as long as it works.
+#[derive(Clone, Default)]
+struct Hears(Option<Arc<dyn Fn(&Account, &Transient) + Send + Sync>>);
+
+impl fmt::Debug for Hears {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "somebody" } else { "nobody" })
+    }
 }
 
 /// The person who signs in, as the program meets them.
@@ -46,7 +58,20 @@ impl SignIns {
     /// The sign-ins in `vault`.
     #[must_use]
     pub fn new(vault: Vault, transport: Transport, clock: Clock, entropy: Entropy) -> Self {
-        Self { vault: Arc::new(vault), transport, clock, entropy }
+        Self { vault: Arc::new(vault), transport, clock, entropy, not_renewed: Hears::default() }
+    }
+
+    /// Lets `hears` know of each token that could not be renewed and is used as long as it works. Otherwise nobody is
+    /// told, since no harm is done yet.
+    #[must_use]
+    pub fn on_not_renewed(self, hears: impl Fn(&Account, &Transient) + Send + Sync + 'static) -> Self {
+        Self { not_renewed: Hears(Some(Arc::new(hears))), ..self }
+    }
+
+    pub(crate) fn tell_not_renewed(&self, account: &Account, cause: &Transient) {
+        if let Some(hears) = &self.not_renewed.0 {
+            hears(account, cause);
+        }
     }
 
     /// The sign-ins of a program called `name`, in the usual place, with the system's clock, the OS keyring
@@ -152,9 +177,9 @@ impl SignIns {
     pub(crate) async fn settle(&self, account: &AccountId) -> Result<FileLock, VaultError> {
         let id = account.clone();
         self.with_vault(move |vault| {
+            vault.make_home()?;
             let home = vault.home();
-            home.create().map_err(|source| VaultError::Io { what: "make", path: home.path().to_owned(), source })?;
-            FileLock::take(&home.account_lock(&id), Duration::from_secs(45)).map_err(|error: LockError| error.into())
+            Ok(home.wanted(home.account_lock(&id)).take(Duration::from_secs(45))?)
         })
         .await
     }
