@@ -25,6 +25,8 @@ pub struct FolderFile {
     pub server: Option<String>,
     /// The account, as in `--account`.
     pub account: Option<String>,
+    /// The space, as in `--space`.
+    pub space: Option<String>,
 }
 
 /// A file or the bindings cannot be used.

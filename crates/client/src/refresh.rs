@@ -96,9 +96,8 @@ impl SignIns {
     /// # Errors
     /// [`VaultError`]; then nothing was changed.
     pub async fn renew(&self, account: &AccountId, reason: Reason<'_>) -> Result<Renewal, VaultError> {
-        let (Some(seen), started) = (self.stored(account).await?, Instant::now()) else {
-            return Ok(Renewal::SignedOut);
-        };
+        let started = Instant::now();
+        let Some(seen) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
         let transient = |cause, sign_in: &SignIn| {
             Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) })
         };

@@ -109,7 +109,8 @@ impl SignIns {
     }
 
     /// Signs a person in and keeps the sign-in. An older sign-in of the
-    /// same account is then revoked at the server; when that fails, the person is told and no more.
+    /// same account is then revoked at the server, if that cannot end the new one too; when it fails, the person is told
+    /// and no more.
     ///
     /// # Errors
     /// [`SignInError`]. Whatever was kept before is kept still.
@@ -151,6 +152,7 @@ impl SignIns {
         let replaced = self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
         drop(lock);
         if let Some(replaced) = replaced
+            && server.has_separate_grants
             && let Err(failure) = self.revoke_replaced(&replaced, &kept).await
         {
             (person.tell)(Event::NotRevoked(failure));

@@ -48,7 +48,7 @@ impl Logout {
             for account in &accounts {
                 if let Err(error) = sign_out(context, &sign_ins, account, self.force).await {
                     if accounts.len() > 1 {
-                        context.ui.warn(&format!("{account}: {}", error.message));
+                        context.ui.warn(&error.message);
                     }
                     first_error.get_or_insert(error);
                 }
@@ -74,10 +74,10 @@ pub(super) async fn sign_out(
         }
         Ok(SignedOut::Refused(refusal)) => (false, format!(" The server did not revoke the tokens: {refusal}.")),
         Err(error) if force => {
-            sign_ins.forget(&id).await?;
+            sign_ins.forget(&id).await.map_err(|error| Error::from(error).about(account))?;
             (false, format!(" The tokens were not revoked: {error}."))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(Error::from(error).about(account)),
     };
     if context.ui.is_json() {
         context.ui.object(&json!({"event": "done", "id": id, "server": account.issuer, "revoked": revoked}));

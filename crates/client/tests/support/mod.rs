@@ -93,6 +93,7 @@ pub fn metadata(issuer: &str) -> Value {
         "revocation_endpoint": format!("{issuer}/revoke"),
         "response_types_supported": ["code"],
         "authorization_response_iss_parameter_supported": true,
+        "gatepass_separate_grants": true,
     })
 }
 
@@ -193,6 +194,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
             subject: Some("u1".into()),
             email: Some("ada@example.com".into()),
             name: None,
+            space: None,
         },
         scope: "read".parse().unwrap(),
         resource: None,
