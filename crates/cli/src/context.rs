@@ -65,7 +65,9 @@ impl<'a> Context<'a> {
         let (ui, told) = (self.ui.clone(), Once::new());
         Ok(SignIns::new(vault, Transport::new(), clock, entropy).on_not_renewed(move |account, cause| {
             told.call_once(|| {
-                ui.talk(&format!("warning: the token of {account} is used until its end, since none could be had: {cause}"));
+                ui.talk(&format!(
+                    "warning: the token of {account} is used until its end, since none could be had: {cause}"
+                ));
             });
         }))
     }
@@ -241,7 +243,10 @@ fn space_of(text: &str) -> Result<String, Error> {
     let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     match good {
         true => Ok(text.to_owned()),
-        false => Err(Error::new(Kind::Usage, format!("the space {}: a name of letters, digits, '-', '_' and '.'", tidy(text, 80)))),
+        false => Err(Error::new(
+            Kind::Usage,
+            format!("the space {}: a name of letters, digits, '-', '_' and '.'", tidy(text, 80)),
+        )),
     }
 }
 

@@ -81,9 +81,7 @@ impl Error {
     pub(crate) fn of_account(error: BearerError, account: &Account) -> Self {
         let message = format!("{account}: {error}");
         match error {
-            BearerError::SignedOut | BearerError::Rejected(_) => {
-                Self::sign_in_again(message, account)
-            }
+            BearerError::SignedOut | BearerError::Rejected(_) => Self::sign_in_again(message, account),
             other => Self { message, ..other.into() },
         }
     }

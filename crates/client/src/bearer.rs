@@ -6,20 +6,26 @@ use crate::{
     vault::{VaultError, contents::SignIn},
 };
 use gatepass_oauth::{Secret, UtcMillis};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An access token that may be used now.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     token: Secret,
     expires_at: Option<UtcMillis>,
+    life: Option<Duration>,
     generation: u64,
 }
 
 impl Bearer {
     pub(crate) fn of(sign_in: &SignIn) -> Option<Self> {
         let tokens = sign_in.tokens.as_ref()?;
-        Some(Self { token: tokens.access_token.clone(), expires_at: tokens.expires_at, generation: sign_in.generation })
+        Some(Self {
+            token: tokens.access_token.clone(),
+            expires_at: tokens.expires_at,
+            life: tokens.expires_at.map(|end| tokens.obtained_at.until(end)),
+            generation: sign_in.generation,
+        })
     }
 
     /// The token.
@@ -32,6 +38,12 @@ impl Bearer {
     #[must_use]
     pub fn expires_at(&self) -> Option<UtcMillis> {
         self.expires_at
+    }
+
+    /// Whether it may have come to its end within `span`, although it was good before: what is given out as good has a
+    /// quarter of its life left.
+    fn may_end_within(&self, span: Duration) -> bool {
+        self.life.is_some_and(|life| span >= life / 4)
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -134,10 +146,9 @@ impl SignIns {
         if reply.status != 401 {
             return Ok(reply);
         }
-        let second = self.refresh_after_401(account, &first).await?;
+        let (second, since) = (self.refresh_after_401(account, &first).await?, Instant::now());
         let reply = self.transport().send(call.clone().with_bearer(second.token())).await?;
-        let is_over = second.expires_at().is_some_and(|end| end <= self.clock().now());
-        if reply.status != 401 || !is_over {
+        if reply.status != 401 || !second.may_end_within(since.elapsed()) {
             return Ok(reply);
         }
         let third = self.refresh_after_401(account, &second).await?;

@@ -98,9 +98,8 @@ impl SignIns {
     pub async fn renew(&self, account: &AccountId, reason: Reason<'_>) -> Result<Renewal, VaultError> {
         let started = Instant::now();
         let Some(seen) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
-        let transient = |cause, sign_in: &SignIn| {
-            Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) })
-        };
+        let transient =
+            |cause, sign_in: &SignIn| Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) });
         // Step 1.
         let lock = match self.account_lock(account, &seen, reason).await {
             Ok(Some(lock)) => lock,
@@ -131,11 +130,9 @@ impl SignIns {
         match working.await {
             Ok(Ok(renewal)) => Ok(renewal),
             Ok(Err(cause)) => transient(cause, &sign_in),
-            Err(error) => Err(VaultError::Io {
-                what: "use",
-                path: self.vault().home().vault(),
-                source: io::Error::other(error),
-            }),
+            Err(error) => {
+                Err(VaultError::Io { what: "use", path: self.vault().home().vault(), source: io::Error::other(error) })
+            }
         }
     }
 
@@ -220,9 +217,10 @@ impl SignIns {
         let home = self.vault().home();
         let mut wanted = home.wanted(home.account_lock(account));
         let now = self.clock().now();
-        let works = seen.tokens.as_ref().is_some_and(|tokens| {
-            matches!(tokens.freshness(now, 0), Freshness::Fresh | Freshness::Due)
-        });
+        let works = seen
+            .tokens
+            .as_ref()
+            .is_some_and(|tokens| matches!(tokens.freshness(now, 0), Freshness::Fresh | Freshness::Due));
         let wait = match reason {
             Reason::Age if works => Duration::ZERO,
             _ => LOCK_WAIT,
