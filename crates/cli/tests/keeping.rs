@@ -103,6 +103,9 @@ fn in_a_read_only_folder_the_token_that_is_there_is_used_as_long_as_it_lives() {
         }
         mode(&home, 0o755);
         mode(&home.join("locks"), 0o755);
+        for entry in fs::read_dir(home.join("locks")).unwrap() {
+            mode(&entry.unwrap().path(), 0o600);
+        }
     };
     // Due, and so to be renewed.
     lock_down(30);

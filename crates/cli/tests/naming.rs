@@ -92,6 +92,7 @@ fn a_space_is_part_of_an_account_and_chosen_like_one() {
         said.err,
         "error: nobody is signed in to the space other\nhint: sign in to it with\n  gatepass login --space other\n"
     );
+    assert_eq!(run_in(home, &["logout", "--space", "other"]).code, Some(0));
     assert_eq!(run_in(home, &["token", "--space", "a b"]).code, Some(2));
     let listed: Vec<Value> =
         run_in(home, &["accounts", "--json"]).out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

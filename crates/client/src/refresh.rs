@@ -67,7 +67,8 @@ pub enum Transient {
     /// Another process refreshes and does not come to an end.
     #[error("another process is refreshing this sign-in")]
     Busy,
-    /// The answer could not be kept, so the server was not asked; the text is that of a [`VaultError`].
+    /// The answer could not be kept, so the server was not asked, or its answer is not used; the text is that of a
+    /// [`VaultError`].
     #[error("what the server would send could not be kept: {0}")]
     CannotKeep(String),
 }

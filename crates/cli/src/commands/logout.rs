@@ -29,13 +29,16 @@ impl Logout {
         let contents = sign_ins.vault().read()?;
         let selection = context.selection()?;
         let accounts: Vec<Account> = if self.all {
-            let here = |account: &Account| selection.issuer.as_ref().is_none_or(|issuer| account.issuer == *issuer);
+            let here = |account: &Account| {
+                selection.issuer.as_ref().is_none_or(|issuer| account.issuer == *issuer)
+                    && (selection.space.is_none() || account.space == selection.space)
+            };
             contents.sign_ins.into_iter().map(|sign_in| sign_in.account).filter(here).collect()
         } else {
             match contents.select(&selection) {
                 Ok(sign_in) => vec![sign_in.account.clone()],
                 // To be signed out already is what was wanted.
-                Err(NotSelected::Nobody(_)) => Vec::new(),
+                Err(NotSelected::Nobody(_) | NotSelected::NoSpace(_)) => Vec::new(),
                 Err(error) => return Err(error.into()),
             }
         };
