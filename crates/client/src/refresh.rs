@@ -125,8 +125,11 @@ impl SignIns {
         }
         let (this, presented) = (self.clone(), Presented { sign_in: sign_in.clone(), refresh_token });
         let working = tokio::spawn(async move {
-            let _lock = lock;
-            this.fetch(presented).await
+            // Who was stopped for long may have lost it, and a token that was given up meanwhile must not be shown again.
+            match lock.is_held() {
+                true => this.fetch(presented).await,
+                false => Err(Transient::Busy),
+            }
         });
         match working.await {
             Ok(Ok(renewal)) => Ok(renewal),

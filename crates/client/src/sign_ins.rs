@@ -26,7 +26,9 @@ pub struct SignIns {
 
 /// Hears of an account's token that could not be renewed and is used as long as it works.
 #[derive(Clone, Default)]
-struct Hears(Option<Arc<dyn Fn(&Account, &Transient) + Send + Sync>>);
+struct Hears(Option<Arc<NotRenewed>>);
+
+type NotRenewed = dyn Fn(&Account, &Transient) + Send + Sync;
 
 impl fmt::Debug for Hears {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

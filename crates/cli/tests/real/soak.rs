@@ -56,6 +56,7 @@ impl Tally {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the numbers are for whoever runs it")]
 async fn soak(locking: Locking, seconds: u64) {
     let seconds = std::env::var("GATEPASS_TEST_SOAK").map_or(seconds, |text| text.parse().unwrap());
     let (place, port) = (Place::sqlite().await, lasting_port());
