@@ -29,6 +29,9 @@ pub(crate) struct Globals {
     /// The account: an email, a name, or the beginning of an id that `gatepass status` shows
     #[arg(long, global = true, value_name = "ACCOUNT", env = env::ACCOUNT, hide_env_values = true, help_heading = "Global options")]
     pub(crate) account: Option<String>,
+    /// The space of the account; with login, the space to sign in to
+    #[arg(long, global = true, value_name = "SPACE", env = env::SPACE, hide_env_values = true, help_heading = "Global options")]
+    pub(crate) space: Option<String>,
     /// Print JSON on stdout, one object a line
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,

@@ -12,8 +12,14 @@ use gatepass_client::{
     config::CommandLine,
     folder::{Bindings, FolderFile},
     oauth::{Issuer, UtcMillis},
+    text::tidy,
 };
-use std::{cell::OnceCell, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    cell::OnceCell,
+    path::PathBuf,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 /// What a command is given.
 pub(crate) struct Context<'a> {
@@ -54,8 +60,16 @@ impl<'a> Context<'a> {
     /// The sign-ins of a home of the caller's choice.
     pub(crate) fn sign_ins_in(&self, home: Home) -> Result<SignIns, Error> {
         let (clock, entropy) = (Clock::System, Entropy::system());
+        let home = home.with_locking(self.config()?.locking);
         let vault = Vault::new(home, self.key_sources()?, clock.clone(), entropy.clone());
-        Ok(SignIns::new(vault, Transport::new(), clock, entropy))
+        let (ui, told) = (self.ui.clone(), Once::new());
+        Ok(SignIns::new(vault, Transport::new(), clock, entropy).on_not_renewed(move |account, cause| {
+            told.call_once(|| {
+                ui.talk(&format!(
+                    "warning: the token of {account} is used until its end, since none could be had: {cause}"
+                ));
+            });
+        }))
     }
 
     fn key_sources(&self) -> Result<KeySources, Error> {
@@ -98,6 +112,19 @@ impl<'a> Context<'a> {
         self.globals.account.as_deref().filter(|text| !text.is_empty())
     }
 
+    fn typed_space(&self) -> Result<Option<String>, Error> {
+        self.globals.space.as_deref().filter(|text| !text.is_empty()).map(space_of).transpose()
+    }
+
+    /// The space to sign in to: the one that was typed, or the folder's file's, if that means this server.
+    pub(crate) fn named_space(&self) -> Result<Option<String>, Error> {
+        match (self.typed_space()?, self.typed_server(), self.folder_file()?) {
+            (Some(space), ..) => Ok(Some(space)),
+            (None, None, Some((_, file))) => file.space.as_deref().map(space_of).transpose(),
+            _ => Ok(None),
+        }
+    }
+
     /// The nearest `.gatepass.toml`, read once.
     fn folder_file(&self) -> Result<Option<&(PathBuf, FolderFile)>, Error> {
         if self.folder_file.get().is_none() {
@@ -123,22 +150,25 @@ impl<'a> Context<'a> {
     /// Which account is meant: what was typed or set decides alone; else the folder's file; else the folder's binding.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
         // A server that was typed narrows the choice; one from the settings is only where to sign in.
-        if self.typed_server().is_some() || self.typed_account().is_some() {
+        let space = self.typed_space()?;
+        if self.typed_server().is_some() || self.typed_account().is_some() || space.is_some() {
             let issuer = self.typed_server().map(server_of).transpose()?;
-            return Ok(Selection { issuer, account: self.typed_account().map(str::to_owned) });
+            return Ok(Selection { issuer, account: self.typed_account().map(str::to_owned), space });
         }
         if let Some((_, file)) = self.folder_file()?
-            && (file.server.is_some() || file.account.is_some())
+            && (file.server.is_some() || file.account.is_some() || file.space.is_some())
         {
             let issuer = file.server.as_deref().map(server_of).transpose()?;
-            return Ok(Selection { issuer, account: file.account.clone() });
+            let space = file.space.as_deref().map(space_of).transpose()?;
+            return Ok(Selection { issuer, account: file.account.clone(), space });
         }
-        Ok(Selection { issuer: None, account: self.bound_account()?.map(|id| id.to_string()) })
+        Ok(Selection { account: self.bound_account()?.map(|id| id.to_string()), ..Selection::default() })
     }
 
     /// The account of that name, at the server that was typed if there is one.
     pub(crate) fn selection_of(&self, name: String) -> Result<Selection, Error> {
-        Ok(Selection { issuer: self.typed_server().map(server_of).transpose()?, account: Some(name) })
+        let issuer = self.typed_server().map(server_of).transpose()?;
+        Ok(Selection { issuer, account: Some(name), space: self.typed_space()? })
     }
 
     fn bound_account(&self) -> Result<Option<AccountId>, Error> {
@@ -149,7 +179,9 @@ impl<'a> Context<'a> {
     /// The sign-in that is meant.
     pub(crate) fn sign_in<'c>(&self, contents: &'c Contents) -> Result<&'c SignIn, Error> {
         contents.select(&self.selection()?).map_err(|error| {
-            let typed = self.typed_server().is_some() || self.typed_account().is_some();
+            let typed = self.typed_server().is_some()
+                || self.typed_account().is_some()
+                || self.typed_space().is_ok_and(|space| space.is_some());
             match (typed, self.folder_file()) {
                 (false, Ok(Some((path, _)))) => {
                     let told = Error::from(error);
@@ -204,6 +236,18 @@ fn header_safe(token: Secret) -> Result<Secret, Error> {
 /// A server by its URL.
 fn server_of(text: &str) -> Result<Issuer, Error> {
     text.parse().map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
+}
+
+/// A space by its name.
+fn space_of(text: &str) -> Result<String, Error> {
+    let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    match good {
+        true => Ok(text.to_owned()),
+        false => Err(Error::new(
+            Kind::Usage,
+            format!("the space {}: a name of letters, digits, '-', '_' and '.'", tidy(text, 80)),
+        )),
+    }
 }
 
 /// No server is known.

@@ -15,6 +15,8 @@ variables! {
     SERVER = "GATEPASS_SERVER",
     /// The account, as `--account`.
     ACCOUNT = "GATEPASS_ACCOUNT",
+    /// The space, as `--space`.
+    SPACE = "GATEPASS_SPACE",
     /// A bearer token to use as it is, never refreshed and never stored. It is sent to the server that
     /// `--server` or `GATEPASS_SERVER` names.
     TOKEN = "GATEPASS_TOKEN",

@@ -3,7 +3,7 @@
 
 use gatepass_client::{
     Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError,
+    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, home::is_not_ours, lock::LockError,
     sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
@@ -81,11 +81,21 @@ impl Error {
     pub(crate) fn of_account(error: BearerError, account: &Account) -> Self {
         let message = format!("{account}: {error}");
         match error {
-            BearerError::SignedOut | BearerError::Rejected(_) => {
-                Self::sign_in_needed(message, Some(account.issuer.as_str()))
-            }
+            BearerError::SignedOut | BearerError::Rejected(_) => Self::sign_in_again(message, account),
             other => Self { message, ..other.into() },
         }
+    }
+
+    /// The same, with the name of the account that it is about.
+    pub(crate) fn about(self, account: &Account) -> Self {
+        let name = account.to_string();
+        if self.message.contains(&name) { self } else { Self { message: format!("{name}: {}", self.message), ..self } }
+    }
+
+    /// A new sign-in of this account is needed.
+    pub(crate) fn sign_in_again(message: impl Display, account: &Account) -> Self {
+        let space = account.space.as_ref().map(|space| format!(" --space {space}")).unwrap_or_default();
+        Self::sign_in_needed(message, Some(&format!("{}{space}", account.issuer)))
     }
 
     /// A new sign-in is needed at `server`, or at any.
@@ -118,6 +128,7 @@ impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         let failed = Self::new(Kind::Failed, &error);
         match error {
+            VaultError::Io { source, .. } if is_not_ours(&source) => not_ours(failed),
             VaultError::Io { .. } => failed.hint("nothing was lost; check free space and permissions, then try again"),
             VaultError::KeyAway { .. } => {
                 failed.hint("make the key available as before, or move the vault away to begin a new one")
@@ -134,14 +145,28 @@ impl From<VaultError> for Error {
     }
 }
 
+fn not_ours(error: Error) -> Error {
+    error.hint(format!("run gatepass as that user, or set {} to a folder of your own", crate::env::HOME))
+}
+
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
+        if let ConfigError::Io { source, .. } = &error
+            && is_not_ours(source)
+        {
+            return not_ours(Self::new(Kind::Failed, error));
+        }
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
     }
 }
 
 impl From<FolderError> for Error {
     fn from(error: FolderError) -> Self {
+        if let FolderError::Io { source, .. } = &error
+            && is_not_ours(source)
+        {
+            return not_ours(Self::new(Kind::Failed, error));
+        }
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
     }
 }
@@ -150,6 +175,8 @@ impl From<NotSelected> for Error {
     fn from(error: NotSelected) -> Self {
         match &error {
             NotSelected::Nobody(server) => Self::sign_in_needed(&error, server.as_ref().map(|server| server.as_str())),
+            NotSelected::NoSpace(space) => Self::new(Kind::SignInNeeded, &error)
+                .hint_command("sign in to it with", format!("gatepass login --space {space}")),
             NotSelected::Unknown(_) => {
                 Self::new(Kind::Usage, &error).hint_command("see the accounts with", "gatepass status")
             }
@@ -170,6 +197,8 @@ impl From<BearerError> for Error {
                 Self { kind, message: error.to_string(), hint: inner.hint }
             }
             BearerError::Transient(Transient::Busy) => Self::new(Kind::Failed, &error).hint("try again"),
+            BearerError::Transient(Transient::CannotKeep(_)) => Self::new(Kind::Failed, &error)
+                .hint("nothing was lost; check free space, permissions and whose the folder is, then try again"),
             BearerError::Vault(error) => error.into(),
         }
     }

@@ -19,9 +19,13 @@ pub struct Account {
     pub email: Option<String>,
     /// The name, for people.
     pub name: Option<String>,
+    /// The space that the sign-in is for; `None` leaves that to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
 }
 
-/// The short name of an account: 12 hexadecimal digits of a hash over issuer, client and subject.
+/// The short name of an account: 12 hexadecimal digits of a hash over issuer, client and subject, and the space if there
+/// is one.
 /// Not a secret; it names lock files and stands in `--account`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -46,7 +50,8 @@ impl Account {
     #[must_use]
     pub fn id(&self) -> AccountId {
         let subject = self.subject.as_deref().unwrap_or_default();
-        let digest = Sha256::digest(format!("{}\n{}\n{subject}", self.issuer, self.client_id));
+        let space = self.space.as_deref().map(|space| format!("\n{space}")).unwrap_or_default();
+        let digest = Sha256::digest(format!("{}\n{}\n{subject}{space}", self.issuer, self.client_id));
         AccountId(digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }
 
@@ -77,6 +82,10 @@ impl fmt::Display for Account {
         match (&self.email, &self.name, &self.subject) {
             (None, None, None) => write!(f, "account {} at {}", self.id(), self.issuer),
             _ => write!(f, "{} at {}", self.label(), self.issuer),
+        }?;
+        match &self.space {
+            Some(space) => write!(f, " in the space {}", tidy(space, 80)),
+            None => Ok(()),
         }
     }
 }
@@ -88,6 +97,8 @@ pub struct Selection {
     pub issuer: Option<Issuer>,
     /// Only accounts that this text means.
     pub account: Option<String>,
+    /// Only accounts of this space.
+    pub space: Option<String>,
 }
 
 /// Why no single account is meant.
@@ -99,6 +110,9 @@ pub enum NotSelected {
     /// No account has this name.
     #[error("no account here is called {0}")]
     Unknown(String),
+    /// No account is of this space.
+    #[error("nobody is signed in to the space {0}")]
+    NoSpace(String),
     /// Several have it.
     #[error("several accounts could be meant: {}", .0.join(", "))]
     Several(Vec<String>),
@@ -123,8 +137,13 @@ impl Selection {
         if here.is_empty() {
             return Err(NotSelected::Nobody(self.issuer.clone()));
         }
+        let in_space = |account: &&Account| self.space.is_none() || account.space == self.space;
+        if let (Some(space), false) = (&self.space, here.iter().any(in_space)) {
+            return Err(NotSelected::NoSpace(tidy(space, 80)));
+        }
         let fitting: Vec<&Account> = here
             .into_iter()
+            .filter(in_space)
             .filter(|account| self.account.as_deref().is_none_or(|text| account.is_meant_by(text)))
             .collect();
         match (fitting.as_slice(), &self.account) {
@@ -150,6 +169,7 @@ mod tests {
             subject: Some(subject.into()),
             email: Some(email.into()),
             name: None,
+            space: None,
         }
     }
 
@@ -161,7 +181,8 @@ mod tests {
             account("https://b.example", "u1", "ada@a.example"),
         ];
         let pick = |issuer: Option<&str>, name: Option<&str>, default: Option<&Account>| {
-            let selection = Selection { issuer: issuer.map(|i| i.parse().unwrap()), account: name.map(str::to_owned) };
+            let issuer = issuer.map(|i| i.parse().unwrap());
+            let selection = Selection { issuer, account: name.map(str::to_owned), space: None };
             selection.pick(all.iter(), default.map(Account::id).as_ref())
         };
         assert_eq!(pick(Some("https://b.example"), None, None), Ok(&all[2]));
@@ -172,6 +193,26 @@ mod tests {
         assert!(matches!(pick(None, Some("ada@a.example"), Some(&all[1])), Err(NotSelected::Several(_))));
         assert!(matches!(pick(None, Some("eve"), None), Err(NotSelected::Unknown(_))));
         assert!(matches!(pick(Some("https://c.example"), None, None), Err(NotSelected::Nobody(Some(_)))));
+    }
+
+    #[test]
+    fn a_space_makes_another_account_and_leaves_the_names_of_those_without() {
+        let plain = account("https://a.example", "u1", "ada@a.example");
+        assert_eq!(plain.id().as_str(), "169ae3b40d91");
+        let spaced = Account { space: Some("team".into()), ..plain.clone() };
+        assert_ne!(spaced.id(), plain.id());
+        assert_eq!(spaced.to_string(), "ada@a.example at https://a.example in the space team");
+        let stored = serde_json::to_value(&plain).unwrap();
+        assert!(stored.get("space").is_none());
+        assert_eq!(serde_json::from_value::<Account>(stored).unwrap(), plain);
+        let all = [plain.clone(), spaced.clone()];
+        let pick = |space: Option<&str>, default: &Account| {
+            let selection = Selection { space: space.map(str::to_owned), ..Selection::default() };
+            selection.pick(all.iter(), Some(&default.id())).cloned()
+        };
+        assert_eq!(pick(Some("team"), &plain), Ok(spaced.clone()));
+        assert_eq!((pick(None, &plain), pick(None, &spaced)), (Ok(plain.clone()), Ok(spaced.clone())));
+        assert_eq!(pick(Some("other"), &plain), Err(NotSelected::NoSpace("other".into())));
     }
 
     #[test]

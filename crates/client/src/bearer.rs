@@ -6,20 +6,26 @@ use crate::{
     vault::{VaultError, contents::SignIn},
 };
 use gatepass_oauth::{Secret, UtcMillis};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An access token that may be used now.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     token: Secret,
     expires_at: Option<UtcMillis>,
+    life: Option<Duration>,
     generation: u64,
 }
 
 impl Bearer {
     pub(crate) fn of(sign_in: &SignIn) -> Option<Self> {
         let tokens = sign_in.tokens.as_ref()?;
-        Some(Self { token: tokens.access_token.clone(), expires_at: tokens.expires_at, generation: sign_in.generation })
+        Some(Self {
+            token: tokens.access_token.clone(),
+            expires_at: tokens.expires_at,
+            life: tokens.expires_at.map(|end| tokens.obtained_at.until(end)),
+            generation: sign_in.generation,
+        })
     }
 
     /// The token.
@@ -32,6 +38,12 @@ impl Bearer {
     #[must_use]
     pub fn expires_at(&self) -> Option<UtcMillis> {
         self.expires_at
+    }
+
+    /// Whether it may have come to its end within `span`, although it was good before: what is given out as good has a
+    /// quarter of its life left.
+    fn may_end_within(&self, span: Duration) -> bool {
+        self.life.is_some_and(|life| span >= life / 4)
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -108,6 +120,7 @@ impl SignIns {
         match self.renew(account, at_least.map_or(Reason::Age, Reason::TooShort)).await? {
             Renewal::Transient { still_good: Some(bearer), cause } => {
                 tracing::debug!(%cause, "the token could not be refreshed and is used as long as it works");
+                self.tell_not_renewed(&stored.account, &cause);
                 Ok(bearer)
             }
             other => settled(other),
@@ -122,18 +135,24 @@ impl SignIns {
         settled(self.renew(account, Reason::Unauthorized(used)).await?)
     }
 
-    /// Sends a request with an account's token, once more with a new one if the answer is 401.
+    /// Sends a request with an account's token, once more with a new one if the answer is 401. (Twice more, if the new one
+    /// came to its end on the way.)
     ///
     /// # Errors
     /// [`CallError`]; an answer of any status is none.
     pub async fn call(&self, account: &AccountId, call: Call) -> Result<Reply, CallError> {
-        let bearer = self.bearer(account, None).await?;
-        let reply = self.transport().send(call.clone().with_bearer(bearer.token())).await?;
+        let first = self.bearer(account, None).await?;
+        let reply = self.transport().send(call.clone().with_bearer(first.token())).await?;
         if reply.status != 401 {
             return Ok(reply);
         }
-        let bearer = self.refresh_after_401(account, &bearer).await?;
-        Ok(self.transport().send(call.with_bearer(bearer.token())).await?)
+        let (second, since) = (self.refresh_after_401(account, &first).await?, Instant::now());
+        let reply = self.transport().send(call.clone().with_bearer(second.token())).await?;
+        if reply.status != 401 || !second.may_end_within(since.elapsed()) {
+            return Ok(reply);
+        }
+        let third = self.refresh_after_401(account, &second).await?;
+        Ok(self.transport().send(call.with_bearer(third.token())).await?)
     }
 }
 

@@ -96,6 +96,7 @@ mod tests {
             revocation_endpoint: None,
             userinfo_endpoint: None,
             answers_with_iss: true,
+            has_separate_grants: true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `config.toml`: what a person sets for good. Environment variables of the same meaning win.
 
-use crate::Home;
+use crate::{Home, Locking};
 use serde::Deserialize;
 use std::{fs, io, path::PathBuf};
 
@@ -12,6 +12,8 @@ pub struct Config {
     pub server: Option<String>,
     /// The command whose output is the vault's key or passphrase: a KMS, `pass`, `systemd-creds`.
     pub vault_key_command: Option<CommandLine>,
+    /// How processes keep each other out of the vault.
+    pub locking: Locking,
 }
 
 /// A program and its arguments, run without a shell.
@@ -62,7 +64,7 @@ impl Config {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(ConfigError::Io { path, source }),
+            Err(source) => return Err(ConfigError::Io { source: crate::home::with_owner(&path, source), path }),
         };
         toml::from_str(&text)
             .map_err(|error| ConfigError::Invalid { path, message: error.to_string().trim().replace('\n', "\n  ") })

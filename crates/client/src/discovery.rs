@@ -24,6 +24,8 @@ pub struct Server {
     pub userinfo_endpoint: Option<WebUrl>,
     /// Whether every authorization response carries `iss` (RFC 9207 §3).
     pub answers_with_iss: bool,
+    /// Whether the end of one sign-in is the end of no other of the same person and client.
+    pub has_separate_grants: bool,
 }
 
 /// Why no server was found.
@@ -105,6 +107,7 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
         revocation_endpoint: read("revocation_endpoint", &metadata.revocation_endpoint)?,
         userinfo_endpoint: read("userinfo_endpoint", &metadata.userinfo_endpoint)?,
         answers_with_iss: metadata.authorization_response_iss_parameter_supported,
+        has_separate_grants: metadata.gatepass_separate_grants,
     })
 }
 

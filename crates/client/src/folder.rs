@@ -25,6 +25,8 @@ pub struct FolderFile {
     pub server: Option<String>,
     /// The account, as in `--account`.
     pub account: Option<String>,
+    /// The space, as in `--space`.
+    pub space: Option<String>,
 }
 
 /// A file or the bindings cannot be used.
@@ -99,7 +101,7 @@ impl Bindings {
                 message: error.to_string().trim().replace('\n', "\n  "),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(FolderError::Io { path, source }),
+            Err(source) => Err(FolderError::Io { source: crate::home::with_owner(&path, source), path }),
         }
     }
 

@@ -7,9 +7,15 @@
 //! | `vault.key` | the vault's key, when nothing better keeps it |
 //! | `vault.damaged-…gpv` | a vault that no longer opened, set aside |
 //! | `bindings.toml` | which folder means which account |
-//! | `locks/` | empty files that processes lock |
+//! | `locks/` | files that processes lock |
+//!
+//! The folder is one user's own. Others are kept out by its mode, and root, whom no mode keeps out, does not write into
+//! it either: what root wrote would be root's, and its owner would be locked out of every sign-in.
 
-use crate::AccountId;
+use crate::{
+    AccountId,
+    lock::{Locking, Wanted},
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -17,13 +23,21 @@ use std::{
 
 /// The folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Home(PathBuf);
+pub struct Home(PathBuf, Locking);
+
+/// A folder or a file is another user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it belongs to another user (uid {owner})")]
+pub struct NotOurs {
+    /// Whose it is.
+    pub owner: u32,
+}
 
 impl Home {
     /// A folder of the caller's choice.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self(folder.into())
+        Self(folder.into(), Locking::Auto)
     }
 
     /// The usual place for a program called `name`: below `XDG_CONFIG_HOME` or `~/.config`; on Windows
@@ -36,7 +50,13 @@ impl Home {
         } else {
             absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))
         };
-        base.map(|base| Self(base.join(name)))
+        base.map(|base| Self::at(base.join(name)))
+    }
+
+    /// The same folder with locks of this kind.
+    #[must_use]
+    pub fn with_locking(self, locking: Locking) -> Self {
+        Self(self.0, locking)
     }
 
     /// The folder's path.
@@ -81,18 +101,73 @@ impl Home {
         self.0.join("locks").join(format!("{account}.lock"))
     }
 
+    /// One of the two locks above, to be taken.
+    #[must_use]
+    pub fn wanted(&self, lock: PathBuf) -> Wanted {
+        Wanted::new(lock, self.1)
+    }
+
     /// Makes the folders, open to their owner alone.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// What the operating system says, or [`NotOurs`] within.
     pub fn create(&self) -> io::Result<()> {
         let locks = self.0.join("locks");
+        if let Some(not_ours) = self.not_roots() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, not_ours));
+        }
         if locks.is_dir() {
             return Ok(());
         }
         private_folder(&self.0)?;
         private_folder(&locks)
     }
+}
+
+#[cfg(unix)]
+impl Home {
+    /// Whose the vault or else the folder is, if we are root and it is not.
+    fn not_roots(&self) -> Option<NotOurs> {
+        let vault = self.vault();
+        rustix::process::geteuid().is_root().then(|| not_ours(if vault.exists() { &vault } else { &self.0 })).flatten()
+    }
+}
+
+#[cfg(not(unix))]
+impl Home {
+    fn not_roots(&self) -> Option<NotOurs> {
+        None
+    }
+}
+
+/// Whose a file or folder is, if it is another user's.
+#[cfg(unix)]
+fn not_ours(path: &Path) -> Option<NotOurs> {
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).ok()?);
+    (owner != rustix::process::geteuid().as_raw()).then_some(NotOurs { owner })
+}
+
+#[cfg(not(unix))]
+fn not_ours(_: &Path) -> Option<NotOurs> {
+    None
+}
+
+/// Says whose a file is that was denied to us, or the nearest folder above it that we can see.
+pub(crate) fn with_owner(path: &Path, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let seen = path.ancestors().find(|place| fs::symlink_metadata(place).is_ok());
+    match seen.and_then(not_ours) {
+        Some(not_ours) => io::Error::new(io::ErrorKind::PermissionDenied, not_ours),
+        None => error,
+    }
+}
+
+/// Whether an error says that something is another user's.
+#[must_use]
+pub fn is_not_ours(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<NotOurs>())
 }
 
 #[cfg(unix)]
@@ -135,5 +210,26 @@ mod tests {
         let home = Home::at(folder.path().join("a/b"));
         home.create().unwrap();
         assert_eq!(fs::metadata(home.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    /// Root finds a folder that is given away; anybody else finds that `/` is not theirs.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_of_another_user_is_named_and_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, owner) = match rustix::process::geteuid().is_root() {
+            true => {
+                std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
+                let home = Home::at(folder.path());
+                assert!(is_not_ours(&home.create().unwrap_err()));
+                assert!(!home.vault_lock().exists());
+                (home, 65_534)
+            }
+            false => (Home::at("/"), 0),
+        };
+        let error = with_owner(&home.vault(), io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(error.to_string(), format!("it belongs to another user (uid {owner})"));
+        let other = with_owner(&home.vault(), io::Error::from(io::ErrorKind::NotFound));
+        assert!(!is_not_ours(&other));
     }
 }

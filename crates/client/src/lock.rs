@@ -2,7 +2,13 @@
 //!
 //! The operating system frees the lock when its holder ends, however it ends, so no lock is ever left
 //! behind. Every wait has a bound.
+//!
+//! Some file systems cannot lock: NFS without a lock service, some of FUSE and SMB. There, and there alone
+//! (or where [`Locking::Files`] says so), the lock is a numbered file beside ([`crate::lock_files`]). Whoever can
+//! lock honours such files too, so that both kinds of holders keep each other out.
 
+use crate::lock_files::{Claim, Sight};
+use serde::Deserialize;
 use std::{
     fs::{File, TryLockError},
     io,
@@ -13,9 +19,27 @@ use std::{
 /// How long between two tries.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// How processes of one home keep each other out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locking {
+    /// By the operating system's locks; by lock files where the file system has none.
+    #[default]
+    Auto,
+    /// By lock files: for a folder that several machines share over a file system whose locks hold on one machine only,
+    /// as NFS mounted with `nolock` or `local_lock`.
+    Files,
+}
+
 /// A held lock; dropped, it is free.
 #[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "holding the open file is holding the lock")] File);
+pub struct FileLock(Held);
+
+#[derive(Debug)]
+enum Held {
+    System(#[expect(dead_code, reason = "holding the open file is holding the lock")] File),
+    Files(Claim),
+}
 
 /// Why a lock is not held.
 #[derive(Debug, thiserror::Error)]
@@ -33,17 +57,54 @@ pub enum LockError {
     },
 }
 
-impl FileLock {
+/// A lock that somebody wants, and what was seen of its holder meanwhile: a holder of a lock file who shows no sign
+/// of life for long enough is taken for dead.
+#[derive(Debug)]
+pub struct Wanted {
+    path: PathBuf,
+    locking: Locking,
+    sight: Sight,
+}
+
+impl Wanted {
+    /// Wants the lock at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf, locking: Locking) -> Self {
+        Self { path, locking, sight: Sight::default() }
+    }
+
     /// Takes the lock if it is free.
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn try_take(path: &Path) -> Result<Self, LockError> {
-        let failed = |source| LockError::Io { path: path.to_owned(), source };
-        let file = crate::home::private_file().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    pub fn try_take(&mut self) -> Result<FileLock, LockError> {
+        let failed = |source| LockError::Io { path: self.path.clone(), source };
+        let system = match self.locking {
+            Locking::Files => None,
+            Locking::Auto => self.system_lock()?,
+        };
+        if let Some(file) = system {
+            // Somebody who could not lock may hold it all the same.
+            return match self.sight.is_taken(&self.path).map_err(failed)? {
+                true => Err(LockError::Busy(self.path.clone())),
+                false => Ok(FileLock(Held::System(file))),
+            };
+        }
+        match Claim::take(&self.path, &mut self.sight).map_err(failed)? {
+            Some(claim) => Ok(FileLock(Held::Files(claim))),
+            None => Err(LockError::Busy(self.path.clone())),
+        }
+    }
+
+    /// The operating system's lock; `None` where there is no such thing.
+    fn system_lock(&self) -> Result<Option<File>, LockError> {
+        let failed = |source| LockError::Io { path: self.path.clone(), source };
+        let options = || crate::home::private_file().create(true).truncate(false).write(true).open(&self.path);
+        let file = options().map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(LockError::Busy(path.to_owned())),
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(LockError::Busy(self.path.clone())),
+            Err(TryLockError::Error(source)) if has_no_locks(&source) => Ok(None),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
@@ -52,15 +113,58 @@ impl FileLock {
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn take(path: &Path, wait: Duration) -> Result<Self, LockError> {
+    pub fn take(&mut self, wait: Duration) -> Result<FileLock, LockError> {
         let started = Instant::now();
         loop {
-            match Self::try_take(path) {
+            match self.try_take() {
                 Err(LockError::Busy(_)) if started.elapsed() < wait => std::thread::sleep(PAUSE),
                 outcome => return outcome,
             }
         }
     }
+}
+
+impl FileLock {
+    /// Takes the lock if it is free.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn try_take(path: &Path) -> Result<Self, LockError> {
+        Wanted::new(path.to_owned(), Locking::Auto).try_take()
+    }
+
+    /// Takes the lock, waiting for it at most this long; the thread sleeps meanwhile.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn take(path: &Path, wait: Duration) -> Result<Self, LockError> {
+        Wanted::new(path.to_owned(), Locking::Auto).take(wait)
+    }
+
+    /// Whether it is ours still: a holder that was stopped for long, with its whole machine perhaps, may find its lock
+    /// file taken over.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        match &self.0 {
+            Held::System(_) => true,
+            Held::Files(claim) => claim.is_highest(),
+        }
+    }
+}
+
+/// Whether this error of `flock` says that the file system has no locks.
+fn has_no_locks(error: &io::Error) -> bool {
+    if error.kind() == io::ErrorKind::Unsupported {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let none = [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL];
+        Errno::from_io_error(error).is_some_and(|errno| none.contains(&errno))
+    }
+    #[cfg(not(unix))]
+    false
 }
 
 #[cfg(test)]
@@ -76,5 +180,28 @@ mod tests {
         drop(held);
         assert!(FileLock::take(&path, Duration::ZERO).is_ok());
         assert!(matches!(FileLock::try_take(&folder.path().join("no/x.lock")), Err(LockError::Io { .. })));
+    }
+
+    #[test]
+    fn both_kinds_of_holders_keep_each_other_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let files = Wanted::new(path.clone(), Locking::Files).try_take().unwrap();
+        assert!(matches!(FileLock::try_take(&path), Err(LockError::Busy(_))));
+        drop(files);
+        assert!(FileLock::try_take(&path).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn lock_files_are_chosen_only_where_the_file_system_has_no_locks() {
+        use rustix::io::Errno;
+        let says = |errno: Errno| has_no_locks(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        for errno in [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::INVAL] {
+            assert!(says(errno), "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::ROFS, Errno::NOSPC, Errno::IO, Errno::INTR, Errno::BADF] {
+            assert!(!says(errno), "{errno}");
+        }
     }
 }

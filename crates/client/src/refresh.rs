@@ -5,23 +5,35 @@
 //! 3. Rehearse the write. A refresh whose answer could not be kept is not begun, since the server may
 //!    take the old refresh token for spent.
 //! 4. Ask the token endpoint.
-//! 5. Write the answer with `fsync`, and only then use it.
+//! 5. Write the answer with `fsync`, and only then use it, unless the vault holds another refresh token by now than the
+//!    one that was presented: then that one is newer, and this one must not take its place.
 //!
 //! A crash between 4 and 5 leaves the old refresh token in the vault. gatepass's server answers a
-//! repeat of the last rotation with the same tokens, so the next process simply asks again.
+//! repeat of the last rotation with the same tokens, so the next process simply asks again. Steps 4 and 5 go on when
+//! the caller does not wait any more: at a server that does not repeat itself the answer is all there is.
+//!
+//! Ages are told by the local clock, and the clock may be wrong, set back or set on. So a token that seems to come from
+//! the future is doubted, tokens that came while we waited are judged by how long we waited, and after a 401 nobody
+//! believes the clock. Each of these costs one refresh at most.
+//!
+//! Where the vault cannot be written (a full disk, a folder that is read-only) no refresh is begun, and the token that is
+//! there is used as long as it lives.
 //!
 //! There are three outcomes, and only one ends a sign-in: `invalid_grant` or `invalid_client` from the
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
 use crate::{
-    AccountId, Bearer, Failure, Freshness, Refusal, SignIns,
+    AccountId, Bearer, Failure, Freshness, Refusal, SignIns, Unreachable,
     lock::{FileLock, LockError},
     token_endpoint::TokenEndpoint,
     tokens::Tokens,
     vault::{VaultError, contents::SignIn},
 };
-use gatepass_oauth::{ErrorCode, UtcMillis};
-use std::time::{Duration, Instant};
+use gatepass_oauth::{ErrorCode, Secret, TokenResponse, UtcMillis};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 /// How long to wait for another process's refresh: longer than its request may take.
 const LOCK_WAIT: Duration = Duration::from_secs(45);
@@ -55,6 +67,16 @@ pub enum Transient {
     /// Another process refreshes and does not come to an end.
     #[error("another process is refreshing this sign-in")]
     Busy,
+    /// The answer could not be kept, so the server was not asked, or its answer is not used; the text is that of a
+    /// [`VaultError`].
+    #[error("what the server would send could not be kept: {0}")]
+    CannotKeep(String),
+}
+
+/// What step 4 was begun with.
+struct Presented {
+    sign_in: SignIn,
+    refresh_token: Secret,
 }
 
 /// Why a token is to be replaced.
@@ -75,81 +97,140 @@ impl SignIns {
     /// # Errors
     /// [`VaultError`]; then nothing was changed.
     pub async fn renew(&self, account: &AccountId, reason: Reason<'_>) -> Result<Renewal, VaultError> {
+        let started = Instant::now();
         let Some(seen) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
+        let transient =
+            |cause, sign_in: &SignIn| Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) });
         // Step 1.
-        let _lock = match self.account_lock(account, &seen, reason).await? {
-            Some(lock) => lock,
-            None => return Ok(Renewal::Transient { cause: Transient::Busy, still_good: self.usable(&seen) }),
+        let lock = match self.account_lock(account, &seen, reason).await {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return transient(Transient::Busy, &seen),
+            Err(error) => return transient(Transient::CannotKeep(error.to_string()), &seen),
         };
         // Step 2.
         let Some(sign_in) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
         let Some(tokens) = &sign_in.tokens else { return Ok(Renewal::SignedOut) };
-        if let Some(bearer) = self.usable(&sign_in)
-            && self.serves(&sign_in, tokens, seen.generation, reason)
+        let came_meanwhile = sign_in.generation > seen.generation && tokens.outlasts(started.elapsed());
+        if (came_meanwhile || self.serves(&sign_in, tokens, reason))
+            && let Some(bearer) = Bearer::of(&sign_in)
         {
             return Ok(Renewal::Refreshed(bearer));
         }
-        let Some(refresh_token) = &tokens.refresh_token else {
+        let Some(refresh_token) = tokens.refresh_token.clone() else {
             return Ok(self.without_refresh_token(&sign_in, reason));
         };
         // Step 3.
-        self.with_vault(|vault| vault.rehearse()).await?;
-        // Step 4.
+        if let Err(error) = self.with_vault(|vault| vault.rehearse()).await {
+            return transient(Transient::CannotKeep(error.to_string()), &sign_in);
+        }
+        let (this, presented) = (self.clone(), Presented { sign_in: sign_in.clone(), refresh_token });
+        let working = tokio::spawn(async move {
+            // Who was stopped for long may have lost it, and a token that was given up meanwhile must not be shown again.
+            match lock.is_held() {
+                true => this.fetch(presented).await,
+                false => Err(Transient::Busy),
+            }
+        });
+        match working.await {
+            Ok(Ok(renewal)) => Ok(renewal),
+            Ok(Err(cause)) => transient(cause, &sign_in),
+            Err(error) => {
+                Err(VaultError::Io { what: "use", path: self.vault().home().vault(), source: io::Error::other(error) })
+            }
+        }
+    }
+
+    /// Steps 4 and 5. A repeated answer may tell of an access token whose life is over by now; then the refresh token
+    /// that came with it fetches the next.
+    async fn fetch(&self, presented: Presented) -> Result<Renewal, Transient> {
+        let account = presented.sign_in.account.id();
+        let renewal = self.fetch_once(presented).await?;
+        let Renewal::Refreshed(bearer) = &renewal else { return Ok(renewal) };
+        if bearer.expires_at().is_none_or(|end| self.clock().now() < end) {
+            return Ok(renewal);
+        }
+        let stored = self.stored(&account).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
+        let token = stored.as_ref().and_then(|sign_in| sign_in.tokens.as_ref()?.refresh_token.clone());
+        match (stored, token) {
+            (Some(sign_in), Some(refresh_token)) => self.fetch_once(Presented { sign_in, refresh_token }).await,
+            _ => Ok(renewal),
+        }
+    }
+
+    async fn fetch_once(&self, presented: Presented) -> Result<Renewal, Transient> {
+        let requested_at = self.clock().now();
+        // Step 4. What broke off may have been done: the same again, at once, has the same answer.
+        let answer = match self.ask(&presented).await {
+            Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }) => self.ask(&presented).await,
+            answer => answer,
+        };
+        let (next, refusal) = match answer {
+            Ok(response) => {
+                let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
+                let previous = Some(&presented.refresh_token);
+                (Some(Tokens::from_response(response, scope, previous, requested_at)), None)
+            }
+            Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => (None, Some(refusal)),
+            Err(failure) => return Err(failure.into()),
+        };
+        // Step 5.
+        let stored = self.store(presented, next).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
+        Ok(match (stored, refusal) {
+            (Some(bearer), _) => Renewal::Refreshed(bearer),
+            (None, Some(refusal)) => Renewal::Rejected(refusal),
+            (None, None) => Renewal::SignedOut,
+        })
+    }
+
+    async fn ask(&self, presented: &Presented) -> Result<TokenResponse, Failure> {
+        let sign_in = &presented.sign_in;
         let endpoint = TokenEndpoint {
             asker: sign_in.asker(self.transport()),
             url: &sign_in.token_endpoint,
             resource: sign_in.resource.as_ref(),
         };
-        let requested_at = self.clock().now();
-        match endpoint.refresh(refresh_token).await {
-            Ok(response) => {
-                let next = Tokens::from_response(response, &tokens.scope, Some(refresh_token), requested_at);
-                self.store(account, Some(next)).await
-            }
-            Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => {
-                self.store(account, None).await?;
-                Ok(Renewal::Rejected(refusal))
-            }
-            Err(failure) => {
-                Ok(Renewal::Transient { cause: failure.into(), still_good: self.still_good(&sign_in, reason) })
-            }
-        }
+        endpoint.refresh(&presented.refresh_token).await
     }
 
-    /// Step 5.
-    async fn store(&self, account: &AccountId, tokens: Option<Tokens>) -> Result<Renewal, VaultError> {
-        let id = account.clone();
-        let bearer = self
-            .with_vault(move |vault| {
-                vault.update(|contents| {
-                    let sign_in = contents.get_mut(&id)?;
+    /// Step 5: the token that is stored afterwards.
+    async fn store(&self, presented: Presented, tokens: Option<Tokens>) -> Result<Option<Bearer>, VaultError> {
+        self.with_vault(move |vault| {
+            vault.update(|contents| {
+                let sign_in = contents.get_mut(&presented.sign_in.account.id())?;
+                let current = sign_in.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+                if current.is_some_and(|current| current.expose() == presented.refresh_token.expose()) {
                     sign_in.tokens = tokens;
                     sign_in.generation = sign_in.generation.saturating_add(1);
-                    Bearer::of(sign_in)
-                })
+                }
+                Bearer::of(sign_in)
             })
-            .await?;
-        Ok(bearer.map_or(Renewal::SignedOut, Renewal::Refreshed))
+        })
+        .await
     }
 
-    /// Step 1: the lock, or `None` when it is not had in time. A token that still works is not worth
-    /// waiting for: whoever holds the lock is replacing it.
+    /// Step 1: the lock, or `None` when it is not had in time. While a token surely works the lock is not worth
+    /// waiting for: whoever holds it is replacing that token.
     async fn account_lock(
         &self,
         account: &AccountId,
         seen: &SignIn,
         reason: Reason<'_>,
     ) -> Result<Option<FileLock>, VaultError> {
+        self.vault().make_home()?;
         let home = self.vault().home();
-        home.create().map_err(|source| VaultError::Io { what: "make", path: home.path().to_owned(), source })?;
-        let path = home.account_lock(account);
+        let mut wanted = home.wanted(home.account_lock(account));
+        let now = self.clock().now();
+        let works = seen
+            .tokens
+            .as_ref()
+            .is_some_and(|tokens| matches!(tokens.freshness(now, 0), Freshness::Fresh | Freshness::Due));
         let wait = match reason {
-            Reason::Age if self.usable(seen).is_some() => Duration::ZERO,
+            Reason::Age if works => Duration::ZERO,
             _ => LOCK_WAIT,
         };
         let started = Instant::now();
         loop {
-            match FileLock::try_take(&path) {
+            match wanted.try_take() {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(LockError::Busy(_)) if started.elapsed() >= wait => return Ok(None),
                 Err(LockError::Busy(_)) => tokio::time::sleep(PAUSE).await,
@@ -158,14 +239,15 @@ impl SignIns {
         }
     }
 
-    /// Step 2: whether the stored tokens answer the reason. Tokens newer than those that were seen before
-    /// the lock always do: they cannot be made newer still.
-    fn serves(&self, stored: &SignIn, tokens: &Tokens, seen: u64, reason: Reason<'_>) -> bool {
+    /// Step 2: whether the stored tokens answer the reason. (Those that came while we waited for the lock always do: they
+    /// cannot be made newer still.)
+    fn serves(&self, stored: &SignIn, tokens: &Tokens, reason: Reason<'_>) -> bool {
         let now = self.clock().now();
+        let is_fresh = tokens.freshness(now, 0) == Freshness::Fresh;
         match reason {
-            Reason::Unauthorized(used) => stored.generation > used.generation(),
-            Reason::Age => stored.generation > seen || tokens.freshness(now, 0) == Freshness::Fresh,
-            Reason::TooShort(span) => stored.generation > seen || tokens.lasts(span, now),
+            Reason::Unauthorized(used) => stored.generation > used.generation() && is_fresh,
+            Reason::Age => is_fresh,
+            Reason::TooShort(span) => tokens.lasts(span, now),
         }
     }
 

@@ -4,13 +4,14 @@ use crate::{
     Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
     choose::choose,
     discovery::discover,
-    lock::{FileLock, LockError},
+    lock::FileLock,
+    refresh::Transient,
     sign_in::{identity::identify, race::Race},
     tokens::Tokens,
     vault::{Vault, VaultError, contents::SignIn},
 };
 use gatepass_keys::{Clock, Entropy};
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// The sign-ins of this machine. Cheap to clone; made without I/O.
@@ -20,6 +21,19 @@ pub struct SignIns {
     transport: Transport,
     clock: Clock,
     entropy: Entropy,
+    not_renewed: Hears,
+}
+
+/// Hears of an account's token that could not be renewed and is used as long as it works.
+#[derive(Clone, Default)]
+struct Hears(Option<Arc<NotRenewed>>);
+
+type NotRenewed = dyn Fn(&Account, &Transient) + Send + Sync;
+
+impl fmt::Debug for Hears {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "somebody" } else { "nobody" })
+    }
 }
 
 /// The person who signs in, as the program meets them.
@@ -46,7 +60,20 @@ impl SignIns {
     /// The sign-ins in `vault`.
     #[must_use]
     pub fn new(vault: Vault, transport: Transport, clock: Clock, entropy: Entropy) -> Self {
-        Self { vault: Arc::new(vault), transport, clock, entropy }
+        Self { vault: Arc::new(vault), transport, clock, entropy, not_renewed: Hears::default() }
+    }
+
+    /// Lets `hears` know of each token that could not be renewed and is used as long as it works. Otherwise nobody is
+    /// told, since no harm is done yet.
+    #[must_use]
+    pub fn on_not_renewed(self, hears: impl Fn(&Account, &Transient) + Send + Sync + 'static) -> Self {
+        Self { not_renewed: Hears(Some(Arc::new(hears))), ..self }
+    }
+
+    pub(crate) fn tell_not_renewed(&self, account: &Account, cause: &Transient) {
+        if let Some(hears) = &self.not_renewed.0 {
+            hears(account, cause);
+        }
     }
 
     /// The sign-ins of a program called `name`, in the usual place, with the system's clock, the OS keyring
@@ -84,7 +111,8 @@ impl SignIns {
     }
 
     /// Signs a person in and keeps the sign-in. An older sign-in of the
-    /// same account is then revoked at the server; when that fails, the person is told and no more.
+    /// same account is then revoked at the server, if that cannot end the new one too; when it fails, the person is told
+    /// and no more.
     ///
     /// # Errors
     /// [`SignInError`]. Whatever was kept before is kept still.
@@ -127,6 +155,7 @@ impl SignIns {
         let replaced = self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
         drop(lock);
         if let Some(replaced) = replaced
+            && server.has_separate_grants
             && let Err(failure) = self.revoke_replaced(&replaced, &kept).await
         {
             (person.tell)(Event::NotRevoked(failure));
@@ -153,9 +182,9 @@ impl SignIns {
     pub(crate) async fn settle(&self, account: &AccountId) -> Result<FileLock, VaultError> {
         let id = account.clone();
         self.with_vault(move |vault| {
+            vault.make_home()?;
             let home = vault.home();
-            home.create().map_err(|source| VaultError::Io { what: "make", path: home.path().to_owned(), source })?;
-            FileLock::take(&home.account_lock(&id), Duration::from_secs(45)).map_err(|error: LockError| error.into())
+            Ok(home.wanted(home.account_lock(&id)).take(Duration::from_secs(45))?)
         })
         .await
     }

@@ -70,6 +70,12 @@ impl SignIns {
 
     /// Revokes the refresh token of a sign-in that another one replaced in the vault: nobody has it any
     /// more, so nobody could do it later. A server may give the same token again; then it is left alone.
+    ///
+    /// Only for a server that says that its grants are separate. RFC 7009 §2.1 lets a revocation end all that rests on "the
+    /// same authorization grant", and what that is, servers decide: at some (Google, Keycloak with offline sessions,
+    /// Auth0 as a setting) it is all that a person ever allowed the client, the sign-in of a second ago among it. An old
+    /// refresh token that lives on unused, and that nobody has, is the smaller harm. It cannot be done before the new
+    /// sign-in either: only its tokens say whose it is.
     pub(crate) async fn revoke_replaced(&self, replaced: &SignIn, kept: &SignIn) -> Result<(), Failure> {
         let (Some(old), Some(endpoint)) = (refresh_token(replaced), &replaced.revocation_endpoint) else {
             return Ok(());

@@ -26,6 +26,9 @@ pub enum Freshness {
     Fresh,
     /// Use it if need be, but fetch the next one first.
     Due,
+    /// The clock stands before the moment at which it was obtained, so it was set back since, or another machine obtained
+    /// it: nobody knows how much of its life is left. Fetch the next one first, and use it only if that cannot be done.
+    Doubtful,
     /// It is over.
     Expired,
 }
@@ -60,7 +63,9 @@ impl Tokens {
         let life = self.obtained_at.until(end);
         let minute = Duration::from_secs(60);
         let margin = minute.min(life / 4) + minute.min(life / 10).saturating_mul(jitter.min(999)) / 1000;
-        if now >= end {
+        if self.is_from_later(now) {
+            Freshness::Doubtful
+        } else if now >= end {
             Freshness::Expired
         } else if now.until(end) <= margin {
             Freshness::Due
@@ -72,7 +77,21 @@ impl Tokens {
     /// Whether at least `span` of its life is left; a life that the server does not tell counts as long.
     #[must_use]
     pub fn lasts(&self, span: Duration, now: UtcMillis) -> bool {
-        self.expires_at.is_none_or(|end| now < end && now.until(end) >= span)
+        self.expires_at.is_none_or(|end| !self.is_from_later(now) && now < end && now.until(end) >= span)
+    }
+
+    /// Whether a token that came within the last `span`, by a clock that nobody sets, is used for the most part of its
+    /// life still. What is written in it may be by another machine's clock.
+    #[must_use]
+    pub fn outlasts(&self, span: Duration) -> bool {
+        self.expires_at.is_none_or(|end| span < self.obtained_at.until(end) / 4 * 3)
+    }
+
+    /// Whether it was obtained at a time that is yet to come, by more than clocks are set back in passing. What that may
+    /// hide of its age is no more than the margin by which it is replaced before its end.
+    fn is_from_later(&self, now: UtcMillis) -> bool {
+        let slack = self.expires_at.map_or(Duration::ZERO, |end| self.obtained_at.until(end) / 4);
+        now.until(self.obtained_at) > slack.min(Duration::from_secs(60))
     }
 }
 
@@ -112,10 +131,21 @@ mod tests {
         assert_eq!(tokens(None).freshness(UtcMillis(i64::MAX), 0), Freshness::Fresh);
         assert_eq!(tokens(Some(0)).freshness(T0, 0), Freshness::Expired);
         assert_eq!(tokens(Some(u64::MAX)).freshness(T0, 999), Freshness::Fresh);
-        assert_eq!(tokens(Some(60)).freshness(UtcMillis(0), 0), Freshness::Fresh);
         assert!(
             !tokens(Some(60)).lasts(Duration::from_secs(61), T0) && tokens(Some(60)).lasts(Duration::from_secs(60), T0)
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_no_token_fresh() {
+        let (hour, second) = (Duration::from_secs(3600), Duration::from_secs(1));
+        let token = tokens(Some(3600));
+        assert_eq!(token.freshness(T0.minus(hour), 0), Freshness::Doubtful);
+        assert_eq!(token.freshness(T0.minus(second), 0), Freshness::Fresh, "clocks are set a little all the time");
+        assert!(!token.lasts(Duration::ZERO, T0.minus(hour)) && token.lasts(second, T0.minus(second)));
+        assert_eq!(tokens(Some(4)).freshness(T0.minus(second + second), 0), Freshness::Doubtful);
+        assert_eq!(tokens(None).freshness(T0.minus(hour), 0), Freshness::Fresh, "what has no end cannot be doubted");
+        assert!(token.outlasts(hour / 2) && !token.outlasts(hour / 4 * 3) && tokens(None).outlasts(hour));
     }
 
     #[test]
@@ -131,7 +161,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_token_only_ever_gets_older(life in 0u64..100_000, jitter in 0u32..1000, a in 0u64..200_000, b in 0u64..200_000) {
-            let rank = |freshness| match freshness { Freshness::Fresh => 0, Freshness::Due => 1, Freshness::Expired => 2 };
+            let rank = |freshness| match freshness { Freshness::Fresh => 0, Freshness::Due => 1, Freshness::Doubtful => 2, Freshness::Expired => 3 };
             let at = |s: u64| rank(tokens(Some(life)).freshness(T0.plus(Duration::from_secs(s)), jitter));
             proptest::prop_assert!(at(a.min(b)) <= at(a.max(b)));
         }

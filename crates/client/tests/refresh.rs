@@ -71,12 +71,15 @@ fn whatever_is_not_the_servers_no_keeps_the_sign_in() {
 
 #[test]
 fn a_server_that_is_not_there_is_no_log_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let account = signed_in(folder.path(), "http://127.0.0.1:1", -5);
-    let renewal = renew(folder.path(), &account);
-    let away = matches!(&renewal, Renewal::Transient { cause: Transient::Server(Failure::Unreachable { .. }), .. });
-    assert!(away, "{renewal:?}");
-    assert!(stored(folder.path(), &account).is_some());
+    // A port that is closed, and a name that does not resolve (RFC 6761 §6.4).
+    for issuer in ["http://127.0.0.1:1", "https://gatepass.invalid"] {
+        let folder = tempfile::tempdir().unwrap();
+        let account = signed_in(folder.path(), issuer, -5);
+        let renewal = renew(folder.path(), &account);
+        let away = matches!(&renewal, Renewal::Transient { cause: Transient::Server(Failure::Unreachable { .. }), .. });
+        assert!(away, "{renewal:?}");
+        assert!(stored(folder.path(), &account).is_some());
+    }
 }
 
 #[test]
@@ -124,6 +127,35 @@ fn a_refresh_that_could_not_be_kept_is_not_begun() {
     assert!(block_on(sign_ins(folder.path()).bearer(&account, None)).is_err());
     assert_eq!(fake.asked("/token").len(), 0);
     assert_eq!(stored(folder.path(), &account), Some(("access-0".into(), "refresh-0".into())));
+}
+
+/// Whoever stops waiting takes nothing with them: at a server that does not repeat itself the answer is all there is.
+#[test]
+fn a_refresh_that_nobody_waits_for_any_more_is_kept_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start(|_, count| match count {
+        0 => Answer::Late(Duration::from_millis(300), Box::new(granted("1"))),
+        _ => refused("invalid_grant"),
+    });
+    let account = signed_in(folder.path(), &fake.issuer, -5);
+    block_on(async {
+        let sign_ins = sign_ins(folder.path());
+        let impatient = tokio::time::timeout(Duration::from_millis(100), sign_ins.bearer(&account, None));
+        assert!(impatient.await.is_err());
+        assert_eq!(sign_ins.bearer(&account, None).await.unwrap().token().expose(), "access-1");
+    });
+    assert_eq!(stored(folder.path(), &account), Some(("access-1".into(), "refresh-1".into())));
+}
+
+/// A connection that breaks off after the server has acted: the same again, at once, brings the same answer.
+#[test]
+fn an_answer_that_broke_off_is_asked_for_once_more() {
+    let fake = Fake::start(|_, count| if count == 0 { Answer::Drop } else { granted("1") });
+    let folder = tempfile::tempdir().unwrap();
+    let account = signed_in(folder.path(), &fake.issuer, -5);
+    assert!(matches!(renew(folder.path(), &account), Renewal::Refreshed(_)));
+    let presented: Vec<String> = fake.asked("/token").iter().map(|asked| asked.form["refresh_token"].clone()).collect();
+    assert_eq!(presented, ["refresh-0", "refresh-0"]);
 }
 
 #[test]

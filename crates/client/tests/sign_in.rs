@@ -254,6 +254,24 @@ async fn the_sign_in_that_another_replaces_is_revoked_once_the_new_one_is_kept()
     assert_eq!(revoked(), ["refresh-a", "refresh-b", "refresh-c"]);
 }
 
+/// Some servers end all that a person allowed a client with one refresh token of it, the new sign-in too.
+#[tokio::test]
+async fn where_a_revocation_may_end_the_new_sign_in_too_the_older_one_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start_raw(|asked, issuer, count| match asked.path.as_str() {
+        "/.well-known/oauth-authorization-server" => {
+            let mut document = metadata(issuer);
+            document.as_object_mut().unwrap().remove("gatepass_separate_grants");
+            Answer::Json(200, document)
+        }
+        _ => device(asked, count).unwrap_or_else(|| granted(["a", "b"][count])),
+    });
+    for _ in 0..2 {
+        assert_eq!(again(folder.path(), &fake.issuer).await, Vec::<String>::new());
+    }
+    assert_eq!(fake.asked("/revoke").len(), 0);
+}
+
 #[tokio::test]
 async fn the_surroundings_choose_when_nobody_does() {
     let fake = Fake::start(|asked, count| device(asked, count).unwrap_or_else(|| granted("1")));

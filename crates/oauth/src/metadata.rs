@@ -122,6 +122,10 @@ pub struct ServerMetadata {
     /// Whether request objects by reference are taken; left out, it would mean yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_uri_parameter_supported: Option<bool>,
+    /// gatepass's own: whether each sign-in is a grant by itself, so that revoking its refresh token (RFC 7009 §2.1) ends
+    /// no other one of the same person and client.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gatepass_separate_grants: bool,
     /// Where the developer reads on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,

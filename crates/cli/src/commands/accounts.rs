@@ -89,7 +89,7 @@ fn list(context: &Context<'_>, contents: &Contents) -> Result<(), Error> {
         if context.ui.is_json() {
             context.ui.object(&json!({
                 "id": id, "server": account.issuer, "client_id": account.client_id, "subject": account.subject,
-                "email": account.email, "name": account.name, "default": is_default,
+                "email": account.email, "name": account.name, "space": account.space, "default": is_default,
                 "meant_here": meant.as_ref() == Some(&id), "folders": bound, "signed_in": sign_in.tokens.is_some(),
             }));
             continue;
@@ -98,7 +98,8 @@ fn list(context: &Context<'_>, contents: &Contents) -> Result<(), Error> {
         let ended = if sign_in.tokens.is_none() { ", ended by the server" } else { "" };
         let default = if is_default { ", default" } else { "" };
         context.ui.data(&format!("{mark} {id}  {}", account.label()));
-        context.ui.data(&format!("                {}{default}{ended}", account.issuer));
+        let space = account.space.as_ref().map(|space| format!(", space {space}")).unwrap_or_default();
+        context.ui.data(&format!("                {}{space}{default}{ended}", account.issuer));
         for folder in bound {
             context.ui.data(&format!("                bound to {}", folder.display()));
         }
@@ -117,7 +118,8 @@ fn folders_of<'a>(bindings: &'a Bindings, id: &AccountId) -> Vec<&'a Path> {
 
 fn make_default(context: &Context<'_>, sign_ins: &SignIns, account: &Account) -> Result<(), Error> {
     let id = account.id();
-    sign_ins.vault().update(|contents| contents.default = Some(id.clone()))?;
+    let kept = sign_ins.vault().update(|contents| contents.default = Some(id.clone()));
+    kept.map_err(|error| Error::from(error).about(account))?;
     if context.ui.is_json() {
         context.ui.object(&json!({"event": "done", "default": account.id()}));
     }

@@ -62,7 +62,7 @@ impl Login {
             }
             other => other?,
         };
-        let request = self.request(context.server(&contents)?)?;
+        let request = self.request(context.server(&contents)?, context.named_space()?)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
         let screen = Screen { ways: self.ways(), no_browser: self.no_browser };
         if env::read(env::TOKEN).is_some() {
@@ -71,7 +71,8 @@ impl Login {
         let account = run_async(screen::sign_in(context.ui, &sign_ins, &request, screen))?;
         if self.default {
             let id = account.id();
-            sign_ins.vault().update(|contents| contents.default = Some(id))?;
+            let kept = sign_ins.vault().update(|contents| contents.default = Some(id));
+            kept.map_err(|error| Error::from(error).about(&account))?;
         }
         done(context, &sign_ins, &account, had_vault)
     }
@@ -85,7 +86,7 @@ impl Login {
         }
     }
 
-    fn request(&self, server: Issuer) -> Result<SignInRequest, Error> {
+    fn request(&self, server: Issuer, space: Option<String>) -> Result<SignInRequest, Error> {
         let usage = |option: &str, why: String| Error::new(Kind::Usage, format!("{option}: {why}"));
         let client_id = self.client_id.parse().map_err(|error| usage("--client-id", format!("{error}")))?;
         let mut request = SignInRequest::new(server, client_id);
@@ -94,6 +95,7 @@ impl Login {
             Some(text) => Some(text.parse().map_err(|error| usage("--resource", format!("{error}")))?),
             None => None,
         };
+        request.space = space;
         request.device_name = host_name(env::read);
         Ok(request)
     }
@@ -110,6 +112,7 @@ fn done(context: &Context<'_>, sign_ins: &SignIns, account: &Account, had_vault:
             "subject": account.subject,
             "email": account.email,
             "name": account.name,
+            "space": account.space,
         }));
         return Ok(());
     }

@@ -29,13 +29,16 @@ impl Logout {
         let contents = sign_ins.vault().read()?;
         let selection = context.selection()?;
         let accounts: Vec<Account> = if self.all {
-            let here = |account: &Account| selection.issuer.as_ref().is_none_or(|issuer| account.issuer == *issuer);
+            let here = |account: &Account| {
+                selection.issuer.as_ref().is_none_or(|issuer| account.issuer == *issuer)
+                    && (selection.space.is_none() || account.space == selection.space)
+            };
             contents.sign_ins.into_iter().map(|sign_in| sign_in.account).filter(here).collect()
         } else {
             match contents.select(&selection) {
                 Ok(sign_in) => vec![sign_in.account.clone()],
                 // To be signed out already is what was wanted.
-                Err(NotSelected::Nobody(_)) => Vec::new(),
+                Err(NotSelected::Nobody(_) | NotSelected::NoSpace(_)) => Vec::new(),
                 Err(error) => return Err(error.into()),
             }
         };
@@ -48,7 +51,7 @@ impl Logout {
             for account in &accounts {
                 if let Err(error) = sign_out(context, &sign_ins, account, self.force).await {
                     if accounts.len() > 1 {
-                        context.ui.warn(&format!("{account}: {}", error.message));
+                        context.ui.warn(&error.message);
                     }
                     first_error.get_or_insert(error);
                 }
@@ -74,10 +77,10 @@ pub(super) async fn sign_out(
         }
         Ok(SignedOut::Refused(refusal)) => (false, format!(" The server did not revoke the tokens: {refusal}.")),
         Err(error) if force => {
-            sign_ins.forget(&id).await?;
+            sign_ins.forget(&id).await.map_err(|error| Error::from(error).about(account))?;
             (false, format!(" The tokens were not revoked: {error}."))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(Error::from(error).about(account)),
     };
     if context.ui.is_json() {
         context.ui.object(&json!({"event": "done", "id": id, "server": account.issuer, "revoked": revoked}));

@@ -57,12 +57,13 @@ fn print(context: &Context<'_>, vault: &Vault, contents: &Contents, custody: Opt
     ui.table(&rows);
     for sign_in in &contents.sign_ins {
         let account = &sign_in.account;
+        let space = account.space.as_ref().map(|space| format!(", space {space}")).unwrap_or_default();
         let default = if contents.default.as_ref() == Some(&account.id()) { " (default)" } else { "" };
         ui.data("");
         ui.table(&[
             ("account", format!("{}{default}", account.label())),
             ("id", account.id().to_string()),
-            ("server", account.issuer.to_string()),
+            ("server", format!("{}{space}", account.issuer)),
             ("client", account.client_id.to_string()),
             ("scopes", sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope).to_string()),
             ("token", token_state(sign_in, now)),
@@ -122,6 +123,7 @@ fn as_json(
                 "subject": account.subject,
                 "email": account.email,
                 "name": account.name,
+                "space": account.space,
                 "scopes": tokens.map_or(&sign_in.scope, |tokens| &tokens.scope).iter().collect::<Vec<_>>(),
                 "signed_in": tokens.is_some_and(|t| t.refresh_token.is_some() || t.expires_at.is_none_or(|end| end > now)),
                 "expires_at": tokens.and_then(|tokens| tokens.expires_at).map(rfc3339),

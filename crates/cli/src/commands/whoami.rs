@@ -55,8 +55,8 @@ pub(crate) async fn show(context: &Context<'_>, sign_ins: &SignIns, account: &Ac
 pub(crate) async fn ask(sign_ins: &SignIns, account: &Account) -> Result<Identity, Error> {
     let id = account.id();
     rpc::user(sign_ins, &account.issuer, As::Account(&id), "whoami").await.map_err(|error| match error.kind {
-        Kind::SignInNeeded => Error::sign_in_needed(error.message, Some(account.issuer.as_str())),
-        _ => error,
+        Kind::SignInNeeded => Error::sign_in_again(error.message, account).about(account),
+        _ => error.about(account),
     })
 }
 

@@ -34,5 +34,6 @@ mod refusals;
 mod reuse;
 mod secrets;
 mod sign_in;
+mod soak;
 mod start_and_end;
 mod support;

@@ -145,6 +145,7 @@ mod tests {
             revocation_endpoint: None,
             userinfo_endpoint: None,
             answers_with_iss: true,
+            has_separate_grants: true,
         };
         let mut request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
         request.scope = "openid read".parse().unwrap();

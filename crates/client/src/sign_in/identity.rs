@@ -55,5 +55,6 @@ pub async fn identify(
         subject: known.sub.or(more.sub).filter(|sub| !sub.is_empty() && sub.len() <= 512),
         email: clean(known.email.or(more.email)),
         name: clean(known.name.or(more.name)),
+        space: request.space.clone(),
     })
 }

@@ -32,6 +32,8 @@ pub struct SignInRequest {
     pub scope: Scope,
     /// Which API the token is for (RFC 8707).
     pub resource: Option<ResourceUri>,
+    /// The space that the account is for, if it is for one.
+    pub space: Option<String>,
     /// What this machine calls itself, for the page on which a device is approved.
     pub device_name: Option<String>,
 }
@@ -41,7 +43,15 @@ impl SignInRequest {
     #[must_use]
     pub fn new(issuer: Issuer, client_id: ClientId) -> Self {
         let scope = ["openid", "offline_access"].into_iter().collect();
-        Self { issuer, client_id, authentication: ClientAuthentication::None, scope, resource: None, device_name: None }
+Self {
+            issuer,
+            client_id,
+            authentication: ClientAuthentication::None,
+            scope,
+            resource: None,
+            space: None,
+            device_name: None,
+        }
     }
 }
 

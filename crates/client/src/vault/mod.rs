@@ -16,7 +16,7 @@ mod keyring;
 mod tests;
 
 use crate::{
-    Home, calendar,
+    Home, calendar, home,
     lock::{FileLock, LockError},
 };
 use contents::Contents;
@@ -154,7 +154,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`]; then nothing was changed.
     pub fn update<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> Result<T, VaultError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let (header, mut contents) = match self.find()? {
             Found::Open(header, contents) => (header, contents),
             Found::Damaged => return Err(self.set_aside()),
@@ -165,6 +165,10 @@ impl Vault {
             }
         };
         let result = change(&mut contents);
+        // Another process wrote meanwhile if it took us for dead: what we read is old.
+        if !lock.is_held() {
+            return Err(LockError::Busy(self.home.vault_lock()).into());
+        }
         self.write(&header, &contents)?;
         Ok(result)
     }
@@ -209,10 +213,16 @@ impl Vault {
             Ok(data) if data.len() > MAX_SIZE => return Ok(Some(Vec::new())),
             _ => {}
         }
-        match fs::read(&path) {
+        // Over NFS a file that was replaced while it was read is stale; its name leads to the new one.
+        let replaced = |error: &io::Error| error.kind() == io::ErrorKind::StaleNetworkFileHandle;
+        let read = match fs::read(&path) {
+            Err(error) if replaced(&error) => fs::read(&path),
+            read => read,
+        };
+        match read {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(self.io("read", source)),
+            Err(source) => Err(self.io("read", home::with_owner(&path, source))),
         }
     }
 
@@ -233,12 +243,17 @@ impl Vault {
     }
 
     fn lock(&self) -> Result<FileLock, VaultError> {
+        self.make_home()?;
+        Ok(self.home.wanted(self.home.vault_lock()).take(LOCK_WAIT)?)
+    }
+
+    /// Makes the home, if it may be made and written to.
+    pub(crate) fn make_home(&self) -> Result<(), VaultError> {
         self.home.create().map_err(|source| VaultError::Io {
-            what: "make",
+            what: if home::is_not_ours(&source) { "write to" } else { "make" },
             path: self.home.path().to_owned(),
             source,
-        })?;
-        Ok(FileLock::take(&self.home.vault_lock(), LOCK_WAIT)?)
+        })
     }
 
     fn set_aside(&self) -> VaultError {

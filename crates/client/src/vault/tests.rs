@@ -29,6 +29,7 @@ fn sign_in(subject: &str) -> SignIn {
             subject: Some(subject.into()),
             email: None,
             name: None,
+            space: None,
         },
         scope: Scope::empty(),
         resource: None,

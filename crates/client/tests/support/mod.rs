@@ -94,6 +94,7 @@ pub fn metadata(issuer: &str) -> Value {
         "revocation_endpoint": format!("{issuer}/revoke"),
         "response_types_supported": ["code"],
         "authorization_response_iss_parameter_supported": true,
+        "gatepass_separate_grants": true,
     })
 }
 
@@ -176,9 +177,23 @@ pub fn html(status: u16, body: &str) -> Answer {
 
 /// Sign-ins in `home` with a key file, the machine's clock, and short patience.
 pub fn sign_ins(home: &Path) -> SignIns {
-    let (clock, entropy) = (Clock::System, Entropy::system());
+    sign_ins_at(home, Clock::System)
+}
+
+/// The same by another clock.
+pub fn sign_ins_at(home: &Path, clock: Clock) -> SignIns {
+    with_home_and_clock(Home::at(home), clock)
+}
+
+/// The same in a home that is made already.
+pub fn sign_ins_in(home: Home) -> SignIns {
+    with_home_and_clock(home, Clock::System)
+}
+
+fn with_home_and_clock(home: Home, clock: Clock) -> SignIns {
+    let entropy = Entropy::system();
     let sources = KeySources { no_keyring: true, ..KeySources::default() };
-    let vault = Vault::new(Home::at(home), sources, clock.clone(), entropy.clone());
+    let vault = Vault::new(home, sources, clock.clone(), entropy.clone());
     let timeouts = Timeouts { connect: Duration::from_millis(800), whole: Duration::from_millis(1500) };
     SignIns::new(vault, Transport::with_timeouts(timeouts), clock, entropy)
 }
@@ -194,6 +209,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
             subject: Some("u1".into()),
             email: Some("ada@example.com".into()),
             name: None,
+            space: None,
         },
         scope: "read".parse().unwrap(),
         resource: None,

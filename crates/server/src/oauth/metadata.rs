@@ -88,6 +88,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
         claims_parameter_supported: Some(false),
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
+        gatepass_separate_grants: true,
         ..ServerMetadata::default()
     }
 }

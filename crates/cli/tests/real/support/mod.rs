@@ -1,5 +1,7 @@
 //! What these tests stand on: places with their servers, terminals with their homes, a person.
 
+mod dice;
+mod faults;
 mod person;
 mod place;
 mod program;
@@ -7,8 +9,10 @@ mod server;
 mod terminal;
 mod wire;
 
+pub(crate) use dice::Dice;
+pub(crate) use faults::Faults;
 pub(crate) use person::Person;
-pub(crate) use place::Place;
+pub(crate) use place::{Place, lasting_port};
 pub(crate) use program::{Program, Said, files, gatepass, run, run_with};
 pub(crate) use server::{Server, command_line};
 pub(crate) use terminal::{Terminal, event};

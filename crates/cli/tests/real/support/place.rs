@@ -108,7 +108,7 @@ impl Place {
 
 /// A free port outside the range from which the system gives ports away, so that a server that is
 /// killed finds it free again. Tests of one process begin to look at different places.
-fn lasting_port() -> u16 {
+pub(crate) fn lasting_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let first = process::id() % 10_000 + TAKEN.fetch_add(1, Ordering::Relaxed) * 601;
     (0..10_000)
