@@ -96,7 +96,7 @@ impl SignIns {
         self.with_vault(|vault| vault.rehearse()).await?;
         // Step 4.
         let endpoint = TokenEndpoint {
-            asker: sign_in.asker(self.transport()),
+            asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: sign_in.resource.as_ref(),
         };

@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Custody, Home, SignInRequest, SignIns, VaultError, Ways, environment::host_name, oauth::Issuer,
+    Account, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name, oauth::Issuer,
 };
 use serde_json::json;
 
@@ -37,6 +37,14 @@ pub(crate) struct Login {
     /// Show the address, but open no browser
     #[arg(long)]
     no_browser: bool,
+    /// Bind the sign-in to a key, so that a copied refresh token is of no use (RFC 9449)
+    ///
+    /// This is so without being asked for gatepass-cli at a gatepass server.
+    #[arg(long)]
+    dpop: bool,
+    /// Bind the sign-in to no key
+    #[arg(long, conflicts_with = "dpop")]
+    no_dpop: bool,
     /// Make the account the default
     #[arg(long)]
     default: bool,
@@ -95,6 +103,11 @@ impl Login {
             None => None,
         };
         request.device_name = host_name(env::read);
+        request.key_binding = match (self.dpop, self.no_dpop) {
+            (true, _) => KeyBinding::Always,
+            (_, true) => KeyBinding::Never,
+            _ => KeyBinding::OwnSignIns,
+        };
         Ok(request)
     }
 }

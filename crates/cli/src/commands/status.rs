@@ -66,6 +66,15 @@ fn print(context: &Context<'_>, vault: &Vault, contents: &Contents, custody: Opt
             ("client", account.client_id.to_string()),
             ("scopes", sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope).to_string()),
             ("token", token_state(sign_in, now)),
+            (
+                "renewed",
+                if sign_in.dpop_key.is_some() {
+                    "with a key in this vault only"
+                } else {
+                    "by whoever has its refresh token"
+                }
+                .to_owned(),
+            ),
         ]);
     }
     if contents.sign_ins.is_empty() {
@@ -124,6 +133,7 @@ fn as_json(
                 "name": account.name,
                 "scopes": tokens.map_or(&sign_in.scope, |tokens| &tokens.scope).iter().collect::<Vec<_>>(),
                 "signed_in": tokens.is_some_and(|t| t.refresh_token.is_some() || t.expires_at.is_none_or(|end| end > now)),
+                "key_bound": sign_in.dpop_key.is_some(),
                 "expires_at": tokens.and_then(|tokens| tokens.expires_at).map(rfc3339),
             })
         })

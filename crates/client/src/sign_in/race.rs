@@ -9,7 +9,7 @@ use super::{
     attempt::{Attempt, BadAnswer},
 };
 use crate::{
-    Asker, Failure, Server, Transport, Ways,
+    Asker, DpopKey, Failure, Prover, Server, Transport, Ways,
     choose::NoWay,
     device::{self, DeviceError, DeviceRequest, poller::Ended},
     loopback::{Callback, Loopback, page::Page},
@@ -37,6 +37,8 @@ pub struct Race<'a> {
     pub server: &'a Server,
     /// What is asked for.
     pub request: &'a SignInRequest,
+    /// The key that the sign-in is bound to.
+    pub dpop_key: Option<&'a DpopKey>,
     /// Hears what happens.
     pub tell: &'a (dyn Fn(Event) + Send + Sync),
 }
@@ -90,7 +92,12 @@ impl Race<'_> {
     async fn page(self, ways: Ways, mut pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
         let mut loopback = Loopback::bind().await?;
         let attempt = Attempt::new(self.server, self.request, loopback.redirect_uri(), self.entropy)?.ok_or(NoWay)?;
-        (self.tell)(Event::Url(attempt.url.clone()));
+        let attempt = match self.dpop_key {
+            Some(key) => attempt.bound_to(key.thumbprint()?),
+            None => attempt,
+        };
+        let mut address = self.address(&attempt).await.map_err(SignInError::NotPushed)?;
+        (self.tell)(Event::Url(address.url.clone()));
         loop {
             tokio::select! {
                 callback = loopback.next() => {
@@ -99,6 +106,13 @@ impl Race<'_> {
                         return outcome;
                     }
                 }
+                () = address.over() => match self.next_address(&attempt, &address).await {
+                    Some(next) => {
+                        address = next;
+                        (self.tell)(Event::UrlRenewed(address.url.clone()));
+                    }
+                    None => address.later(),
+                },
                 line = next_line(&mut pasted), if pasted.is_some() => match line {
                     Some(line) => {
                         if let Some(outcome) = self.pasted(&attempt, &line).await {
@@ -177,13 +191,25 @@ impl Race<'_> {
         Ok(Won { tokens, nonce: None })
     }
 
+    /// The key at work.
+    #[must_use]
+    pub fn prover(&self) -> Option<Prover<'_>> {
+        Some(Prover { key: self.dpop_key?, clock: self.clock, entropy: self.entropy })
+    }
+
+    /// The client, as the endpoints of the server meet it.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            transport: self.transport,
+            client_id: &self.request.client_id,
+            authentication: &self.request.authentication,
+            prover: self.prover(),
+        }
+    }
+
     fn token_endpoint(&self) -> TokenEndpoint<'_> {
         TokenEndpoint {
-            asker: Asker {
-                transport: self.transport,
-                client_id: &self.request.client_id,
-                authentication: &self.request.authentication,
-            },
+            asker: self.asker(),
             url: &self.server.token_endpoint,
             resource: self.request.resource.as_ref(),
         }

@@ -200,9 +200,11 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
         token_endpoint: format!("{issuer}/token").parse().unwrap(),
         revocation_endpoint: Some(format!("{issuer}/revoke").parse().unwrap()),
         authentication: ClientAuthentication::None,
+        dpop_key: None,
         generation: 0,
         tokens: Some(Tokens {
             access_token: "access-0".into(),
+            token_type: gatepass_client::oauth::TokenType::Bearer,
             refresh_token: Some("refresh-0".into()),
             scope: "read".parse().unwrap(),
             obtained_at: now.minus(Duration::from_secs(3600)),
