@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How long a server may take to answer a push that it does not demand: a person waits for the address.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The least time between two pushes.
-const LEAST_LIFE: Duration = Duration::from_secs(15);
+const LEAST_LIFE: Duration = Duration::from_secs(5);
 /// How long before its end a reference is replaced at most: who opens it just then has the time to sign in.
 const LEAD: Duration = Duration::from_secs(30);
 /// How long to wait after a push that failed, where there is nothing else to show.
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_replaced_before_its_end_and_never_in_a_hurry() {
-        let table = [(600, 570), (90, 68), (60, 45), (5, 15), (0, 15)];
+        let table = [(600, 570), (90, 68), (60, 45), (5, 5), (0, 5)];
         for (life, shown) in table {
             assert_eq!(used_for(life).as_secs_f64().ceil(), f64::from(shown), "{life}");
         }

@@ -23,6 +23,8 @@ pub struct Asked {
     pub path: String,
     pub bearer: Option<String>,
     pub form: HashMap<String, String>,
+    /// Every header, its name in small letters.
+    pub headers: HashMap<String, String>,
 }
 
 /// What it answers.
@@ -138,6 +140,11 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
         path: target.split('?').next()?.to_owned(),
         bearer: header("authorization").and_then(|text| text.strip_prefix("Bearer ").map(str::to_owned)),
         form: url::form_urlencoded::parse(&bytes[body_start..]).into_owned().collect(),
+        headers: head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect(),
     })
 }
 
