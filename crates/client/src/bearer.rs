@@ -200,6 +200,22 @@ impl SignIns {
         present(self.transport(), prover, bearer.token(), call).await
     }
 
+    /// The headers that authorize one request now, by what is known of the resource's nonce and time; see
+    /// [`Bearer::headers`]. What its answers say of nonces is told to [`Memory`](crate::dpop::memory::Memory):
+    /// `transport().memory().set_nonce(…)`.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`], for a bound token only.
+    pub fn headers(
+        &self,
+        bearer: &Bearer,
+        method: &str,
+        url: &Url,
+    ) -> Result<Vec<(&'static str, Secret)>, SigningKeyError> {
+        let known = self.transport().memory().of(url);
+        bearer.headers(method, url, known.nonce.as_deref(), &known.clock(self.clock()), self.entropy())
+    }
+
     pub(crate) fn prover<'a>(&'a self, key: &'a DpopKey) -> Prover<'a> {
         Prover { key, clock: self.clock(), entropy: self.entropy() }
     }

@@ -308,6 +308,11 @@ async fn headers_for_another_http_client_authorize_one_request() {
     assert_eq!(proof.nonce.as_deref(), Some("n"));
     assert_eq!(proof.confirmation.to_string(), format!("jkt:{}", key.thumbprint().unwrap()));
     assert!(!format!("{bound:?}").contains("access-0"));
+    let sign_ins = usual(home.path());
+    sign_ins.transport().memory().set_nonce(&url, "remembered");
+    let bearer = sign_ins.fresh_bearer(&account, None).unwrap().unwrap();
+    let headers = sign_ins.headers(&bearer, "PUT", &url).unwrap();
+    assert_eq!(verify(headers[1].1.expose(), &expected).unwrap().nonce.as_deref(), Some("remembered"));
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name, oauth::Issuer,
+    Account, Bearer, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name,
+    oauth::Issuer,
 };
 use serde_json::json;
 
@@ -77,6 +78,11 @@ impl Login {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
         let account = run_async(screen::sign_in(context.ui, &sign_ins, &request, screen))?;
+        if self.dpop && !gives_bound_tokens(&sign_ins, &account)? {
+            context.ui.warn(
+                "the server gave a plain access token for the key; only it knows whether the refresh token is bound",
+            );
+        }
         if self.default {
             let id = account.id();
             sign_ins.vault().update(|contents| contents.default = Some(id))?;
@@ -110,6 +116,11 @@ impl Login {
         };
         Ok(request)
     }
+}
+
+fn gives_bound_tokens(sign_ins: &SignIns, account: &Account) -> Result<bool, Error> {
+    let contents = sign_ins.vault().read()?;
+    Ok(contents.get(&account.id()).and_then(Bearer::of).is_some_and(|bearer| bearer.key().is_some()))
 }
 
 /// Tells how it ended, and where a new vault's key is.

@@ -59,23 +59,18 @@ fn print(context: &Context<'_>, vault: &Vault, contents: &Contents, custody: Opt
         let account = &sign_in.account;
         let default = if contents.default.as_ref() == Some(&account.id()) { " (default)" } else { "" };
         ui.data("");
-        ui.table(&[
+        let mut rows = vec![
             ("account", format!("{}{default}", account.label())),
             ("id", account.id().to_string()),
             ("server", account.issuer.to_string()),
             ("client", account.client_id.to_string()),
             ("scopes", sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope).to_string()),
             ("token", token_state(sign_in, now)),
-            (
-                "renewed",
-                if sign_in.dpop_key.is_some() {
-                    "with a key in this vault only"
-                } else {
-                    "by whoever has its refresh token"
-                }
-                .to_owned(),
-            ),
-        ]);
+        ];
+        if sign_in.dpop_key.is_some() {
+            rows.push(("bound to", "a key in this vault".to_owned()));
+        }
+        ui.table(&rows);
     }
     if contents.sign_ins.is_empty() {
         ui.talk("Nobody is signed in.");

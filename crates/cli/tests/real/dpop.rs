@@ -39,6 +39,35 @@ async fn the_address_is_a_short_link_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_server_that_takes_pushed_requests_only_is_signed_in_to() {
+    let place = Place::sqlite().await;
+    place.settings("require_pushed_authorization_requests = true\n");
+    let server = place.serve_with_user();
+    let terminal = Terminal::signed_in(&server).await;
+    assert!(terminal.run(&["whoami"]).done().contains(USER));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_link_that_nobody_opened_in_time_is_followed_by_one_that_works() {
+    let place = Place::sqlite().await;
+    place.settings("[lifetimes]\npushed_request = \"5s\"\ndevice_code = \"5s\"\n");
+    let (server, terminal) = (place.serve_with_user(), Terminal::new());
+    let person = Person::signed_in(&server).await;
+    let login = terminal.login(&server, &["--loopback", "--no-browser", "--json"]);
+    let first = event(&login, "url")["url"].as_str().unwrap().to_owned();
+    let next = login.out.find(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        (event["renewed"] == true).then(|| event["url"].as_str().unwrap().to_owned())
+    });
+    assert_ne!(next, first);
+    assert_eq!(person.open(&first).await.status, 404, "it is over");
+    let left_for = person.led_away_from(&next).await;
+    Server::http().get(&left_for).send().await.unwrap();
+    assert_eq!(event(&login, "done")["email"], USER);
+    login.end().done();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn a_stolen_refresh_token_is_of_no_use_and_its_owner_notices_nothing() {
     let place = Place::sqlite().await;
     let server = place.serve_with_user();
@@ -110,7 +139,7 @@ async fn where_access_tokens_are_bound_too_every_command_works_and_says_what_the
     assert_eq!(terminal.run(&["token", "--json"]).json()["token_type"], "DPoP");
     let run = terminal.run(&["exec", "--", "sh", "-c", "printf %s \"$GATEPASS_TOKEN\""]);
     assert!(run.err.contains("bound to a key"), "{}", run.err);
-    assert_eq!(run.done(), token.trim());
+    assert_eq!(run.done().trim(), token.trim());
 
     // As a person would with curl: ask, be told the nonce, ask again.
     let url = server.path("/api/v1/user/rpc");

@@ -1,5 +1,7 @@
 //! What servers have told of nonces and time, by origin, for as long as the process lives (RFC 9449 §8.2).
 
+use gatepass_keys::Clock;
+use gatepass_oauth::UtcMillis;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -20,6 +22,17 @@ pub struct Known {
     pub nonce: Option<String>,
     /// How far its clock is ahead of ours, in milliseconds.
     pub clock_ahead: i64,
+}
+
+impl Known {
+    /// Our clock, set to that origin's time.
+    #[must_use]
+    pub fn clock(&self, ours: &Clock) -> Clock {
+        match self.clock_ahead {
+            0 => ours.clone(),
+            ahead => Clock::settable(UtcMillis(ours.now().0.saturating_add(ahead))),
+        }
+    }
 }
 
 /// The memory of a [`crate::Transport`].

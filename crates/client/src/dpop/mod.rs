@@ -9,14 +9,14 @@
 //! 5. A server that refuses a proof tells its time in the same answer. If ours is another, proofs are made by the
 //!    server's from then on: a clock that is wrong is no reason not to sign in (§11.1).
 //!
-//! Steps 3 to 5 are [`Prover::send`]; nobody else makes proofs, save [`crate::Bearer::headers`] for whoever has an HTTP
-//! client of their own.
+//! Steps 3 to 5 are [`Prover::send`]; nobody else makes proofs, save [`SignIns::headers`](crate::SignIns::headers) and
+//! [`crate::Bearer::headers`] for whoever has an HTTP client of their own.
 
 pub mod memory;
 
 use crate::{Call, Failure, Reply, Server, Transport, Unreachable};
 use gatepass_keys::{Clock, Entropy, ProofKey, dpop::Wanted, jws::SigningKeyError};
-use gatepass_oauth::{ClientId, ErrorCode, Secret, UtcMillis};
+use gatepass_oauth::{ClientId, ErrorCode, Secret};
 use memory::Known;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -163,11 +163,7 @@ impl Prover<'_> {
             nonce: known.nonce.as_deref(),
             access_token: token.map(Secret::expose),
         };
-        let clock = match known.clock_ahead {
-            0 => self.clock.clone(),
-            ahead => Clock::settable(UtcMillis(self.clock.now().0.saturating_add(ahead))),
-        };
-        self.key.prove(&wanted, &clock, self.entropy).map_err(|error| Failure::Unreachable {
+        self.key.prove(&wanted, &known.clock(self.clock), self.entropy).map_err(|error| Failure::Unreachable {
             host: call.url().host(),
             why: Unreachable::NoConnection(format!("the key of this sign-in makes no proof: {error}")),
         })
