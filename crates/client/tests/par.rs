@@ -38,6 +38,10 @@ struct UnderWay {
 }
 
 fn begin(fake: &Fake, change: impl FnOnce(&mut SignInRequest)) -> UnderWay {
+    begin_by(fake, Ways::Browser, change)
+}
+
+fn begin_by(fake: &Fake, ways: Ways, change: impl FnOnce(&mut SignInRequest)) -> UnderWay {
     let folder = tempfile::tempdir().unwrap();
     let mut request = SignInRequest::new(fake.issuer.parse().unwrap(), "cli".parse().unwrap());
     change(&mut request);
@@ -46,7 +50,7 @@ fn begin(fake: &Fake, change: impl FnOnce(&mut SignInRequest)) -> UnderWay {
     let outcome = tokio::spawn(async move {
         let tell = move |event| drop(told.send(event));
         let environment = Environment { display: true, terminal: true, ..Environment::default() };
-        sign_ins.sign_in(&request, Person { ways: Some(Ways::Browser), ..Person::new(environment, &tell) }).await
+        sign_ins.sign_in(&request, Person { ways: Some(ways), ..Person::new(environment, &tell) }).await
     });
     UnderWay { events, outcome, _folder: folder }
 }
@@ -186,6 +190,23 @@ async fn a_push_that_fails_leaves_the_plain_address_unless_pushing_is_demanded()
         let error = begin(&strict, |_| ()).outcome.await.unwrap().unwrap_err();
         assert!(matches!(error, SignInError::NotPushed(_)), "{name}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn the_address_comes_before_the_code_however_long_the_push_takes() {
+    let fake = pushing(json!({}), |asked, _, _| match asked.path.as_str() {
+        "/par" => Answer::Late(Duration::from_millis(300), Box::new(pushed(json!({})))),
+        "/device" => Answer::Json(
+            200,
+            json!({"device_code": "dev", "user_code": "WDJB-MJHT", "verification_uri": "https://a.example/device",
+                   "expires_in": 60, "interval": 60}),
+        ),
+        _ => refused("authorization_pending"),
+    });
+    let mut under_way = begin_by(&fake, Ways::BrowserAndDevice, |_| ());
+    assert!(under_way.url().await.contains("request_uri"));
+    assert!(matches!(under_way.events.recv().await.unwrap(), Event::Code(_)));
+    under_way.outcome.abort();
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ impl From<Secret> for DpopKey {
 
 impl From<DpopKey> for Secret {
     fn from(key: DpopKey) -> Self {
-        key.text.clone()
+        key.text
     }
 }
 

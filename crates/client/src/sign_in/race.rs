@@ -19,10 +19,13 @@ use crate::{
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::{CodeVerifier, ErrorCode, Secret, TokenResponse, authorization::AuthorizationAnswer};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long a sign-in waits for a person.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How long the code waits for the address at most.
+const ADDRESS_FIRST: Duration = Duration::from_secs(9);
 
 /// What the race is run with.
 #[derive(Clone, Copy)]
@@ -61,15 +64,21 @@ impl Race<'_> {
     }
 
     async fn both(self, ways: Ways, pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
+        let (showing, shown) = oneshot::channel();
+        let showing = ways.has_page().then_some(showing);
         let page = async {
-            match ways.has_page() {
-                true => self.page(ways, pasted).await,
-                false => Err(NoWay.into()),
+            match showing {
+                Some(showing) => self.page(ways, pasted, showing).await,
+                None => Err(NoWay.into()),
             }
         };
         let device = async {
             match ways.has_device() {
-                true => self.device().await,
+                true => {
+                    // The address stands above the code, though it may take the server a moment.
+                    let _ = tokio::time::timeout(ADDRESS_FIRST, shown).await;
+                    self.device().await
+                }
                 false => Err(NoWay.into()),
             }
         };
@@ -88,8 +97,14 @@ impl Race<'_> {
         }
     }
 
-    /// The page way: an authorization request whose answer comes by port or by hand.
-    async fn page(self, ways: Ways, mut pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
+    /// The page way: an authorization request whose answer comes by port or by hand. `showing` is dropped when there is
+    /// something to see, or never will be.
+    async fn page(
+        self,
+        ways: Ways,
+        mut pasted: Option<mpsc::Receiver<String>>,
+        showing: oneshot::Sender<()>,
+    ) -> Result<Won, SignInError> {
         let mut loopback = Loopback::bind().await?;
         let attempt = Attempt::new(self.server, self.request, loopback.redirect_uri(), self.entropy)?.ok_or(NoWay)?;
         let attempt = match self.dpop_key {
@@ -98,6 +113,7 @@ impl Race<'_> {
         };
         let mut address = self.address(&attempt).await.map_err(SignInError::NotPushed)?;
         (self.tell)(Event::Url(address.url.clone()));
+        drop(showing);
         loop {
             tokio::select! {
                 callback = loopback.next() => {
