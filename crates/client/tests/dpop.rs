@@ -52,6 +52,7 @@ fn offering(script: impl Fn(&Asked, &str, usize) -> Answer + Send + Sync + 'stat
         }
         let mut document = metadata(issuer);
         document["pushed_authorization_request_endpoint"] = json!(format!("{issuer}/par"));
+        document["userinfo_endpoint"] = json!(format!("{issuer}/userinfo"));
         document["dpop_signing_alg_values_supported"] = json!(["RS256", "ES256"]);
         Answer::Json(200, document)
     })
@@ -286,6 +287,25 @@ async fn a_bound_token_goes_with_a_proof_for_it_and_the_resource_may_want_its_no
     assert_eq!(fake.asked("/api").len(), 4);
     let bearer = sign_ins.fresh_bearer(&account, None).unwrap().unwrap();
     assert_eq!(bearer.scheme(), "DPoP");
+}
+
+#[tokio::test]
+async fn who_signed_in_is_asked_with_a_proof_where_the_token_is_bound() {
+    for (token_type, scheme) in [("DPoP", "DPoP"), ("Bearer", "Bearer")] {
+        let fake = offering(move |asked, issuer, _| match asked.path.as_str() {
+            "/par" => pushed(),
+            "/userinfo" => {
+                assert_eq!(asked.headers["authorization"], format!("{scheme} access"));
+                assert_eq!(proof_of(asked, issuer, Some("access")).is_ok(), scheme == "DPoP");
+                Answer::Json(200, json!({"sub": "u1", "email": "ada@example.com"}))
+            }
+            _ => Answer::Json(200, json!({"access_token": "access", "token_type": token_type})),
+        });
+        let home = tempfile::tempdir().unwrap();
+        let account = sign_in(&usual(home.path()), &fake, &request(&fake.issuer, "gatepass-cli")).await.unwrap();
+        assert_eq!(account.email.as_deref(), Some("ada@example.com"));
+        assert_eq!(fake.asked("/userinfo").len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn where_access_tokens_are_bound_too_every_command_works_and_says_what_the
     let login = terminal.login(&server, &["--device", "--json"]);
     let page = event(&login, "code")["verification_uri_complete"].as_str().unwrap().to_owned();
     Person::signed_in(&server).await.approve(&page).await;
-    assert_eq!(event(&login, "done")["email"], USER, "userinfo was asked with a proof");
+    assert_eq!(event(&login, "done")["email"], USER);
     login.end().done();
     assert!(terminal.run(&["whoami"]).done().contains(USER));
     terminal.run(&["status", "--online"]).done();
