@@ -7,7 +7,7 @@
 //! 4. What the server will ask later (`jwks_uri`, `backchannel_logout_uri`) is https and does not lead inside. What it
 //!    would never ask (`logo_uri` and the like) does not matter.
 
-use crate::{Client, ClientProof, certificate::tidy_distinguished_name};
+use crate::{CliAccessTokens, Client, ClientProof, certificate::tidy_distinguished_name};
 use gatepass_fetch::address::is_public;
 use gatepass_keys::JwkSet;
 use gatepass_oauth::{
@@ -47,6 +47,8 @@ pub struct ClientPolicy {
     pub scope: Scope,
     /// Which APIs their tokens may be for, besides this server's own.
     pub resources: Vec<ResourceUri>,
+    /// What access tokens gatepass's own command line gets for its key.
+    pub cli_access_tokens: CliAccessTokens,
 }
 
 impl Default for ClientPolicy {
@@ -64,6 +66,7 @@ impl Default for ClientPolicy {
             auth_methods: ClientAuthMethod::ALL.to_vec(),
             scope: crate::clients::FIRST_PARTY_SCOPE.split(' ').collect(),
             resources: Vec::new(),
+            cli_access_tokens: CliAccessTokens::default(),
         }
     }
 }

@@ -14,7 +14,9 @@
 
 use crate::{Asking, Authority, Event, EventKind, Failure, LiveAccessToken, introspect::subject};
 use gatepass_keys::TokenId;
-use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, Secret, TokenFormat, TokenResponse, TokenTypeUri};
+use gatepass_oauth::{
+    Error, ErrorCode, ResourceUri, Scope, Secret, TokenFormat, TokenResponse, TokenType, TokenTypeUri,
+};
 use gatepass_store::access_token::NewAccessToken;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -75,6 +77,8 @@ impl Authority {
             grant_id: parent.grant_id,
             user_id: parent.user.as_ref().map(|user| user.id),
             service_id: parent.service.as_ref().map(|service| service.id),
+            // What comes of a bound token is bound, whatever this client is given otherwise.
+            confirmation: token.confirmation.clone().or_else(|| parent.confirmation.clone()),
             act: act.map(|act| act.to_string()),
             parent_id: Some(parent.parent_id.unwrap_or(parent.id)),
             expires_at,
@@ -86,6 +90,7 @@ impl Authority {
         self.record(exchanged(asking, &parent, token.id)).await;
         Ok(TokenResponse {
             expires_in: Some(now.until(expires_at).as_secs()),
+            token_type: TokenType::of(token.confirmation.as_ref()),
             issued_token_type: Some(issued_token_type),
             ..self.answer(asking, text, None, &scope, None)
         })

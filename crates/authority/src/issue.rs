@@ -127,7 +127,7 @@ impl Authority {
             user_id: None,
             scope: scope.clone(),
             resource: resource.clone(),
-            confirmation: asking.confirmation.cloned(),
+            confirmation: self.access_confirmation(asking).cloned(),
             issued_at: now,
             expires_at: now.plus(self.lifetimes().access_token),
             service_id: None,
@@ -148,7 +148,7 @@ impl Authority {
     ) -> TokenResponse {
         TokenResponse {
             access_token: access,
-            token_type: TokenType::of(asking.confirmation),
+            token_type: TokenType::of(self.access_confirmation(asking)),
             expires_in: Some(self.lifetimes().access_token.as_secs()),
             refresh_token: refresh,
             scope: Some(scope.clone()),

@@ -99,6 +99,7 @@ pub mod verify_user;
 pub mod webhook;
 
 pub use audit::{Event, EventKind};
+pub use binding::CliAccessTokens;
 pub use certificate::{PresentedCertificate, Trust};
 pub use client_policy::ClientPolicy;
 pub use exchange::ExchangeRequest;

@@ -5,9 +5,10 @@
 //! 2. What is kept is the request without the client's proof, under a reference of which only the hash is kept.
 //! 3. The browser comes with the reference and the client's name. One code is given for a reference, decided in the
 //!    statement that keeps the code; a page that is loaded again before that is shown again (§4).
-//! 4. While a person signs in, the reference lives longer.
+//! 4. While a person signs in, the reference lives longer. One with a short link, which may be typed by hand, lives as long
+//!    as a device's code from the start.
 
-use crate::{Asking, Authority, Caller, Client, Event, EventKind, Failure, throttle};
+use crate::{Asking, Authority, Caller, Client, Event, EventKind, Failure, Lifetimes, throttle};
 use form_urlencoded::Serializer;
 use gatepass_keys::{PlainToken, token};
 use gatepass_oauth::{
@@ -49,6 +50,7 @@ impl Authority {
             self.meter(throttle::PUSH_CLIENT, client.id.as_str(), asking.caller).await?;
         }
         let now = self.0.clock.now();
+        let life = self.pushed_life(client);
         let plain = PlainToken::<token::PushedRequest>::mint(now, &self.0.entropy)?;
         let pushed = PushedRequest {
             id: plain.id(),
@@ -56,16 +58,22 @@ impl Authority {
             client_id: client.id.clone(),
             request,
             created_at: now,
-            expires_at: now.plus(self.lifetimes().pushed_request),
+            expires_at: now.plus(life),
             used_at: None,
         };
         let sign_in_uri = self.keep_pushed(client, &pushed, &plain).await?;
         self.record(Event::new(EventKind::RequestPushed).client(&client.id).about(pushed.id).from(asking.caller)).await;
         Ok(PushedResponse {
             request_uri: format!("{REQUEST_URI_PREFIX}{}", plain.expose()).into(),
-            expires_in: self.lifetimes().pushed_request.as_secs(),
+            expires_in: life.as_secs(),
             sign_in_uri,
         })
+    }
+
+    /// How long a request waits for the browser.
+    fn pushed_life(&self, client: &Client) -> Duration {
+        let Lifetimes { pushed_request, device_code, .. } = *self.lifetimes();
+        if client.first_party_since.is_some() { pushed_request.max(device_code) } else { pushed_request }
     }
 
     /// Keeps the request; for the server's own programs with a short link.

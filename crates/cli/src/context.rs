@@ -199,23 +199,33 @@ impl<'a> Context<'a> {
 
     /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
     /// a fresh token at hand there is no network, no runtime and no TLS.
-    pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
+    pub(crate) fn bearer(&self, min_ttl: Option<Duration>) -> Result<Bearer, Error> {
         if let Some(token) = self.raw_token() {
-            return Ok((header_safe(token)?, None));
+            return header_safe(Bearer::plain(token));
         }
         let sign_ins = self.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = self.sign_in(&contents)?;
         if sign_ins.is_fresh(sign_in, min_ttl)
-            && let Some(tokens) = &sign_in.tokens
+            && let Some(bearer) = Bearer::of(sign_in)
         {
-            return Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at));
+            return header_safe(bearer);
         }
         let account = &sign_in.account;
         let bearer: Bearer = run_async(async {
             sign_ins.bearer(&account.id(), min_ttl).await.map_err(|error| Error::of_account(error, account))
         })?;
-        Ok((header_safe(bearer.token().clone())?, bearer.expires_at()))
+        header_safe(bearer)
+    }
+
+    /// The same for those who hand the token on, and when it ends. A token that is bound to a key is of no use to them:
+    /// that is told.
+    pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
+        let bearer = self.bearer(min_ttl)?;
+        if bearer.key().is_some() {
+            self.ui.talk("This token is bound to a key, and works only with proofs of it: 'gatepass token --dpop-proof' makes them.");
+        }
+        Ok((bearer.token().clone(), bearer.expires_at()))
     }
 
     /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
@@ -225,8 +235,8 @@ impl<'a> Context<'a> {
 }
 
 /// A line end in a token would add a header to somebody's request.
-fn header_safe(token: Secret) -> Result<Secret, Error> {
-    if token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+fn header_safe(token: Bearer) -> Result<Bearer, Error> {
+    if token.token().expose().bytes().all(|b| b.is_ascii_graphic()) {
         Ok(token)
     } else {
         Err(Error::new(Kind::Usage, "the token holds characters that no token has"))

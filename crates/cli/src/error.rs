@@ -242,6 +242,11 @@ impl From<SignInError> for Error {
         match error {
             SignInError::Discovery(error) => error.into(),
             SignInError::NoTokens(failure) | SignInError::Device(DeviceError::NotStarted(failure)) => failure.into(),
+            SignInError::NotPushed(ref failure) => {
+                let inner = Self::from(failure.clone());
+                Self { message: error.to_string(), ..inner }
+            }
+            SignInError::NoKeyBinding => Self::new(Kind::Failed, error).hint("leave --dpop out"),
             SignInError::Vault(error) => error.into(),
             SignInError::Device(DeviceError::Ended(end)) => {
                 Self::new(Kind::Refused, end).hint("start again to get a new code")
@@ -259,6 +264,7 @@ impl From<SignInError> for Error {
             SignInError::BadAnswer(_)
             | SignInError::BadIdentity(_)
             | SignInError::NoPort(_)
+            | SignInError::NoKey(_)
             | SignInError::NoEntropy(_) => Self::new(Kind::Failed, error),
         }
     }

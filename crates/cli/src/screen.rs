@@ -108,6 +108,13 @@ impl Shown<'_> {
                 self.ui.talk(&format!("Signing in {how}, since {}.", choice.why));
             }
             Event::Url(url) => self.url(&url),
+            Event::UrlRenewed(url) => {
+                self.ui.talk("");
+                self.ui.talk("The address above is over for whoever has not opened it. Open this one instead:");
+                self.ui.talk("");
+                self.ui.talk_strong(&url);
+                self.ui.talk("");
+            }
             Event::Code(code) => self.code(&code),
             Event::Pending | Event::NotRevoked(_) => {}
             Event::Trouble(failure) => self.ui.talk(&format!("Still trying: {failure}.")),
@@ -180,6 +187,7 @@ impl Shown<'_> {
 fn as_json(event: &Event, now: UtcMillis) -> Option<Value> {
     Some(match event {
         Event::Url(url) => json!({"event": "url", "url": url}),
+        Event::UrlRenewed(url) => json!({"event": "url", "url": url, "renewed": true}),
         Event::Code(code) => json!({
             "event": "code",
             "user_code": code.user_code,

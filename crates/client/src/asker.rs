@@ -1,6 +1,7 @@
-//! Requests of one OAuth client to the endpoints of its server: each says who asks, and proves it.
+//! Requests of one OAuth client to the endpoints of its server: each says who asks, and proves it. A sign-in that is bound to
+//! a key shows that too.
 
-use crate::{Call, ClientAuthentication, Failure, Reply, Transport, WebUrl};
+use crate::{Call, ClientAuthentication, Failure, Prover, Reply, Transport, WebUrl};
 use gatepass_oauth::ClientId;
 
 /// An OAuth client, as the endpoints of its server meet it.
@@ -12,6 +13,8 @@ pub struct Asker<'a> {
     pub client_id: &'a ClientId,
     /// How it proves itself.
     pub authentication: &'a ClientAuthentication,
+    /// The key that the sign-in is bound to.
+    pub prover: Option<Prover<'a>>,
 }
 
 impl Asker<'_> {
@@ -20,7 +23,10 @@ impl Asker<'_> {
     /// # Errors
     /// [`Failure`] when no answer came; an answer of any status is none.
     pub async fn post(&self, endpoint: &WebUrl, fields: &[(&str, &str)]) -> Result<Reply, Failure> {
-        self.transport.send(self.call(endpoint, fields)).await
+        match self.prover {
+            Some(prover) => prover.send(self.transport, None, || self.call(endpoint, fields)).await,
+            None => self.transport.send(self.call(endpoint, fields)).await,
+        }
     }
 
     fn call(&self, endpoint: &WebUrl, fields: &[(&str, &str)]) -> Call {

@@ -1,12 +1,14 @@
-//! Tokens that may be used now, and requests that carry them.
+//! Tokens that may be used now, and requests that carry them: alone, or with a proof of the key that they are bound to.
 
 use crate::{
-    AccountId, Call, Failure, Freshness, Refusal, Reply, SignIns,
+    AccountId, Call, DpopKey, Failure, Freshness, Prover, Refusal, Reply, SignIns, Transport,
     refresh::{Reason, Renewal, Transient},
     vault::{VaultError, contents::SignIn},
 };
-use gatepass_oauth::{Secret, UtcMillis};
+use gatepass_keys::{Clock, Entropy, dpop::Wanted, jws::SigningKeyError};
+use gatepass_oauth::{Secret, TokenType, UtcMillis, dpop};
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// An access token that may be used now.
 #[derive(Clone, Debug)]
@@ -15,17 +17,66 @@ pub struct Bearer {
     expires_at: Option<UtcMillis>,
     life: Option<Duration>,
     generation: u64,
+    /// There for a token that is bound to it, and for no other.
+    key: Option<DpopKey>,
 }
 
 impl Bearer {
-    pub(crate) fn of(sign_in: &SignIn) -> Option<Self> {
+    /// The access token of a sign-in, fresh or not; `None` when the sign-in has ended.
+    #[must_use]
+    pub fn of(sign_in: &SignIn) -> Option<Self> {
         let tokens = sign_in.tokens.as_ref()?;
+        let key = match tokens.token_type {
+            TokenType::Bearer => None,
+            TokenType::Dpop => Some(sign_in.dpop_key.clone()?),
+        };
         Some(Self {
             token: tokens.access_token.clone(),
             expires_at: tokens.expires_at,
             life: tokens.expires_at.map(|end| tokens.obtained_at.until(end)),
             generation: sign_in.generation,
+            key,
         })
+    }
+
+    /// A token that came from elsewhere, of which nothing else is known.
+    #[must_use]
+    pub fn plain(token: Secret) -> Self {
+        Self { token, expires_at: None, life: None, generation: 0, key: None }
+    }
+
+    /// How it is used: the word before it in the `Authorization` header.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.key.is_some() { "DPoP" } else { "Bearer" }
+    }
+
+    /// The key that it is bound to, without which it is of no use.
+    #[must_use]
+    pub fn key(&self) -> Option<&DpopKey> {
+        self.key.as_ref()
+    }
+
+    /// The headers that authorize one request (RFC 6750 §2.1, RFC 9449 §7.1), for those who have an HTTP client of their
+    /// own: names in small letters. `nonce` is what the resource gave last, [`crate::dpop::memory::Memory`] keeps it;
+    /// a token that is not bound needs none of the rest.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`], for a bound token only.
+    pub fn headers(
+        &self,
+        method: &str,
+        url: &Url,
+        nonce: Option<&str>,
+        clock: &Clock,
+        entropy: &Entropy,
+    ) -> Result<Vec<(&'static str, Secret)>, SigningKeyError> {
+        let mut headers = vec![("authorization", format!("{} {}", self.scheme(), self.token.expose()).into())];
+        if let Some(key) = &self.key {
+            let wanted = Wanted { method, url: url.as_str(), nonce, access_token: Some(self.token.expose()) };
+            headers.push((dpop::HEADER, key.prove(&wanted, clock, entropy)?));
+        }
+        Ok(headers)
     }
 
     /// The token.
@@ -142,17 +193,59 @@ impl SignIns {
     /// [`CallError`]; an answer of any status is none.
     pub async fn call(&self, account: &AccountId, call: Call) -> Result<Reply, CallError> {
         let first = self.bearer(account, None).await?;
-        let reply = self.transport().send(call.clone().with_bearer(first.token())).await?;
+        let reply = self.present(&first, &call).await?;
         if reply.status != 401 {
             return Ok(reply);
         }
         let (second, since) = (self.refresh_after_401(account, &first).await?, Instant::now());
-        let reply = self.transport().send(call.clone().with_bearer(second.token())).await?;
+        let reply = self.present(&second, &call).await?;
         if reply.status != 401 || !second.may_end_within(since.elapsed()) {
             return Ok(reply);
         }
         let third = self.refresh_after_401(account, &second).await?;
-        Ok(self.transport().send(call.with_bearer(third.token())).await?)
+        Ok(self.present(&third, &call).await?)
+    }
+
+    /// Sends a request with this token, as it is used.
+    ///
+    /// # Errors
+    /// [`Failure`]; an answer of any status is none.
+    pub async fn present(&self, bearer: &Bearer, call: &Call) -> Result<Reply, Failure> {
+        let prover = bearer.key().map(|key| self.prover(key));
+        present(self.transport(), prover, bearer.token(), call).await
+    }
+
+    /// The headers that authorize one request now, by what is known of the resource's nonce and time; see
+    /// [`Bearer::headers`]. What its answers say of nonces is told to [`Memory`](crate::dpop::memory::Memory):
+    /// `transport().memory().set_nonce(…)`.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`], for a bound token only.
+    pub fn headers(
+        &self,
+        bearer: &Bearer,
+        method: &str,
+        url: &Url,
+    ) -> Result<Vec<(&'static str, Secret)>, SigningKeyError> {
+        let known = self.transport().memory().of(url);
+        bearer.headers(method, url, known.nonce.as_deref(), &known.clock(self.clock()), self.entropy())
+    }
+
+    pub(crate) fn prover<'a>(&'a self, key: &'a DpopKey) -> Prover<'a> {
+        Prover { key, clock: self.clock(), entropy: self.entropy() }
+    }
+}
+
+/// Sends a request with a token: with proofs of its key, or alone.
+pub(crate) async fn present(
+    transport: &Transport,
+    prover: Option<Prover<'_>>,
+    token: &Secret,
+    call: &Call,
+) -> Result<Reply, Failure> {
+    match prover {
+        Some(prover) => prover.send(transport, Some(token), || call.clone()).await,
+        None => transport.send(call.clone().with_bearer(token)).await,
     }
 }
 

@@ -89,14 +89,11 @@ mod tests {
     fn server(page: bool, device: bool) -> Server {
         let url = || "https://a.example/x".parse().unwrap();
         Server {
-            issuer: "https://a.example".parse().unwrap(),
-            token_endpoint: url(),
             authorization_endpoint: page.then(url),
             device_authorization_endpoint: device.then(url),
-            revocation_endpoint: None,
-            userinfo_endpoint: None,
             answers_with_iss: true,
             has_separate_grants: true,
+            ..Server::new("https://a.example".parse().unwrap(), url())
         }
     }
 

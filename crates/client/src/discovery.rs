@@ -26,6 +26,32 @@ pub struct Server {
     pub answers_with_iss: bool,
     /// Whether the end of one sign-in is the end of no other of the same person and client.
     pub has_separate_grants: bool,
+    /// RFC 9126 §5.
+    pub pushed_authorization_request_endpoint: Option<WebUrl>,
+    /// Whether every authorization request must be pushed (RFC 9126 §5).
+    pub requires_pushed_requests: bool,
+    /// Whether tokens can be bound to a key that signs with ES256 (RFC 9449 §5.1).
+    pub offers_dpop: bool,
+}
+
+impl Server {
+    /// A server that has a token endpoint and says nothing else of itself.
+    #[must_use]
+    pub fn new(issuer: Issuer, token_endpoint: WebUrl) -> Self {
+        Self {
+            issuer,
+            token_endpoint,
+            authorization_endpoint: None,
+            device_authorization_endpoint: None,
+            revocation_endpoint: None,
+            userinfo_endpoint: None,
+            answers_with_iss: false,
+            has_separate_grants: false,
+            pushed_authorization_request_endpoint: None,
+            requires_pushed_requests: false,
+            offers_dpop: false,
+        }
+    }
 }
 
 /// Why no server was found.
@@ -108,6 +134,12 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
         userinfo_endpoint: read("userinfo_endpoint", &metadata.userinfo_endpoint)?,
         answers_with_iss: metadata.authorization_response_iss_parameter_supported,
         has_separate_grants: metadata.gatepass_separate_grants,
+        pushed_authorization_request_endpoint: read(
+            "pushed_authorization_request_endpoint",
+            &metadata.pushed_authorization_request_endpoint,
+        )?,
+        requires_pushed_requests: metadata.require_pushed_authorization_requests,
+        offers_dpop: metadata.dpop_signing_alg_values_supported.iter().any(|alg| alg == "ES256"),
     })
 }
 

@@ -19,6 +19,7 @@
 //! | a token to use now, a request that carries it | [`bearer`] |
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
+//! | sign-ins that are bound to a key | [`dpop`] |
 //! | signing out | [`sign_out`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //!
@@ -35,6 +36,7 @@ pub mod client_authentication;
 pub mod config;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 pub mod environment;
 pub mod failure;
 pub mod folder;
@@ -51,6 +53,7 @@ pub mod sign_out;
 pub mod text;
 pub mod token_endpoint;
 pub mod tokens;
+mod told;
 pub mod transport;
 pub mod vault;
 pub mod web_url;
@@ -62,6 +65,7 @@ pub use choose::{Choice, Ways};
 pub use client_authentication::ClientAuthentication;
 pub use config::Config;
 pub use discovery::{DiscoveryError, Server, discover};
+pub use dpop::{DpopKey, KeyBinding, Prover};
 pub use environment::Environment;
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;

@@ -185,7 +185,7 @@ impl SignIns {
     async fn ask(&self, presented: &Presented) -> Result<TokenResponse, Failure> {
         let sign_in = &presented.sign_in;
         let endpoint = TokenEndpoint {
-            asker: sign_in.asker(self.transport()),
+            asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: sign_in.resource.as_ref(),
         };

@@ -1,7 +1,7 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
+    Account, AccountId, DpopKey, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
     choose::choose,
     discovery::discover,
     lock::FileLock,
@@ -110,6 +110,12 @@ impl SignIns {
         &self.clock
     }
 
+    /// The source of randomness.
+    #[must_use]
+    pub fn entropy(&self) -> &Entropy {
+        &self.entropy
+    }
+
     /// Signs a person in and keeps the sign-in. An older sign-in of the
     /// same account is then revoked at the server, if that cannot end the new one too; when it fails, the person is told
     /// and no more.
@@ -128,17 +134,21 @@ impl SignIns {
                 choice.ways
             }
         };
+        let bound = request.key_binding.binds(&request.client_id, &server).ok_or(SignInError::NoKeyBinding)?;
+        let dpop_key = if bound { Some(DpopKey::generate()?) } else { None };
         let race = Race {
             transport: &self.transport,
             clock: &self.clock,
             entropy: &self.entropy,
             server: &server,
             request,
+            dpop_key: dpop_key.as_ref(),
             tell: person.tell,
         };
         let won = race.run(ways, person.pasted).await?;
         let now = self.clock.now();
-        let account = identify(&self.transport, &server, request, &won.tokens, won.nonce.as_deref()).await?;
+        let account =
+            identify(&self.transport, race.prover(), &server, request, &won.tokens, won.nonce.as_deref()).await?;
         let sign_in = SignIn {
             account: account.clone(),
             scope: request.scope.clone(),
@@ -147,6 +157,7 @@ impl SignIns {
             token_endpoint: server.token_endpoint,
             revocation_endpoint: server.revocation_endpoint,
             authentication: request.authentication.clone(),
+            dpop_key,
             generation: 0,
         };
         let kept = sign_in.clone();

@@ -57,7 +57,7 @@ impl SignIns {
                     Some(token) => ("refresh_token", token),
                     None => ("access_token", &tokens.access_token),
                 };
-                match revoke(stored.asker(self.transport()), endpoint, token).await {
+                match revoke(stored.asker(self), endpoint, token).await {
                     Ok(()) => SignedOut::Revoked,
                     Err(Failure::Refused(refusal)) => SignedOut::Refused(refusal),
                     Err(failure) => return Err(failure.into()),
@@ -83,7 +83,7 @@ impl SignIns {
         if refresh_token(kept).is_some_and(|new| new.expose() == old.expose()) {
             return Ok(());
         }
-        let told = revoke(replaced.asker(self.transport()), endpoint, ("refresh_token", old));
+        let told = revoke(replaced.asker(self), endpoint, ("refresh_token", old));
         tokio::time::timeout(REPLACED_WAIT, told)
             .await
             .unwrap_or_else(|_| Err(Failure::Unreachable { host: endpoint.host(), why: Unreachable::Timeout }))

@@ -57,7 +57,8 @@ impl TokenEndpoint<'_> {
         if let Some(resource) = self.resource {
             form.push(("resource", resource.as_str()));
         }
-        read(&self.asker.post(self.url, &form).await?)
+        let reply = self.asker.post(self.url, &form).await?;
+        read(&reply, self.asker.prover.is_some())
     }
 }
 
@@ -67,6 +68,8 @@ impl TokenEndpoint<'_> {
 /// [`Failure`].
 pub async fn revoke(asker: Asker<'_>, endpoint: &WebUrl, token: (&str, &Secret)) -> Result<(), Failure> {
     let (hint, token) = token;
+    // Whoever holds a token may end it, key or no key.
+    let asker = Asker { prover: None, ..asker };
     asker.post(endpoint, &[("token", token.expose()), ("token_type_hint", hint)]).await?.read_empty()
 }
 
@@ -85,19 +88,22 @@ struct Loose {
     id_token: Option<Secret>,
 }
 
-/// Reads a token answer, and believes no token that could not stand in a header.
-fn read(reply: &Reply) -> Result<TokenResponse, Failure> {
+/// Reads a token answer, and believes no token that could not stand in a header, nor one that is bound to a key when
+/// none was shown. For a proof there may be a plain token (RFC 9449 §5).
+fn read(reply: &Reply, proven: bool) -> Result<TokenResponse, Failure> {
     let loose: Loose = reply.read()?;
-    if !loose.token_type.eq_ignore_ascii_case("bearer") {
-        return Err(reply.nonsense("a token of a type that was not asked for"));
-    }
+    let token_type = match loose.token_type.to_ascii_lowercase().as_str() {
+        "bearer" => TokenType::Bearer,
+        "dpop" if proven => TokenType::Dpop,
+        _ => return Err(reply.nonsense("a token of a type that was not asked for")),
+    };
     let tokens = [Some(&loose.access_token), loose.refresh_token.as_ref(), loose.id_token.as_ref()];
     if !tokens.into_iter().flatten().all(is_token) {
         return Err(reply.nonsense("a token that is empty, too long, or holds characters that no token has"));
     }
     Ok(TokenResponse {
         access_token: loose.access_token,
-        token_type: TokenType::Bearer,
+        token_type,
         expires_in: seconds(&loose.expires_in),
         refresh_token: loose.refresh_token,
         scope: loose.scope.as_str().and_then(|text| text.parse::<Scope>().ok()),
@@ -112,7 +118,7 @@ fn is_token(token: &Secret) -> bool {
 }
 
 /// `expires_in`: a number, or a number as text; what is neither counts as not said.
-fn seconds(value: &Value) -> Option<u64> {
+pub(crate) fn seconds(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => {
             number.as_u64().or_else(|| number.as_f64().map(|n| if n < 1.0 { 0 } else { whole(n) }))

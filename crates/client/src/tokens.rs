@@ -1,6 +1,6 @@
 //! Tokens as they are kept, and when to fetch the next ones. Pure.
 
-use gatepass_oauth::{Scope, Secret, TokenResponse, UtcMillis};
+use gatepass_oauth::{Scope, Secret, TokenResponse, TokenType, UtcMillis};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct Tokens {
     /// What opens the API.
     pub access_token: Secret,
+    /// How it is used: alone, or with a proof of the sign-in's key.
+    #[serde(default = "bearer")]
+    pub token_type: TokenType,
     /// What the next one is fetched with; without it a sign-in ends with the access token.
     pub refresh_token: Option<Secret>,
     /// What was granted.
@@ -17,6 +20,11 @@ pub struct Tokens {
     pub obtained_at: UtcMillis,
     /// When it ends; `None` when the server does not say.
     pub expires_at: Option<UtcMillis>,
+}
+
+/// What all tokens were before there were others.
+fn bearer() -> TokenType {
+    TokenType::Bearer
 }
 
 /// How a token stands against the clock.
@@ -45,6 +53,7 @@ impl Tokens {
     ) -> Self {
         Self {
             access_token: response.access_token,
+            token_type: response.token_type,
             refresh_token: response.refresh_token.or_else(|| previous.cloned()),
             scope: response.scope.unwrap_or_else(|| asked.clone()),
             obtained_at: requested_at,

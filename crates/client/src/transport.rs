@@ -4,9 +4,9 @@
 //! redirect (a token endpoint that redirects would have us hand our secrets to a stranger). A server
 //! that lies, stalls or shouts costs at most that. Requests to this machine pass no proxy.
 
-use crate::{Failure, Refusal, Unreachable, WebUrl, text::tidy};
+use crate::{Failure, Refusal, Unreachable, WebUrl, dpop::memory::Memory, text::tidy, told::Told};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gatepass_oauth::{ErrorBody, ErrorCode, Secret};
+use gatepass_oauth::{ErrorBody, ErrorCode, Secret, dpop};
 use reqwest::{
     Client, Method,
     header::{self, HeaderValue},
@@ -47,6 +47,7 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     timeouts: Timeouts,
+    memory: Memory,
     outside: OnceLock<Client>,
     loopback: OnceLock<Client>,
 }
@@ -55,6 +56,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 enum Authorization {
     Bearer(Secret),
+    Dpop(Secret),
     /// The pair as it stands in the header.
     Basic(Secret),
 }
@@ -65,6 +67,7 @@ pub struct Call {
     method: Method,
     url: WebUrl,
     authorization: Option<Authorization>,
+    proof: Option<Secret>,
     body: Option<(&'static str, Secret)>,
 }
 
@@ -73,6 +76,7 @@ impl Authorization {
     fn header(&self) -> Result<HeaderValue, header::InvalidHeaderValue> {
         let text = match self {
             Self::Bearer(token) => format!("Bearer {}", token.expose()),
+            Self::Dpop(token) => format!("DPoP {}", token.expose()),
             Self::Basic(pair) => format!("Basic {}", pair.expose()),
         };
         let mut value = HeaderValue::try_from(text)?;
@@ -85,7 +89,7 @@ impl Call {
     /// A GET request.
     #[must_use]
     pub fn get(url: WebUrl) -> Self {
-        Self { method: Method::GET, url, authorization: None, body: None }
+        Self { method: Method::GET, url, authorization: None, proof: None, body: None }
     }
 
     /// A POST request with form fields.
@@ -117,8 +121,29 @@ impl Call {
         self
     }
 
+    /// Adds a DPoP proof, and the token that it is for, if it is for one.
+    pub(crate) fn with_proof(mut self, token: Option<&Secret>, proof: Secret) -> Self {
+        if let Some(token) = token {
+            self.authorization = Some(Authorization::Dpop(token.clone()));
+        }
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn url(&self) -> &WebUrl {
+        &self.url
+    }
+
     fn post(url: WebUrl) -> Self {
-        Self { method: Method::POST, url, authorization: None, body: None }
+        Self { method: Method::POST, url, authorization: None, proof: None, body: None }
     }
 }
 
@@ -130,6 +155,7 @@ pub struct Reply {
     /// The body.
     pub body: Vec<u8>,
     host: String,
+    told: Told,
 }
 
 impl fmt::Debug for Reply {
@@ -148,7 +174,14 @@ impl Transport {
     /// A transport with other bounds.
     #[must_use]
     pub fn with_timeouts(timeouts: Timeouts) -> Self {
-        Self(Arc::new(Inner { timeouts, outside: OnceLock::new(), loopback: OnceLock::new() }))
+        let (outside, loopback) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { timeouts, memory: Memory::default(), outside, loopback }))
+    }
+
+    /// What servers have told of their nonces and clocks.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.0.memory
     }
 
     /// Sends a request and reads the answer, whatever its status.
@@ -157,7 +190,8 @@ impl Transport {
     /// [`Failure::Unreachable`] when no whole answer came, [`Failure::Nonsense`] for one over [`MAX_BODY`].
     pub async fn send(&self, call: Call) -> Result<Reply, Failure> {
         let host = call.url.host();
-        let mut request = self.client(&call.url)?.request(call.method, call.url.url().clone());
+        let url = call.url.url().clone();
+        let mut request = self.client(&call.url)?.request(call.method, url.clone());
         request = request.header(header::ACCEPT, "application/json");
         if let Some(authorization) = &call.authorization {
             let value = authorization.header().map_err(|_| Failure::Unreachable {
@@ -166,11 +200,18 @@ impl Transport {
             })?;
             request = request.header(header::AUTHORIZATION, value);
         }
+        if let Some(proof) = &call.proof {
+            request = request.header(dpop::HEADER, proof.expose());
+        }
         if let Some((kind, body)) = &call.body {
             request = request.header(header::CONTENT_TYPE, *kind).body(body.expose().to_owned());
         }
         let mut response = request.send().await.map_err(|error| unreachable(&host, &error))?;
         let status = response.status().as_u16();
+        let told = Told::read(response.headers());
+        if let Some(nonce) = &told.nonce {
+            self.0.memory.set_nonce(&url, nonce);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&host, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -178,7 +219,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body, host })
+        Ok(Reply { status, body, host, told })
     }
 
     fn client(&self, url: &WebUrl) -> Result<&Client, Failure> {
@@ -259,6 +300,16 @@ impl Reply {
         Failure::Nonsense { host: self.host.clone(), status: self.status, what: what.into() }
     }
 
+    /// What its headers say.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Whether it is an OAuth error with this code.
+    pub(crate) fn refuses_with(&self, code: ErrorCode) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.is(code))
+    }
+
     fn unreachable(&self, why: Unreachable) -> Failure {
         Failure::Unreachable { host: self.host.clone(), why }
     }
@@ -293,7 +344,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into() }
+        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into(), told: Told::default() }
     }
 
     fn kind(status: u16, body: &str) -> &'static str {
@@ -339,7 +390,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_makes_reading_panic(status in 100u16..1000, body: Vec<u8>) {
-            let _ = Reply { status, body, host: String::new() }.read::<serde_json::Value>();
+            let _ = Reply { status, body, host: String::new(), told: Told::default() }.read::<serde_json::Value>();
         }
     }
 }

@@ -26,6 +26,7 @@ use gatepass_oauth::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// The longest proof that is read, in bytes. One with a key of RSA-8192 stays below.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -250,6 +251,30 @@ impl ProofKey {
     /// [`SigningKeyError`].
     pub fn ephemeral() -> Result<Self, SigningKeyError> {
         SigningKey::ephemeral().map(Self)
+    }
+
+    /// A new key, and the text by which a client keeps it among its other secrets.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`].
+    pub fn generate() -> Result<(Self, Secret), SigningKeyError> {
+        let (key, pkcs8) = SigningKey::exportable()?;
+        Ok((Self(key), base64url(&pkcs8).into()))
+    }
+
+    /// The key of a text that [`ProofKey::generate`] gave.
+    ///
+    /// # Errors
+    /// [`SigningKeyError::Damaged`].
+    pub fn from_secret(text: &Secret) -> Result<Self, SigningKeyError> {
+        let pkcs8 = decode(text.expose()).map(Zeroizing::new).ok_or(SigningKeyError::Damaged)?;
+        SigningKey::import(&pkcs8).map(Self)
+    }
+
+    /// The thumbprint of its public half: `dpop_jkt` (§10).
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        self.0.kid()
     }
 
     /// A key that was kept; [`SigningKey::generate`] and [`SigningKey::open`] seal and open it.

@@ -151,3 +151,15 @@ proptest::proptest! {
         let _ = verify(&text, &expected(None));
     }
 }
+
+#[test]
+fn a_key_that_a_client_kept_is_the_same_key_and_a_damaged_one_is_none() {
+    let (key, text) = ProofKey::generate().unwrap();
+    let again = ProofKey::from_secret(&text).unwrap();
+    assert_eq!((again.thumbprint(), again.confirmation()), (key.thumbprint(), key.confirmation()));
+    assert_eq!(key.confirmation(), Confirmation::Jkt(key.thumbprint().into()));
+    assert!(!format!("{again:?}{text:?}").contains(text.expose()));
+    for bad in ["", "AAAA", "not base64url!", text.expose().split_at(40).0] {
+        assert_eq!(ProofKey::from_secret(&bad.into()).unwrap_err(), SigningKeyError::Damaged, "{bad}");
+    }
+}

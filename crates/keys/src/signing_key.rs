@@ -18,6 +18,7 @@ use aws_lc_rs::{
 };
 use serde::Serialize;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A private key that signs, with its public half.
 pub struct SigningKey {
@@ -125,6 +126,20 @@ impl SigningKey {
             Algorithm::Ps256 => return Err(SigningKeyError::NotSigned),
         };
         Self::from_pair(pair)
+    }
+
+    /// A new ES256 key and its private half in the clear (PKCS#8), for a holder who keeps it among other secrets.
+    pub(crate) fn exportable() -> Result<(Self, Zeroizing<Vec<u8>>), SigningKeyError> {
+        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| NoEntropy)?;
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| SigningKeyError::Damaged)?;
+        let bytes = Zeroizing::new(pkcs8.as_ref().to_vec());
+        Ok((Self::from_pair(Pair::Es256(pair))?, bytes))
+    }
+
+    /// An ES256 key that [`SigningKey::exportable`] gave.
+    pub(crate) fn import(pkcs8: &[u8]) -> Result<Self, SigningKeyError> {
+        let pair = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8);
+        Self::from_pair(Pair::Es256(pair.map_err(|_| SigningKeyError::Damaged)?))
     }
 
     fn from_pair(pair: Pair) -> Result<Self, SigningKeyError> {

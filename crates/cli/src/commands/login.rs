@@ -9,7 +9,8 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Custody, Home, SignInRequest, SignIns, VaultError, Ways, environment::host_name, oauth::Issuer,
+    Account, Bearer, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name,
+    oauth::Issuer,
 };
 use serde_json::json;
 
@@ -37,6 +38,14 @@ pub(crate) struct Login {
     /// Show the address, but open no browser
     #[arg(long)]
     no_browser: bool,
+    /// Bind the sign-in to a key, so that a copied refresh token is of no use (RFC 9449)
+    ///
+    /// This is so without being asked for gatepass-cli at a gatepass server.
+    #[arg(long)]
+    dpop: bool,
+    /// Bind the sign-in to no key
+    #[arg(long, conflicts_with = "dpop")]
+    no_dpop: bool,
     /// Make the account the default
     #[arg(long)]
     default: bool,
@@ -69,6 +78,11 @@ impl Login {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
         let account = run_async(screen::sign_in(context.ui, &sign_ins, &request, screen))?;
+        if self.dpop && !gives_bound_tokens(&sign_ins, &account)? {
+            context.ui.warn(
+                "the server gave a plain access token for the key; only it knows whether the refresh token is bound",
+            );
+        }
         if self.default {
             let id = account.id();
             let kept = sign_ins.vault().update(|contents| contents.default = Some(id));
@@ -97,8 +111,18 @@ impl Login {
         };
         request.space = space;
         request.device_name = host_name(env::read);
+        request.key_binding = match (self.dpop, self.no_dpop) {
+            (true, _) => KeyBinding::Always,
+            (_, true) => KeyBinding::Never,
+            _ => KeyBinding::OwnSignIns,
+        };
         Ok(request)
     }
+}
+
+fn gives_bound_tokens(sign_ins: &SignIns, account: &Account) -> Result<bool, Error> {
+    let contents = sign_ins.vault().read()?;
+    Ok(contents.get(&account.id()).and_then(Bearer::of).is_some_and(|bearer| bearer.key().is_some()))
 }
 
 /// Tells how it ended, and where a new vault's key is.

@@ -60,14 +60,18 @@ fn print(context: &Context<'_>, vault: &Vault, contents: &Contents, custody: Opt
         let space = account.space.as_ref().map(|space| format!(", space {space}")).unwrap_or_default();
         let default = if contents.default.as_ref() == Some(&account.id()) { " (default)" } else { "" };
         ui.data("");
-        ui.table(&[
+        let mut rows = vec![
             ("account", format!("{}{default}", account.label())),
             ("id", account.id().to_string()),
             ("server", format!("{}{space}", account.issuer)),
             ("client", account.client_id.to_string()),
             ("scopes", sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope).to_string()),
             ("token", token_state(sign_in, now)),
-        ]);
+        ];
+        if sign_in.dpop_key.is_some() {
+            rows.push(("bound to", "a key in this vault".to_owned()));
+        }
+        ui.table(&rows);
     }
     if contents.sign_ins.is_empty() {
         ui.talk("Nobody is signed in.");
@@ -126,6 +130,7 @@ fn as_json(
                 "space": account.space,
                 "scopes": tokens.map_or(&sign_in.scope, |tokens| &tokens.scope).iter().collect::<Vec<_>>(),
                 "signed_in": tokens.is_some_and(|t| t.refresh_token.is_some() || t.expires_at.is_none_or(|end| end > now)),
+                "key_bound": sign_in.dpop_key.is_some(),
                 "expires_at": tokens.and_then(|tokens| tokens.expires_at).map(rfc3339),
             })
         })

@@ -2,9 +2,13 @@
 //!
 //! With a fresh token this reads one file and prints one line: no network, no runtime, no TLS.
 
-use crate::{context::Context, error::Error, ui::Ui};
+use crate::{
+    context::Context,
+    error::{Error, Kind},
+    ui::Ui,
+};
 use clap::Args;
-use gatepass_client::{Secret, calendar::rfc3339, oauth::UtcMillis};
+use gatepass_client::{Bearer, Clock, Entropy, Secret, WebUrl, calendar::rfc3339};
 use serde_json::json;
 use std::time::Duration;
 
@@ -21,26 +25,72 @@ pub(crate) struct Token {
     /// Print the whole header: Authorization: Bearer …
     #[arg(long)]
     header: bool,
+    /// Print all headers for one request, with a proof for it if the token is bound to a key (RFC 9449)
+    #[arg(long, num_args = 2, value_names = ["METHOD", "URL"])]
+    dpop_proof: Option<Vec<String>>,
+    /// The nonce that the URL's server asked for in the header DPoP-Nonce
+    #[arg(long, value_name = "NONCE", requires = "dpop_proof")]
+    dpop_nonce: Option<String>,
 }
 
 impl Token {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
-        let (token, expires_at) = context.access_token(self.min_ttl)?;
-        self.print(context.ui, &token, expires_at);
+        let wanted = self.dpop_proof.as_deref().map(wanted).transpose()?;
+        let bearer = context.bearer(self.min_ttl)?;
+        if let Some((method, url)) = wanted {
+            return self.print_headers(context.ui, &bearer, &method, &url);
+        }
+        self.print(context.ui, &bearer);
+        if bearer.key().is_some() {
+            context.ui.talk("This token is bound to a key, and works only with proofs of it. For one request, run");
+            context.ui.talk_strong("  gatepass token --dpop-proof METHOD URL");
+        }
         Ok(())
     }
 
-    fn print(&self, ui: &Ui, token: &Secret, expires_at: Option<UtcMillis>) {
+    fn print(&self, ui: &Ui, bearer: &Bearer) {
+        let (token, scheme) = (bearer.token().expose(), bearer.scheme());
         if ui.is_json() {
             ui.object(&json!({
-                "access_token": token.expose(),
-                "token_type": "Bearer",
-                "expires_at": expires_at.map(rfc3339),
+                "access_token": token,
+                "token_type": scheme,
+                "expires_at": bearer.expires_at().map(rfc3339),
             }));
         } else if self.header {
-            ui.data(&format!("Authorization: Bearer {}", token.expose()));
+            ui.data(&format!("Authorization: {scheme} {token}"));
         } else {
-            ui.data(token.expose());
+            ui.data(token);
         }
     }
+
+    fn print_headers(&self, ui: &Ui, bearer: &Bearer, method: &str, url: &WebUrl) -> Result<(), Error> {
+        let headers = bearer
+            .headers(method, url.url(), self.dpop_nonce.as_deref(), &Clock::System, &Entropy::system())
+            .map_err(|error| Error::new(Kind::Failed, format!("the key of this sign-in makes no proof: {error}")))?;
+        if ui.is_json() {
+            let shown = |(name, value): &(&str, Secret)| (shown(name).to_owned(), json!(value.expose()));
+            ui.object(&headers.iter().map(shown).collect::<serde_json::Map<_, _>>().into());
+        } else {
+            for (name, value) in &headers {
+                ui.data(&format!("{}: {}", shown(name), value.expose()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name as it is written.
+fn shown(name: &str) -> &str {
+    if name == "dpop" { "DPoP" } else { "Authorization" }
+}
+
+/// The request that a proof is for.
+fn wanted(typed: &[String]) -> Result<(String, WebUrl), Error> {
+    let usage = |why: &str| Error::new(Kind::Usage, format!("--dpop-proof: {why}"));
+    let [method, url] = typed else { return Err(usage("it takes a method and a URL")) };
+    if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+        return Err(usage("a method is a word such as GET or POST"));
+    }
+    let url = url.parse().map_err(|error| usage(&format!("{error}")))?;
+    Ok((method.clone(), url))
 }

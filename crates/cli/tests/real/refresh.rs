@@ -46,7 +46,7 @@ async fn forty_processes_at_once_refresh_once_and_print_the_same_token() {
 async fn an_answer_that_was_dropped_is_given_again() {
     let place = Place::sqlite().await;
     let server = place.serve_with_user();
-    let terminal = Terminal::signed_in(&server).await;
+    let terminal = Terminal::signed_in_without_key(&server).await;
     let request = |token: &str| format!("grant_type=refresh_token&client_id=gatepass-cli&refresh_token={token}");
 
     let (_, first) = terminal.tokens().unwrap();

@@ -7,7 +7,7 @@ use gatepass_testkit::tokio;
 async fn an_older_refresh_token_ends_the_sign_in_for_thief_and_owner() {
     let place = Place::sqlite().await;
     let server = place.serve_with_user();
-    let terminal = Terminal::signed_in(&server).await;
+    let terminal = Terminal::signed_in_without_key(&server).await;
     let (_, stolen) = terminal.tokens().unwrap();
     for _ in 0..2 {
         terminal.run(&["token", "--min-ttl", "2h"]).done();

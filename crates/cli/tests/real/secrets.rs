@@ -159,6 +159,8 @@ async fn command_line(server: &Server, person: &Person, terminal: &Terminal, sec
 
 fn keep_stored(terminal: &Terminal, secrets: &mut Secrets) {
     let (access, refresh) = terminal.tokens().unwrap();
+    let key = terminal.stored().unwrap().dpop_key.map(gatepass_client::Secret::from);
+    secrets.keep("key of the command line", key.unwrap().expose());
     secrets.keep("access token of the command line", &access);
     secrets.keep("refresh token of the command line", &refresh);
 }

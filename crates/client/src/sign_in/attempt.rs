@@ -86,6 +86,14 @@ impl Attempt {
         }))
     }
 
+    /// Names the key that the code is to be bound to (RFC 9449 §10).
+    #[must_use]
+    pub fn bound_to(self, thumbprint: &str) -> Self {
+        // A thumbprint is base64url, which needs no escapes.
+        let url = format!("{}&dpop_jkt={thumbprint}", self.url);
+        Self { url, ..self }
+    }
+
     /// Checks an answer that a browser brought: `state` must be ours before anything else counts.
     ///
     /// # Errors
@@ -138,14 +146,10 @@ mod tests {
 
     fn attempt() -> Attempt {
         let server = Server {
-            issuer: "https://a.example".parse().unwrap(),
-            token_endpoint: "https://a.example/token".parse().unwrap(),
             authorization_endpoint: Some("https://a.example/authorize?tenant=1".parse().unwrap()),
-            device_authorization_endpoint: None,
-            revocation_endpoint: None,
-            userinfo_endpoint: None,
             answers_with_iss: true,
             has_separate_grants: true,
+            ..Server::new("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
         };
         let mut request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
         request.scope = "openid read".parse().unwrap();

@@ -10,6 +10,9 @@ pub enum Event {
     Chosen(Choice),
     /// The address to open. It holds no secret, but only the person who signs in should use it.
     Url(String),
+    /// Another address in place of the one before, which is over for whoever has not opened it. No browser is to be opened
+    /// for it.
+    UrlRenewed(String),
     /// The code to type.
     Code(DeviceCode),
     /// The server was asked, and nobody has decided yet.
@@ -29,6 +32,7 @@ impl fmt::Display for Event {
         match self {
             Self::Chosen(choice) => write!(f, "Signing in, knowing that {}", choice.why),
             Self::Url(url) => write!(f, "Open this address to sign in:\n\n{url}\n"),
+            Self::UrlRenewed(url) => write!(f, "The address above is over. Open this one instead:\n\n{url}\n"),
             Self::Code(code) => {
                 write!(
                     f,

@@ -2,11 +2,12 @@
 
 use super::SignInRequest;
 use crate::{
-    Account, Call, Server, Transport,
+    Account, Call, Prover, Server, Transport,
+    bearer::present,
     id_token::{self, InvalidIdToken},
     text::tidy,
 };
-use gatepass_oauth::TokenResponse;
+use gatepass_oauth::{TokenResponse, TokenType};
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -23,6 +24,7 @@ struct UserInfo {
 /// [`InvalidIdToken`] when there is an ID token and it is not for us.
 pub async fn identify(
     transport: &Transport,
+    prover: Option<Prover<'_>>,
     server: &Server,
     request: &SignInRequest,
     tokens: &TokenResponse,
@@ -40,8 +42,12 @@ pub async fn identify(
     let granted = tokens.scope.as_ref().unwrap_or(&request.scope).contains("openid");
     let more = match &server.userinfo_endpoint {
         Some(endpoint) if granted && known.email.is_none() => {
-            let call = Call::get(endpoint.clone()).with_bearer(&tokens.access_token);
-            match transport.send(call).await.and_then(|reply| reply.read::<UserInfo>()) {
+            let prover = prover.filter(|_| tokens.token_type == TokenType::Dpop);
+            let call = Call::get(endpoint.clone());
+            match present(transport, prover, &tokens.access_token, &call)
+                .await
+                .and_then(|reply| reply.read::<UserInfo>())
+            {
                 Ok(info) if known.sub.is_none() || info.sub == known.sub => info,
                 _ => UserInfo::default(),
             }

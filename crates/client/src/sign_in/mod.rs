@@ -2,21 +2,24 @@
 //!
 //! 1. Find the server's endpoints ([`mod@crate::discovery`]).
 //! 2. Choose the ways that can work here ([`mod@crate::choose`]).
-//! 3. Run them side by side until the first brings tokens ([`race`]).
-//! 4. Learn whose tokens they are ([`identity`]).
-//! 5. Keep them, and revoke those that they replace.
+//! 3. Push the authorization request where the server takes it ([`push`]), and make the key that the sign-in is bound to
+//!    ([`crate::dpop`]).
+//! 4. Run them side by side until the first brings tokens ([`race`]).
+//! 5. Learn whose tokens they are ([`identity`]).
+//! 6. Keep them, and revoke those that they replace.
 
 pub mod attempt;
 pub mod event;
 pub mod identity;
+pub mod push;
 pub mod race;
 
 use crate::{
-    ClientAuthentication, Failure, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
+    ClientAuthentication, Failure, KeyBinding, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
     id_token::InvalidIdToken, sign_in::attempt::BadAnswer,
 };
 pub use event::Event;
-use gatepass_keys::entropy::NoEntropy;
+use gatepass_keys::{entropy::NoEntropy, jws::SigningKeyError};
 use gatepass_oauth::{ClientId, Issuer, ResourceUri, Scope};
 
 /// What a sign-in asks for.
@@ -36,6 +39,8 @@ pub struct SignInRequest {
     pub space: Option<String>,
     /// What this machine calls itself, for the page on which a device is approved.
     pub device_name: Option<String>,
+    /// Whether it is bound to a key.
+    pub key_binding: KeyBinding,
 }
 
 impl SignInRequest {
@@ -43,7 +48,7 @@ impl SignInRequest {
     #[must_use]
     pub fn new(issuer: Issuer, client_id: ClientId) -> Self {
         let scope = ["openid", "offline_access"].into_iter().collect();
-Self {
+        Self {
             issuer,
             client_id,
             authentication: ClientAuthentication::None,
@@ -51,6 +56,7 @@ Self {
             resource: None,
             space: None,
             device_name: None,
+            key_binding: KeyBinding::default(),
         }
     }
 }
@@ -67,6 +73,15 @@ pub enum SignInError {
     /// The port for the browser's answer could not be had, or was lost.
     #[error("no loopback port could be opened for the browser's answer: {0}")]
     NoPort(#[from] std::io::Error),
+    /// The server takes pushed requests only, and did not take this one (RFC 9126).
+    #[error("the server takes no request that is not pushed, and did not take this one: {0}")]
+    NotPushed(#[source] Failure),
+    /// The sign-in was to be bound to a key.
+    #[error("the server does not offer to bind a sign-in to a key (DPoP with ES256)")]
+    NoKeyBinding,
+    /// There is no key to bind it to.
+    #[error("no key could be made: {0}")]
+    NoKey(#[from] SigningKeyError),
     /// The browser's answer was a refusal or not usable.
     #[error(transparent)]
     BadAnswer(#[from] BadAnswer),

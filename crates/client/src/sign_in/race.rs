@@ -9,7 +9,7 @@ use super::{
     attempt::{Attempt, BadAnswer},
 };
 use crate::{
-    Asker, Failure, Server, Transport, Ways,
+    Asker, DpopKey, Failure, Prover, Server, Transport, Ways,
     choose::NoWay,
     device::{self, DeviceError, DeviceRequest, poller::Ended},
     loopback::{Callback, Loopback, page::Page},
@@ -19,10 +19,13 @@ use crate::{
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::{CodeVerifier, ErrorCode, Secret, TokenResponse, authorization::AuthorizationAnswer};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long a sign-in waits for a person.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How long the code waits for the address at most.
+const ADDRESS_FIRST: Duration = Duration::from_secs(9);
 
 /// What the race is run with.
 #[derive(Clone, Copy)]
@@ -37,6 +40,8 @@ pub struct Race<'a> {
     pub server: &'a Server,
     /// What is asked for.
     pub request: &'a SignInRequest,
+    /// The key that the sign-in is bound to.
+    pub dpop_key: Option<&'a DpopKey>,
     /// Hears what happens.
     pub tell: &'a (dyn Fn(Event) + Send + Sync),
 }
@@ -59,15 +64,21 @@ impl Race<'_> {
     }
 
     async fn both(self, ways: Ways, pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
+        let (showing, shown) = oneshot::channel();
+        let showing = ways.has_page().then_some(showing);
         let page = async {
-            match ways.has_page() {
-                true => self.page(ways, pasted).await,
-                false => Err(NoWay.into()),
+            match showing {
+                Some(showing) => self.page(ways, pasted, showing).await,
+                None => Err(NoWay.into()),
             }
         };
         let device = async {
             match ways.has_device() {
-                true => self.device().await,
+                true => {
+                    // The address stands above the code, though it may take the server a moment.
+                    let _ = tokio::time::timeout(ADDRESS_FIRST, shown).await;
+                    self.device().await
+                }
                 false => Err(NoWay.into()),
             }
         };
@@ -86,11 +97,23 @@ impl Race<'_> {
         }
     }
 
-    /// The page way: an authorization request whose answer comes by port or by hand.
-    async fn page(self, ways: Ways, mut pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
+    /// The page way: an authorization request whose answer comes by port or by hand. `showing` is dropped when there is
+    /// something to see, or never will be.
+    async fn page(
+        self,
+        ways: Ways,
+        mut pasted: Option<mpsc::Receiver<String>>,
+        showing: oneshot::Sender<()>,
+    ) -> Result<Won, SignInError> {
         let mut loopback = Loopback::bind().await?;
         let attempt = Attempt::new(self.server, self.request, loopback.redirect_uri(), self.entropy)?.ok_or(NoWay)?;
-        (self.tell)(Event::Url(attempt.url.clone()));
+        let attempt = match self.dpop_key {
+            Some(key) => attempt.bound_to(key.thumbprint()?),
+            None => attempt,
+        };
+        let mut address = self.address(&attempt).await.map_err(SignInError::NotPushed)?;
+        (self.tell)(Event::Url(address.url.clone()));
+        drop(showing);
         loop {
             tokio::select! {
                 callback = loopback.next() => {
@@ -99,6 +122,13 @@ impl Race<'_> {
                         return outcome;
                     }
                 }
+                () = address.over() => match self.next_address(&attempt, &address).await {
+                    Some(next) => {
+                        address = next;
+                        (self.tell)(Event::UrlRenewed(address.url.clone()));
+                    }
+                    None => address.later(),
+                },
                 line = next_line(&mut pasted), if pasted.is_some() => match line {
                     Some(line) => {
                         if let Some(outcome) = self.pasted(&attempt, &line).await {
@@ -177,13 +207,25 @@ impl Race<'_> {
         Ok(Won { tokens, nonce: None })
     }
 
+    /// The key at work.
+    #[must_use]
+    pub fn prover(&self) -> Option<Prover<'_>> {
+        Some(Prover { key: self.dpop_key?, clock: self.clock, entropy: self.entropy })
+    }
+
+    /// The client, as the endpoints of the server meet it.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            transport: self.transport,
+            client_id: &self.request.client_id,
+            authentication: &self.request.authentication,
+            prover: self.prover(),
+        }
+    }
+
     fn token_endpoint(&self) -> TokenEndpoint<'_> {
         TokenEndpoint {
-            asker: Asker {
-                transport: self.transport,
-                client_id: &self.request.client_id,
-                authentication: &self.request.authentication,
-            },
+            asker: self.asker(),
             url: &self.server.token_endpoint,
             resource: self.request.resource.as_ref(),
         }

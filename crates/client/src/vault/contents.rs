@@ -1,6 +1,8 @@
 //! What the vault holds, once it is open.
 
-use crate::{Account, AccountId, Asker, ClientAuthentication, NotSelected, Selection, Tokens, Transport, WebUrl};
+use crate::{
+    Account, AccountId, Asker, ClientAuthentication, DpopKey, NotSelected, Selection, SignIns, Tokens, WebUrl,
+};
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,9 @@ pub struct SignIn {
     /// How the client proves itself.
     #[serde(default)]
     pub authentication: ClientAuthentication,
+    /// The key that the refresh token is bound to, and the access token where the server has it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_key: Option<DpopKey>,
     /// Grows with every change of the tokens.
     pub generation: u64,
     /// The tokens; `None` when the server ended the sign-in.
@@ -39,8 +44,13 @@ pub struct SignIn {
 
 impl SignIn {
     /// Its client, as the endpoints of the server meet it.
-    pub(crate) fn asker<'a>(&'a self, transport: &'a Transport) -> Asker<'a> {
-        Asker { transport, client_id: &self.account.client_id, authentication: &self.authentication }
+    pub(crate) fn asker<'a>(&'a self, sign_ins: &'a SignIns) -> Asker<'a> {
+        Asker {
+            transport: sign_ins.transport(),
+            client_id: &self.account.client_id,
+            authentication: &self.authentication,
+            prover: self.dpop_key.as_ref().map(|key| sign_ins.prover(key)),
+        }
     }
 }
 

@@ -36,9 +36,11 @@ fn sign_in(subject: &str) -> SignIn {
         token_endpoint: endpoint(),
         revocation_endpoint: None,
         authentication: ClientAuthentication::None,
+        dpop_key: None,
         generation: 0,
         tokens: Some(Tokens {
             access_token: "gpa_visible".into(),
+            token_type: gatepass_oauth::TokenType::Bearer,
             refresh_token: Some("gpr_visible".into()),
             scope: Scope::empty(),
             obtained_at: NOW,

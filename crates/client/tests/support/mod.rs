@@ -23,6 +23,8 @@ pub struct Asked {
     pub path: String,
     pub bearer: Option<String>,
     pub form: HashMap<String, String>,
+    /// Every header, its name in small letters.
+    pub headers: HashMap<String, String>,
 }
 
 /// What it answers.
@@ -139,6 +141,11 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
         path: target.split('?').next()?.to_owned(),
         bearer: header("authorization").and_then(|text| text.strip_prefix("Bearer ").map(str::to_owned)),
         form: url::form_urlencoded::parse(&bytes[body_start..]).into_owned().collect(),
+        headers: head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect(),
     })
 }
 
@@ -216,9 +223,11 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
         token_endpoint: format!("{issuer}/token").parse().unwrap(),
         revocation_endpoint: Some(format!("{issuer}/revoke").parse().unwrap()),
         authentication: ClientAuthentication::None,
+        dpop_key: None,
         generation: 0,
         tokens: Some(Tokens {
             access_token: "access-0".into(),
+            token_type: gatepass_client::oauth::TokenType::Bearer,
             refresh_token: Some("refresh-0".into()),
             scope: "read".parse().unwrap(),
             obtained_at: now.minus(Duration::from_secs(3600)),

@@ -1,7 +1,7 @@
-//! `[clients]`: what strangers' programs may do.
+//! `[clients]`: what strangers' programs may do, and what our own command line is given.
 
 use super::{ConfigError, value};
-use gatepass_authority::ClientPolicy;
+use gatepass_authority::{CliAccessTokens, ClientPolicy};
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::Deserialize;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(super) struct File {
     documents_per_hour: Option<u32>,
     scope: Option<String>,
     resources: Vec<String>,
+    cli_access_tokens: Option<String>,
 }
 
 /// The policy in force.
@@ -41,6 +42,7 @@ pub(super) fn resolve(file: File) -> Result<ClientPolicy, ConfigError> {
         documents_per_hour: file.documents_per_hour.unwrap_or(standard.documents_per_hour),
         scope: file.scope.map(|text| scope(&text)).transpose()?.unwrap_or(standard.scope),
         resources: file.resources.iter().map(|text| resource(text)).collect::<Result<_, _>>()?,
+        cli_access_tokens: cli_access_tokens(file.cli_access_tokens.as_deref())?,
     })
 }
 
@@ -57,6 +59,15 @@ fn domains(setting: &'static str, texts: Vec<String>) -> Result<Vec<String>, Con
             Err(value(setting, wrong, "a domain is a name such as example.com; it covers what lies below it"))
         }
         None => Ok(texts),
+    }
+}
+
+fn cli_access_tokens(text: Option<&str>) -> Result<CliAccessTokens, ConfigError> {
+    match text {
+        None => Ok(CliAccessTokens::default()),
+        Some("bearer") => Ok(CliAccessTokens::Bearer),
+        Some("dpop") => Ok(CliAccessTokens::Dpop),
+        Some(other) => Err(value("clients.cli_access_tokens", other, "the values are bearer and dpop")),
     }
 }
 

@@ -291,6 +291,7 @@ mod tests {
             refusal("[clients]\ntrusted_domains = [\"https://a.example\"]").starts_with("clients.trusted_domains is")
         );
         assert!(refusal("[clients]\nregistration_idle = \"1h\"").contains("at least 1d"));
+        assert!(refusal("[clients]\ncli_access_tokens = \"mac\"").contains("bearer and dpop"));
         assert!(refusal("[clients]\nresources = [\"api\"]").starts_with("clients.resources is 'api'"));
         assert!(refusal("[tls]\ncert = \"a\"").starts_with("tls-cert is 'a', but it comes with --tls-key"));
         assert!(refusal("[tls]\nkey = \"a\"").contains("--tls-cert"));

@@ -15,13 +15,17 @@ use crate::app::App;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response},
+    http::{HeaderValue, Request, Response, header::DATE},
 };
 use caller::Peer;
 use gatepass_authority::PresentedCertificate;
-use gatepass_oauth::dpop;
+use gatepass_oauth::{UtcMillis, dpop};
 use hyper::body::Incoming;
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    time::{Duration, UNIX_EPOCH},
+};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
@@ -64,9 +68,18 @@ pub(crate) async fn handle(
     if proven && let Ok(nonce) = HeaderValue::from_str(&app.authority.dpop_nonce()) {
         // So that the client's next proof has one that is fresh (RFC 9449 §8.2).
         response.headers_mut().insert(dpop::NONCE_HEADER, nonce);
+        // The time by which its proof was judged: a client whose clock is wrong makes the next one by it (§11.1).
+        if let Some(date) = http_date(app.authority.now()) {
+            response.headers_mut().insert(DATE, date);
+        }
     }
     if let Some(method) = method {
         tracing::debug!(%method, status = response.status().as_u16(), "a request was answered");
     }
     Ok(response)
+}
+
+fn http_date(now: UtcMillis) -> Option<HeaderValue> {
+    let since = Duration::from_millis(u64::try_from(now.0).ok()?);
+    HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH.checked_add(since)?)).ok()
 }

@@ -2,7 +2,7 @@
 
 use gatepass_oauth::ClientAuthMethod;
 use gatepass_testkit::{
-    Answer, Browser, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
+    Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
     authority::EventKind,
     keys::{Clock, Entropy, ProofKey, dpop::Wanted},
     on_both_engines, tokio,
@@ -321,10 +321,98 @@ on_both_engines! {
         }
     }
 
+    async fn the_answer_to_a_proof_tells_the_time_by_which_it_was_judged(server: TestServer) {
+        let (client, key, behind) = (server.client().await, key(), server.clock.now());
+        server.advance(Duration::from_secs(7200));
+        let nonce = server.authority().dpop_nonce();
+        let url = server.path("/token");
+        let wanted = Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token: None };
+        let late = key.prove(&wanted, &Clock::settable(behind), &Entropy::system()).unwrap().expose().to_owned();
+        let refused = post(&server, "/token", &client, CREDENTIALS, &[late]).await;
+        assert_eq!(refused.error(), "invalid_dpop_proof");
+        let told = httpdate::parse_http_date(refused.headers["date"].to_str().unwrap()).unwrap();
+        let told = told.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(i64::try_from(told).unwrap(), server.clock.now().seconds());
+    }
+
+    async fn our_own_command_line_gets_plain_access_tokens_and_a_refresh_token_that_needs_its_key(server: TestServer) {
+        let (own, ours, theirs) = (own(), key(), key());
+        let tokens = own_tokens(&server, &ours).await;
+        assert_eq!(tokens.json["token_type"], "Bearer", "{}", tokens.json);
+        assert_eq!(whoami(&server, "Bearer", &tokens.text("access_token"), &[]).await.json["result"]["email"], USER);
+        let first = tokens.text("refresh_token");
+        let good = || vec![proof(&server, &ours, "/token", None)];
+        for thief in [vec![], vec![proof(&server, &theirs, "/token", None)]] {
+            assert_eq!(refresh(&server, &own, &first, &thief).await.error(), "invalid_grant");
+        }
+        let second = refresh(&server, &own, &first, &good()).await;
+        assert_eq!(second.json["token_type"], "Bearer", "the thief has ended nothing: {}", second.json);
+        let repeated = refresh(&server, &own, &first, &good()).await;
+        assert_eq!(repeated.text("refresh_token"), second.text("refresh_token"), "a lost answer is given again");
+        assert_eq!(refresh(&server, &own, &first, &[]).await.error(), "invalid_grant", "but not to the thief");
+        assert_eq!(refresh(&server, &own, &second.text("refresh_token"), &good()).await.status, 200);
+        let plain = own_tokens_without_key(&server).await.text("refresh_token");
+        assert_eq!(refresh(&server, &own, &plain, &[]).await.status, 200, "who began without a key needs none");
+    }
+
     async fn the_documents_say_so(server: TestServer) {
         for path in ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource"] {
             let document = Answer::of(server.http().get(server.path(path))).await.json;
             assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA", "RS256", "PS256"]));
         }
     }
+}
+
+/// The operator's word turns the command line's access tokens into bound ones.
+#[tokio::test]
+async fn the_operator_may_have_the_command_lines_access_tokens_bound_too() {
+    let settings = Some("[clients]\ncli_access_tokens = \"dpop\"\n".to_owned());
+    let server = TestServer::with(Engine::Sqlite, Options { settings, ..Options::default() }).await;
+    let (own, ours, path) = (own(), key(), "/api/v1/user/rpc");
+    let first = own_tokens(&server, &ours).await;
+    let second = refresh(&server, &own, &first.text("refresh_token"), &[proof(&server, &ours, "/token", None)]).await;
+    for tokens in [first, second] {
+        assert_eq!(tokens.json["token_type"], "DPoP", "{}", tokens.json);
+        let token = tokens.text("access_token");
+        assert_eq!(whoami(&server, "Bearer", &token, &[]).await.status, 401);
+        assert_eq!(whoami(&server, "DPoP", &token, &[proof(&server, &ours, path, Some(&token))]).await.status, 200);
+    }
+}
+
+/// gatepass's own command line.
+fn own() -> RegisteredClient {
+    RegisteredClient { id: "gatepass-cli".into(), secret: String::new() }
+}
+
+async fn own_tokens(server: &TestServer, key: &ProofKey) -> Answer {
+    let prove = |path: &str| vec![proof(server, key, path, None)];
+    own_sign_in(server, &prove).await
+}
+
+async fn own_tokens_without_key(server: &TestServer) -> Answer {
+    own_sign_in(server, &|_| vec![]).await
+}
+
+/// Pushed, opened by its short link, redeemed.
+async fn own_sign_in(server: &TestServer, prove: &dyn Fn(&str) -> Vec<String>) -> Answer {
+    let (own, pkce, redirect_uri) = (own(), Pkce::new(), "http://127.0.0.1:4711/callback");
+    let form = [
+        ("response_type", "code"),
+        ("redirect_uri", redirect_uri),
+        ("scope", "openid account offline_access"),
+        ("code_challenge", &pkce.challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let pushed = post(server, "/par", &own, &form, &prove("/par")).await;
+    assert_eq!(pushed.json["expires_in"], 600, "a link that may be typed lives as long as a device's code");
+    let browser = Browser::at(server);
+    browser.sign_in(USER).await;
+    let code = browser.open(&pushed.text("sign_in_uri")).await.answer("code").unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", &pkce.verifier),
+    ];
+    post(server, "/token", &own, &form, &prove("/token")).await
 }

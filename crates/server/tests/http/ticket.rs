@@ -33,7 +33,9 @@ on_both_engines! {
             let answer = server.http().get(&short).send().await.unwrap();
             assert_eq!(answer.status(), 303);
         }
-        server.advance(Duration::from_secs(90));
+        server.advance(Duration::from_secs(599));
+        assert_eq!(server.http().get(&short).send().await.unwrap().status(), 303, "as long as a device's code");
+        server.advance(Duration::from_secs(1));
         assert_eq!(server.http().get(&short).send().await.unwrap().status(), 404);
     }
 

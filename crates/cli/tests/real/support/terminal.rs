@@ -1,7 +1,7 @@
 //! Somebody's terminal: the command line with a home of its own.
 
 use super::{Person, Program, Said, Server, gatepass, run};
-use gatepass_client::{Clock, Entropy, Home, KeySources, Vault};
+use gatepass_client::{Clock, Entropy, Home, KeySources, SignIn, SignIns, Transport, Vault};
 use serde_json::Value;
 use std::{path::Path, process::Command};
 use tempfile::TempDir;
@@ -22,9 +22,20 @@ impl Terminal {
         terminal
     }
 
+    /// A terminal that is signed in without a key, so that its refresh token works for whoever has it.
+    pub(crate) async fn signed_in_without_key(server: &Server) -> Self {
+        let terminal = Self::new();
+        terminal.sign_in_with(server, &["--no-dpop"]).await;
+        terminal
+    }
+
     /// `login --loopback`, to the end.
     pub(crate) async fn sign_in(&self, server: &Server) {
-        let login = self.login(server, &["--loopback", "--no-browser", "--json"]);
+        self.sign_in_with(server, &[]).await;
+    }
+
+    async fn sign_in_with(&self, server: &Server, more: &[&str]) {
+        let login = self.login(server, &[&["--loopback", "--no-browser", "--json"], more].concat());
         let url = event(&login, "url")["url"].as_str().unwrap().to_owned();
         let left_for = Person::signed_in(server).await.led_away_from(&url).await;
         assert_eq!(Server::http().get(&left_for).send().await.unwrap().status(), 200);
@@ -58,11 +69,21 @@ impl Terminal {
 
     /// The access and the refresh token in the vault; `None` when nobody is signed in.
     pub(crate) fn tokens(&self) -> Option<(String, String)> {
-        let sources = KeySources { no_keyring: true, ..KeySources::default() };
-        let vault = Vault::new(Home::at(self.home.path()), sources, Clock::System, Entropy::system());
-        let contents = vault.read().unwrap();
-        let tokens = contents.get(contents.default.as_ref()?)?.tokens.clone()?;
+        let tokens = self.stored()?.tokens?;
         Some((tokens.access_token.expose().to_owned(), tokens.refresh_token?.expose().to_owned()))
+    }
+
+    /// The default account's sign-in, as the vault keeps it.
+    pub(crate) fn stored(&self) -> Option<SignIn> {
+        let contents = self.sign_ins(Clock::System).vault().read().unwrap();
+        contents.get(contents.default.as_ref()?).cloned()
+    }
+
+    /// The library on this terminal's home, by another clock.
+    pub(crate) fn sign_ins(&self, clock: Clock) -> SignIns {
+        let sources = KeySources { no_keyring: true, ..KeySources::default() };
+        let vault = Vault::new(Home::at(self.home.path()), sources, clock.clone(), Entropy::system());
+        SignIns::new(vault, Transport::new(), clock, Entropy::system())
     }
 }
 
