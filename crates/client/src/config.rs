@@ -12,6 +12,8 @@ pub struct Config {
     pub server: Option<String>,
     /// The command whose output is the vault's key or passphrase: a KMS, `pass`, `systemd-creds`.
     pub vault_key_command: Option<CommandLine>,
+    /// Talk as a screen reader wants it.
+    pub plain: bool,
 }
 
 /// A program and its arguments, run without a shell.

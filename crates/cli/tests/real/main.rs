@@ -32,6 +32,8 @@ mod quickstart;
 mod refresh;
 mod refusals;
 mod reuse;
+#[cfg(unix)]
+mod screen;
 mod secrets;
 mod sign_in;
 mod start_and_end;

@@ -5,6 +5,7 @@ mod place;
 mod program;
 mod server;
 mod terminal;
+mod tmux;
 mod wire;
 
 pub(crate) use person::Person;
@@ -12,4 +13,5 @@ pub(crate) use place::Place;
 pub(crate) use program::{Program, Said, files, gatepass, run, run_with};
 pub(crate) use server::{Server, command_line};
 pub(crate) use terminal::{Terminal, event};
+pub(crate) use tmux::Tmux;
 pub(crate) use wire::{DEVICE_GRANT, half_a_request, send_and_leave};
