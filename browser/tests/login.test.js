@@ -18,6 +18,33 @@ story('a command line signs in through the browser, and its own page says so', a
   await person.looksRight('command line signed in');
 });
 
+story('a sign-in that comes to nothing says so on its last page', async (person, server) => {
+  const ends = [
+    ['wrong', {}, 'Not from this sign-in', 'not from this sign-in'],
+    ['own', { error: 'access_denied' }, 'Not signed in', 'command line denied'],
+    ['own', { error: 'server_error' }, 'Not signed in', 'command line refused'],
+    ['own', { code: 'gpc_of_nobody' }, 'Not signed in', 'command line failed'],
+  ];
+  for (const [whose, answer, heading, name] of ends) {
+    const login = server.login('--loopback');
+    const asked = new URL((await event(login, 'url')).url).searchParams;
+    const last = new URL(asked.get('redirect_uri'));
+    const state = whose === 'own' ? asked.get('state') : 'of-somebody-else';
+    last.search = new URLSearchParams({ ...answer, state, iss: server.url });
+    await person.open(last.href);
+    await person.reads(heading);
+    assert.match(await person.page.textContent('main'), /You can close this window/);
+    if (whose === 'own') {
+      assert.equal((await event(login, 'error')).event, 'error');
+      assert.notEqual(await login.end(), 0);
+    } else {
+      await person.expectComplaint(/status of 400/);
+      await login.stop();
+    }
+    await person.looksRight(name);
+  }
+});
+
 story('a wrong password is told, and the address stays', async (person, server) => {
   await person.open(`${server.url}/login`);
   await person.signIn('not the password');

@@ -1,7 +1,7 @@
 //! What may be typed.
 
-use crate::{commands, env, ui::Look};
-use clap::{Args, Parser, Subcommand};
+use crate::{commands, env, examples, ui::Look};
+use clap::{Args, CommandFactory, Parser, Subcommand, builder::FalseyValueParser};
 
 /// Sign in anywhere, and hand tokens to scripts and tools.
 #[derive(Debug, Parser)]
@@ -11,13 +11,18 @@ use clap::{Args, Parser, Subcommand};
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 sign-in needed, 4 offline or server unreachable, 5 refused, \
-                  130 interrupted"
+                  130 interrupted\n\ngatepass sends no telemetry."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// All that may be typed, with examples.
+pub(crate) fn command() -> clap::Command {
+    examples::add(Cli::command())
 }
 
 /// What every command takes.
@@ -38,6 +43,16 @@ pub(crate) struct Globals {
     /// Say only what was asked for, and errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
+    /// Talk in sentences, for screen readers: no colour, no links, no pictures, nothing drawn over
+    #[arg(
+        long,
+        global = true,
+        env = env::PLAIN,
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Global options"
+    )]
+    pub(crate) plain: bool,
     /// Use no colour, as with NO_COLOR
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
@@ -46,7 +61,7 @@ pub(crate) struct Globals {
 impl Globals {
     /// How to talk.
     pub(crate) fn look(&self) -> Look {
-        Look { json: self.json, quiet: self.quiet, no_color: self.no_color }
+        Look { json: self.json, quiet: self.quiet, no_color: self.no_color, plain: self.plain }
     }
 }
 

@@ -46,6 +46,9 @@ impl<'a> Context<'a> {
     pub(crate) fn config(&self) -> Result<&Config, Error> {
         if self.config.get().is_none() {
             let config = self.home().map_or_else(|_| Ok(Config::default()), |home| Config::read(&home))?;
+            if config.plain {
+                self.ui.be_plain();
+            }
             return Ok(self.config.get_or_init(|| config));
         }
         Ok(self.config.get_or_init(Config::default))

@@ -29,6 +29,8 @@ variables! {
     VAULT_KEY_COMMAND = "GATEPASS_VAULT_KEY_COMMAND",
     /// The vault's passphrase.
     VAULT_PASSPHRASE = "GATEPASS_VAULT_PASSPHRASE",
+    /// Talk as a screen reader wants it, as `--plain`; `0`, `false`, `no` and `off` leave it.
+    PLAIN = "GATEPASS_PLAIN",
     /// The server's settings file, as `--config`.
     CONFIG = "GATEPASS_CONFIG",
     /// The folder of the server's database and secret, as `--data-dir`.
@@ -59,6 +61,9 @@ variables! {
 
 /// Turns colour off when it is set to anything (<https://no-color.org>).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// Whether links are shown, where what is known of the terminal is wrong: `0` is no, all else is yes.
+pub(crate) const FORCE_HYPERLINK: &str = "FORCE_HYPERLINK";
 
 /// The value of a variable; one that is empty or not UTF-8 counts as not set.
 pub(crate) fn read(name: &str) -> Option<String> {

@@ -9,12 +9,16 @@ use gatepass_client::{
 use std::fmt::Display;
 
 macro_rules! kinds {
-    ($( $(#[$doc:meta])* $kind:ident = $code:literal $name:literal, )*) => {
+    ($( $(#[doc = $doc:literal])* $kind:ident = $code:literal $name:literal, )*) => {
         /// What kind of failure it is, for scripts.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Kind { $( $(#[$doc])* $kind, )* }
+        pub(crate) enum Kind { $( $(#[doc = $doc])* $kind, )* }
 
         impl Kind {
+            /// Every kind with its meaning, for the page of commands.
+            #[cfg(test)]
+            pub(crate) const ALL: &[(Self, &str)] = &[ $( (Self::$kind, concat!($($doc, " "),*)), )* ];
+
             /// The process's exit code.
             pub(crate) fn exit_code(self) -> u8 {
                 match self { $( Self::$kind => $code, )* }

@@ -1,7 +1,7 @@
 //! `gatepass`: the server, and the command line that signs in anywhere.
 //!
 //! One command is one file under [`commands`]. They share [`cli`] (what may be typed), [`env`] (what may
-//! be set), [`context`] (which server and account are meant), [`ui`] (how to talk) and [`error`] (how to
+//! be set), [`typed`] (what was meant where it makes no sense), [`context`] (which server and account are meant), [`ui`] (how to talk) and [`error`] (how to
 //! fail). No asynchronous runtime is started before a command needs the network.
 
 mod browser;
@@ -10,12 +10,16 @@ mod commands;
 mod context;
 mod env;
 mod error;
+mod examples;
 mod qr;
+#[cfg(test)]
+mod reference;
 mod rpc;
 mod screen;
+mod terminal;
+mod typed;
 mod ui;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 /// A request makes many small allocations; docs/dependencies.md has what this one gained.
@@ -23,7 +27,10 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match typed::read() {
+        Ok(cli) => cli,
+        Err(told) => return told,
+    };
     let ui = ui::Ui::new(cli.globals.look());
     match commands::run(cli, &ui) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,18 @@
 //! How the command line talks: data on stdout, talk on stderr.
 //!
 //! Data is what was asked for and is never dressed up. Talk is for a person: coloured only on a
-//! terminal, wrapped to its width, silent with `--quiet` or `--json`. An error is always told, with
-//! `--json` as an object on stdout.
+//! terminal, wrapped to its width, silent with `--quiet` or `--json`. With `--plain`, which screen readers want, it is
+//! not coloured, and nothing is drawn over. An error is always told, with `--json` as an object on stdout.
 
-use crate::{env, error::Error};
+use crate::{env, error::Error, terminal};
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// What the flags say about the look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +20,7 @@ pub(crate) struct Look {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) no_color: bool,
+    pub(crate) plain: bool,
 }
 
 /// The two streams.
@@ -25,6 +32,9 @@ pub(crate) struct Ui {
     terminal: bool,
     input_terminal: bool,
     unicode: bool,
+    links: bool,
+    /// Also set by the settings, which are read later.
+    plain: Arc<AtomicBool>,
 }
 
 /// The colours that are used, as the numbers of ECMA-48's SGR.
@@ -44,6 +54,8 @@ impl Ui {
             json: look.json,
             quiet: look.quiet,
             color: terminal && !dumb && !look.no_color && env::read(env::NO_COLOR).is_none(),
+            links: terminal && !dumb && terminal::understands_links(env::read),
+            plain: Arc::new(AtomicBool::new(look.plain)),
             terminal: terminal && !dumb,
             input_terminal: io::stdin().is_terminal(),
             unicode: cfg!(any(windows, target_os = "macos")) || locale.to_ascii_lowercase().contains("utf"),
@@ -55,6 +67,16 @@ impl Ui {
         self.json
     }
 
+    /// Talks as a screen reader wants it from now on.
+    pub(crate) fn be_plain(&self) {
+        self.plain.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether talk is sentences and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.load(Ordering::Relaxed)
+    }
+
     /// Whether talk is shown at all.
     pub(crate) fn talks(&self) -> bool {
         !self.quiet && !self.json
@@ -62,7 +84,7 @@ impl Ui {
 
     /// Whether a line on stderr can be drawn over.
     pub(crate) fn is_live(&self) -> bool {
-        self.terminal && self.talks()
+        self.terminal && self.talks() && !self.is_plain()
     }
 
     /// Whether a person can type an answer.
@@ -80,9 +102,31 @@ impl Ui {
         self.unicode
     }
 
-    /// The columns of the terminal; 80 when there is none.
+    /// Whether colour is shown.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.color && !self.is_plain()
+    }
+
+    /// The columns of the terminal; 80 when there is none, or none that says.
     pub(crate) fn width(&self) -> usize {
-        terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0).max(20))
+        terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| match width.0 {
+            0 => 80,
+            columns => usize::from(columns).max(8),
+        })
+    }
+
+    /// The rows of the terminal; 24 when there is none, or none that says.
+    pub(crate) fn height(&self) -> usize {
+        terminal_size::terminal_size_of(io::stderr()).map_or(24, |(_, height)| match height.0 {
+            0 => 24,
+            rows => usize::from(rows),
+        })
+    }
+
+    /// How many rows of the terminal a line of talk takes.
+    pub(crate) fn rows(&self, text: &str) -> usize {
+        let width = self.width();
+        self.wrapped(text).split('\n').map(|line| line.chars().count().div_ceil(width).max(1)).sum()
     }
 
     /// A line of data on stdout.
@@ -125,6 +169,15 @@ impl Ui {
         }
     }
 
+    /// An address alone on its line, whole however long it is; a link where the terminal knows links.
+    pub(crate) fn talk_address(&self, address: &str) {
+        let link = if self.links && !self.is_plain() { terminal::link(address) } else { None };
+        match link {
+            Some(link) if self.talks() => self.write(&self.styled(&link, Style::Bold)),
+            _ => self.talk_strong(address),
+        }
+    }
+
     /// Something a person should know although all went on; shown even with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
         self.write(&self.wrapped(&format!("warning: {text}")));
@@ -135,9 +188,29 @@ impl Ui {
         if self.is_live() {
             let room = self.width().saturating_sub(1);
             let text: String = text.chars().take(room).collect();
-            let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush());
+            // In one piece, so that nobody sees the line half drawn.
+            let drawn = format!("\r\x1b[2K{text}");
+            let _ = io::stderr().lock().write_all(drawn.as_bytes());
         }
+    }
+
+    /// Sounds the terminal's bell. It is heard by who does not look, so it rings with `--plain` too.
+    pub(crate) fn bell(&self) {
+        if self.talks() {
+            self.speak_to_terminal("\x07");
+        }
+    }
+
+    /// Asks the terminal to copy a text; whether there is a terminal to ask. Nobody can tell whether it did.
+    pub(crate) fn copy_by_terminal(&self, text: &str) -> bool {
+        self.speak_to_terminal(&terminal::copy(text))
+    }
+
+    fn speak_to_terminal(&self, sequence: &str) -> bool {
+        if self.terminal {
+            let _ = io::stderr().lock().write_all(sequence.as_bytes());
+        }
+        self.terminal
     }
 
     /// Tells an error and what to do about it.
@@ -173,7 +246,7 @@ impl Ui {
     fn styled(&self, text: &str, style: Style) -> String {
         #[expect(clippy::as_conversions, reason = "the number of a unit variant")]
         let code = style as u8;
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.is_coloured() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     fn wrapped(&self, text: &str) -> String {
@@ -181,7 +254,9 @@ impl Ui {
     }
 
     fn write(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let mut line = if self.unicode { text.to_owned() } else { terminal::to_ascii(text) };
+        line.push('\n');
+        let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 }
 

@@ -55,5 +55,5 @@ fn a_mistyped_command_gets_a_suggestion() {
     let home = tempfile::tempdir().unwrap();
     let said = run(gatepass(home.path()).arg("lgoin"));
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("'login'"), "{}", said.err);
+    assert!(said.err.contains("\n  gatepass login\n"), "{}", said.err);
 }

@@ -14,6 +14,8 @@ pub struct Config {
     pub vault_key_command: Option<CommandLine>,
     /// How processes keep each other out of the vault.
     pub locking: Locking,
+    /// Talk as a screen reader wants it.
+    pub plain: bool,
 }
 
 /// A program and its arguments, run without a shell.

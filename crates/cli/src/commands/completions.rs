@@ -1,11 +1,11 @@
 //! `gatepass completions` and `gatepass man`: what a shell and a manual want to know, made from the commands themselves.
 
 use crate::{
-    cli::Cli,
+    cli,
     context::Context,
     error::{Error, Kind},
 };
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use std::{fs, io, path::PathBuf};
 
@@ -21,7 +21,7 @@ pub(crate) struct Completions {
 impl Completions {
     #[expect(clippy::unnecessary_wraps, reason = "as every command")]
     pub(crate) fn run(self, _: &Context<'_>) -> Result<(), Error> {
-        clap_complete::generate(self.shell, &mut Cli::command(), "gatepass", &mut io::stdout());
+        clap_complete::generate(self.shell, &mut cli::command(), "gatepass", &mut io::stdout());
         Ok(())
     }
 }
@@ -39,7 +39,7 @@ impl Man {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         let failed = |error: io::Error| Error::new(Kind::Failed, format!("{}: {error}", self.folder.display()));
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        clap_mangen::generate_to(Cli::command(), &self.folder).map_err(failed)?;
+        clap_mangen::generate_to(cli::command(), &self.folder).map_err(failed)?;
         context.ui.talk(&format!("The manual is in {}.", self.folder.display()));
         Ok(())
     }

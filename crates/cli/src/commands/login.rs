@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Kind},
     screen::{self, Screen},
 };
-use clap::Args;
+use clap::{ArgGroup, Args};
 use gatepass_client::{
     Account, Bearer, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name,
     oauth::Issuer,
@@ -25,15 +25,16 @@ pub(crate) const SCOPE: &str = "openid profile email offline_access account";
 /// device, or by an address that you paste. Where several can work they are offered at once, and the
 /// first to finish counts. The first account becomes the default; a later one does with --default.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("way").multiple(true))]
 pub(crate) struct Login {
-    /// Show a code to enter on any device
+    /// Show a code to enter on any device; with --loopback both are offered
     #[arg(long, group = "way")]
     device: bool,
     /// Use a browser on this machine
     #[arg(long, group = "way")]
     loopback: bool,
     /// Show an address for any browser, and read the address of the last page from stdin
-    #[arg(long, group = "way")]
+    #[arg(long, group = "way", conflicts_with_all = ["device", "loopback"])]
     paste: bool,
     /// Show the address, but open no browser
     #[arg(long)]
@@ -46,6 +47,9 @@ pub(crate) struct Login {
     /// Bind the sign-in to no key
     #[arg(long, conflicts_with = "dpop")]
     no_dpop: bool,
+    /// Put the address on the clipboard, by way of the terminal and of this machine's own
+    #[arg(long)]
+    copy: bool,
     /// Make the account the default
     #[arg(long)]
     default: bool,
@@ -73,7 +77,7 @@ impl Login {
         };
         let request = self.request(context.server(&contents)?, context.named_space()?)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
-        let screen = Screen { ways: self.ways(), no_browser: self.no_browser };
+        let screen = Screen { ways: self.ways(), no_browser: self.no_browser, copy: self.copy };
         if env::read(env::TOKEN).is_some() {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
@@ -93,6 +97,7 @@ impl Login {
 
     fn ways(&self) -> Option<Ways> {
         match (self.device, self.loopback, self.paste) {
+            (true, true, _) => Some(Ways::BrowserAndDevice),
             (true, ..) => Some(Ways::Device),
             (_, true, _) => Some(Ways::Browser),
             (.., true) => Some(Ways::Paste),
@@ -170,7 +175,7 @@ pub(crate) async fn device_sign_in_and_whoami(
     let mut request = SignInRequest::new(issuer, CLIENT_ID.parse().map_err(|error| invalid(&error))?);
     request.scope = SCOPE.parse().map_err(|error| invalid(&error))?;
     request.device_name = host_name(env::read);
-    let screen = Screen { ways: Some(Ways::Device), no_browser: false };
+    let screen = Screen { ways: Some(Ways::Device), ..Screen::default() };
     let account = screen::sign_in(context.ui, &sign_ins, &request, screen).await?;
     context.ui.talk(&format!("Signed in as {account}."));
     whoami::show(context, &sign_ins, &account).await?;

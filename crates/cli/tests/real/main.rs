@@ -33,6 +33,8 @@ mod quickstart;
 mod refresh;
 mod refusals;
 mod reuse;
+#[cfg(unix)]
+mod screen;
 mod secrets;
 mod sign_in;
 mod soak;

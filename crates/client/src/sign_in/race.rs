@@ -152,7 +152,7 @@ impl Race<'_> {
                 return None;
             }
             Err(error) => {
-                callback.finish(Page::Refused).await;
+                callback.finish(if error == BadAnswer::Denied { Page::Denied } else { Page::Refused }).await;
                 return Some(Err(error.into()));
             }
         };

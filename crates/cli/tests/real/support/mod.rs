@@ -7,6 +7,7 @@ mod place;
 mod program;
 mod server;
 mod terminal;
+mod tmux;
 mod wire;
 
 pub(crate) use dice::Dice;
@@ -16,4 +17,5 @@ pub(crate) use place::{Place, lasting_port};
 pub(crate) use program::{Program, Said, files, gatepass, run, run_with};
 pub(crate) use server::{Server, command_line};
 pub(crate) use terminal::{Terminal, event};
+pub(crate) use tmux::Tmux;
 pub(crate) use wire::{DEVICE_GRANT, half_a_request, send_and_leave};
