@@ -16,3 +16,8 @@ pub(crate) fn open(url: &str) {
     });
     drop(opened);
 }
+
+/// Whether there is a browser that could be opened. None is.
+pub(crate) fn is_there() -> bool {
+    Browser::Default.exists()
+}

@@ -7,11 +7,12 @@ use crate::{
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
-    Transport, Vault,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Network, Secret, Selection, SignIn,
+    SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
     oauth::{Issuer, UtcMillis},
+    transport::Timeouts,
 };
 use std::{cell::OnceCell, path::PathBuf, sync::Arc, time::Duration};
 
@@ -55,10 +56,21 @@ impl<'a> Context<'a> {
     pub(crate) fn sign_ins_in(&self, home: Home) -> Result<SignIns, Error> {
         let (clock, entropy) = (Clock::System, Entropy::system());
         let vault = Vault::new(home, self.key_sources()?, clock.clone(), entropy.clone());
-        Ok(SignIns::new(vault, Transport::new(), clock, entropy))
+        Ok(SignIns::new(vault, Transport::with(Timeouts::default(), self.network()?), clock, entropy))
     }
 
-    fn key_sources(&self) -> Result<KeySources, Error> {
+    /// Whom to trust, and by which proxy: the flag, then the environment, then the settings.
+    pub(crate) fn network(&self) -> Result<Network, Error> {
+        let mut network = Network::of(env::read, self.config()?)
+            .map_err(|(name, error)| Error::new(Kind::Usage, format!("{name}: {error}")))?;
+        if let Some(file) = self.globals.ca_file.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+            network.ca_file = Some(file.clone());
+        }
+        Ok(network)
+    }
+
+    /// Where the vault's key may be had.
+    pub(crate) fn key_sources(&self) -> Result<KeySources, Error> {
         let usage = |name: &str, why: &str| Error::new(Kind::Usage, format!("{name}: {why}"));
         let no_keyring = match env::read(env::KEYRING).as_deref() {
             None | Some("auto") => false,
@@ -177,6 +189,7 @@ impl<'a> Context<'a> {
         if sign_ins.is_fresh(sign_in, min_ttl)
             && let Some(tokens) = &sign_in.tokens
         {
+            tracing::debug!("the stored token of account {} is fresh", sign_in.account.id());
             return Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at));
         }
         let account = &sign_in.account;

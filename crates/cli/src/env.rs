@@ -27,6 +27,10 @@ variables! {
     VAULT_KEY_COMMAND = "GATEPASS_VAULT_KEY_COMMAND",
     /// The vault's passphrase.
     VAULT_PASSPHRASE = "GATEPASS_VAULT_PASSPHRASE",
+    /// Certificate authorities in PEM that are trusted besides the system's, as `--ca-file`.
+    CA_FILE = "GATEPASS_CA_FILE",
+    /// Anything but empty, `0`, `no`, `off` or `false` tells on stderr what is asked and decided, as `--debug`.
+    DEBUG = "GATEPASS_DEBUG",
     /// The server's settings file, as `--config`.
     CONFIG = "GATEPASS_CONFIG",
     /// The folder of the server's database and secret, as `--data-dir`.
@@ -57,6 +61,9 @@ variables! {
 
 /// Turns colour off when it is set to anything (<https://no-color.org>).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// The socket of an agent that hands out tokens.
+pub(crate) const AGENT_SOCKET: &str = "GATEPASS_AGENT_SOCK";
 
 /// The value of a variable; one that is empty or not UTF-8 counts as not set.
 pub(crate) fn read(name: &str) -> Option<String> {

@@ -103,6 +103,7 @@ impl SignIns {
         if self.is_fresh(&stored, at_least)
             && let Some(bearer) = Bearer::of(&stored)
         {
+            tracing::debug!("the stored token of account {account} is fresh");
             return Ok(bearer);
         }
         match self.renew(account, at_least.map_or(Reason::Age, Reason::TooShort)).await? {

@@ -20,6 +20,8 @@
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | signing out | [`sign_out`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
+//! | the whole chain, looked at | [`doctor`] |
+//! | which proxy, and whom to trust | [`network`], [`trust`] |
 //!
 //! What decides is pure and tested by calling it: [`device::poller`], [`choose::choose`],
 //! [`tokens::Tokens::freshness`], [`paste::read`], [`loopback::request`], [`sign_in::attempt`]. Clock and
@@ -32,6 +34,7 @@ pub mod choose;
 pub mod config;
 pub mod device;
 pub mod discovery;
+pub mod doctor;
 pub mod environment;
 pub mod failure;
 pub mod folder;
@@ -39,6 +42,7 @@ pub mod home;
 pub mod id_token;
 pub mod lock;
 pub mod loopback;
+pub mod network;
 pub mod paste;
 pub mod refresh;
 pub mod sign_in;
@@ -48,6 +52,7 @@ pub mod text;
 pub mod token_endpoint;
 pub mod tokens;
 pub mod transport;
+pub mod trust;
 pub mod vault;
 pub mod web_url;
 
@@ -59,6 +64,7 @@ pub use discovery::{DiscoveryError, Server, discover};
 pub use environment::Environment;
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;
+pub use network::Network;
 pub use refresh::{Reason, Renewal, Transient};
 pub use sign_in::{Event, SignInError, SignInRequest};
 pub use sign_ins::{Person, SignIns};

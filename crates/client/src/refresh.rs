@@ -68,6 +68,16 @@ pub enum Reason<'a> {
     Unauthorized(&'a Bearer),
 }
 
+impl std::fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Age => f.write_str("the old one nears its end"),
+            Self::TooShort(span) => write!(f, "the old one lasts for less than {} s", span.as_secs()),
+            Self::Unauthorized(_) => f.write_str("a resource answered 401 to the old one"),
+        }
+    }
+}
+
 impl SignIns {
     /// Replaces the access token of an account for a reason, unless the reason is gone by the time the
     /// lock is had.
@@ -75,11 +85,15 @@ impl SignIns {
     /// # Errors
     /// [`VaultError`]; then nothing was changed.
     pub async fn renew(&self, account: &AccountId, reason: Reason<'_>) -> Result<Renewal, VaultError> {
+        tracing::debug!("account {account}: a new token is needed, since {reason}");
         let Some(seen) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
         // Step 1.
         let _lock = match self.account_lock(account, &seen, reason).await? {
             Some(lock) => lock,
-            None => return Ok(Renewal::Transient { cause: Transient::Busy, still_good: self.usable(&seen) }),
+            None => {
+                tracing::debug!("account {account}: another process is refreshing");
+                return Ok(Renewal::Transient { cause: Transient::Busy, still_good: self.usable(&seen) });
+            }
         };
         // Step 2.
         let Some(sign_in) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
@@ -87,6 +101,7 @@ impl SignIns {
         if let Some(bearer) = self.usable(&sign_in)
             && self.serves(&sign_in, tokens, seen.generation, reason)
         {
+            tracing::debug!("account {account}: another process has refreshed, its token is adopted");
             return Ok(Renewal::Refreshed(bearer));
         }
         let Some(refresh_token) = &tokens.refresh_token else {
@@ -105,9 +120,12 @@ impl SignIns {
         match endpoint.refresh(refresh_token).await {
             Ok(response) => {
                 let next = Tokens::from_response(response, &tokens.scope, Some(refresh_token), requested_at);
-                self.store(account, Some(next)).await
+                let renewed = self.store(account, Some(next)).await;
+                tracing::debug!("account {account}: refreshed, kept: {}", renewed.is_ok());
+                renewed
             }
             Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => {
+                tracing::debug!("account {account}: the server ended the sign-in, its tokens are forgotten");
                 self.store(account, None).await?;
                 Ok(Renewal::Rejected(refusal))
             }

@@ -1,12 +1,14 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
+    Account, AccountId, Config, Environment, Event, Home, KeySources, Network, SignInError, SignInRequest, Transport,
+    Ways,
     choose::choose,
     discovery::discover,
     lock::{FileLock, LockError},
     sign_in::{identity::identify, race::Race},
     tokens::Tokens,
+    transport::Timeouts,
     vault::{Vault, VaultError, contents::SignIn},
 };
 use gatepass_keys::{Clock, Entropy};
@@ -55,14 +57,16 @@ impl SignIns {
     /// # Errors
     /// [`VaultError::Io`] when the environment names no folder for settings.
     pub fn usual(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, VaultError> {
-        let home = Home::usual(name, variable).ok_or_else(|| VaultError::Io {
+        let home = Home::usual(name, &variable).ok_or_else(|| VaultError::Io {
             what: "find the folder for",
             path: name.into(),
             source: io::Error::other("neither XDG_CONFIG_HOME nor HOME is set"),
         })?;
         let (clock, entropy) = (Clock::System, Entropy::system());
         let vault = Vault::new(home, KeySources::default(), clock.clone(), entropy.clone());
-        Ok(Self::new(vault, Transport::new(), clock, entropy))
+        // A variable that names no proxy is passed over, as other programs do.
+        let network = Network::of(variable, &Config::default()).unwrap_or_default();
+        Ok(Self::new(vault, Transport::with(Timeouts::default(), network), clock, entropy))
     }
 
     /// The vault.
@@ -100,6 +104,7 @@ impl SignIns {
                 choice.ways
             }
         };
+        tracing::debug!("signing in as client {} by {ways:?}", request.client_id);
         let race = Race {
             transport: &self.transport,
             clock: &self.clock,
@@ -120,6 +125,7 @@ impl SignIns {
             revocation_endpoint: server.revocation_endpoint,
             generation: 0,
         };
+        tracing::debug!("account {} is kept", account.id());
         let kept = sign_in.clone();
         // A refresh of the older sign-in of this account comes to its end first.
         let lock = self.settle(&account.id()).await?;
