@@ -8,7 +8,7 @@ use crate::{
     Failure, Network, Refusal, Unreachable, WebUrl,
     failure::ProxyTrouble,
     text::tidy,
-    trust::{self, Certificate},
+    trust::{self, Certificate, Seen},
 };
 use gatepass_oauth::{ErrorBody, ErrorCode, Secret};
 use reqwest::{
@@ -52,6 +52,7 @@ pub struct Transport(Arc<Inner>);
 struct Inner {
     timeouts: Timeouts,
     network: Network,
+    seen: Seen,
     outside: OnceLock<Client>,
     loopback: OnceLock<Client>,
 }
@@ -106,7 +107,6 @@ pub struct Reply {
     pub body: Vec<u8>,
     host: String,
     headers: HeaderMap,
-    certificate: Option<Vec<u8>>,
 }
 
 impl fmt::Debug for Reply {
@@ -131,13 +131,25 @@ impl Transport {
     /// A transport with other bounds, by a proxy or with more authorities.
     #[must_use]
     pub fn with(timeouts: Timeouts, network: Network) -> Self {
-        Self(Arc::new(Inner { timeouts, network, outside: OnceLock::new(), loopback: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            timeouts,
+            network,
+            seen: Seen::default(),
+            outside: OnceLock::new(),
+            loopback: OnceLock::new(),
+        }))
     }
 
     /// How requests leave this machine.
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.0.network
+    }
+
+    /// The certificate with which the host of `url` spoke TLS, if it was believed.
+    #[must_use]
+    pub fn certificate_of(&self, url: &WebUrl) -> Option<Certificate> {
+        self.0.seen.of(url.url().host_str()?.trim_matches(['[', ']']))
     }
 
     /// Sends a request and reads the answer, whatever its status.
@@ -172,8 +184,6 @@ impl Transport {
         let mut response = request.send().await.map_err(|error| self.unreachable(&host, &error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
-        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(<[u8]>::to_vec);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&host, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -181,7 +191,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body, host, headers, certificate })
+        Ok(Reply { status, body, host, headers })
     }
 
     fn client(&self, url: &WebUrl) -> Result<&Client, Failure> {
@@ -190,8 +200,8 @@ impl Transport {
             return Ok(client);
         }
         let settings = |why: String| Failure::Unreachable { host: url.host(), why: Unreachable::Settings(why) };
-        let tls = trust::client_config(self.0.network.ca_file.as_deref()).map_err(settings)?;
-        let mut builder = Client::builder().no_proxy().tls_backend_preconfigured(tls).tls_info(true);
+        let tls = trust::client_config(self.0.network.ca_file.as_deref(), &self.0.seen).map_err(settings)?;
+        let mut builder = Client::builder().no_proxy().tls_backend_preconfigured(tls);
         if !url.is_loopback()
             && let Some(proxy) = self.0.network.proxy()
         {
@@ -309,12 +319,6 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The certificate with which the server spoke TLS.
-    #[must_use]
-    pub fn certificate(&self) -> Option<Certificate> {
-        Certificate::read(self.certificate.as_deref()?)
-    }
-
     /// The OAuth error of an answer for the log: only codes that the standards know, since a server could repeat
     /// a secret in its place.
     fn told_error(&self) -> String {
@@ -344,13 +348,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply {
-            status,
-            body: body.as_bytes().to_vec(),
-            host: "a.example".into(),
-            headers: HeaderMap::new(),
-            certificate: None,
-        }
+        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into(), headers: HeaderMap::new() }
     }
 
     fn kind(status: u16, body: &str) -> &'static str {

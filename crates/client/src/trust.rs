@@ -14,9 +14,10 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 use std::{
+    collections::BTreeMap,
     fmt, fs, io,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use x509_cert::{
     der::Decode,
@@ -26,6 +27,9 @@ use x509_cert::{
 
 /// The longest file of authorities that is read, in bytes.
 const MAX_CA_FILE: u64 = 4 * 1024 * 1024;
+
+/// The most hosts whose certificates are remembered.
+const MAX_SEEN: usize = 32;
 
 /// A server's certificate, as far as a person cares; every text is fit for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,13 +142,13 @@ fn name(name: &GeneralName) -> Option<String> {
 ///
 /// # Errors
 /// Why the file cannot be used, or TLS not be set up.
-pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+pub(crate) fn client_config(ca_file: Option<&Path>, seen: &Seen) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let more = match ca_file {
         Some(path) => authorities(path).map_err(|why| format!("the CA file {}: {why}", path.display()))?,
         None => Vec::new(),
     };
-    let judge = Judge { provider: Arc::clone(&provider), more, verifier: OnceLock::new() };
+    let judge = Judge { provider: Arc::clone(&provider), more, verifier: OnceLock::new(), seen: seen.clone() };
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
@@ -173,12 +177,30 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(found)
 }
 
+/// The certificates that were believed, by host; also through a proxy, where the HTTP client does not tell them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+
+impl Seen {
+    pub(crate) fn of(&self, host: &str) -> Option<Certificate> {
+        Certificate::read(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host)?)
+    }
+
+    fn note(&self, host: &str, certificate: &[u8]) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MAX_SEEN || all.contains_key(host) {
+            all.insert(host.to_owned(), certificate.to_vec());
+        }
+    }
+}
+
 /// The system's verifier, made at the first handshake: plain http to this machine does without.
 #[derive(Debug)]
 struct Judge {
     provider: Arc<CryptoProvider>,
     more: Vec<CertificateDer<'static>>,
     verifier: OnceLock<Result<Verifier, TlsError>>,
+    seen: Seen,
 }
 
 impl ServerCertVerifier for Judge {
@@ -195,7 +217,10 @@ impl ServerCertVerifier for Judge {
         let reason = match verifier {
             Ok(verifier) => {
                 match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-                    Ok(verified) => return Ok(verified),
+                    Ok(verified) => {
+                        self.seen.note(&server_name.to_str(), end_entity);
+                        return Ok(verified);
+                    }
                     Err(TlsError::InvalidCertificate(error)) => distrust(&error),
                     Err(error) => Distrust::Other(tidy(&error.to_string(), 200)),
                 }

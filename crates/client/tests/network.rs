@@ -5,7 +5,7 @@
 mod place;
 
 use gatepass_client::{
-    Call, Failure, Network, Transport, Unreachable, failure::ProxyTrouble, transport::Timeouts, trust::Distrust,
+    Call, Failure, Network, Transport, Unreachable, WebUrl, failure::ProxyTrouble, transport::Timeouts, trust::Distrust,
 };
 use place::{Authority, Door, Proxy, Wants};
 use std::{path::Path, time::Duration};
@@ -13,19 +13,14 @@ use std::{path::Path, time::Duration};
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(5), whole: Duration::from_secs(10) };
 
 fn network(ca_file: Option<&Path>, proxy: Option<&str>) -> Network {
-    Network {
-        ca_file: ca_file.map(Path::to_owned),
-        proxy: proxy.map(|proxy| proxy.parse().unwrap()),
-        no_proxy: None,
-    }
+    Network { ca_file: ca_file.map(Path::to_owned), proxy: proxy.map(|proxy| proxy.parse().unwrap()), no_proxy: None }
 }
 
 async fn ask(network: Network, url: &str) -> Result<u16, Failure> {
-    let transport = Transport::with(TIMEOUTS, network);
-    transport.send(Call::get(url.parse().unwrap())).await.map(|reply| {
-        assert!(reply.certificate().unwrap().issuer.contains("CN=Test Authority"));
-        reply.status
-    })
+    let (transport, url) = (Transport::with(TIMEOUTS, network), url.parse().unwrap());
+    let reply = transport.send(Call::get(WebUrl::clone(&url))).await?;
+    assert_eq!(transport.certificate_of(&url).unwrap().issuer, "CN=Test Authority");
+    Ok(reply.status)
 }
 
 fn distrust(outcome: Result<u16, Failure>) -> (Distrust, String) {
@@ -53,7 +48,8 @@ async fn an_unknown_authority_is_named_and_one_from_a_file_is_trusted() {
     );
     let file = authority.write(folder.path());
     assert_eq!(ask(network(Some(&file), None), &door.url("localhost")).await, Ok(200));
-    let (reason, _) = distrust(ask(network(Some(&Authority::new().write(folder.path())), None), &door.url("localhost")).await);
+    let (reason, _) =
+        distrust(ask(network(Some(&Authority::new().write(folder.path())), None), &door.url("localhost")).await);
     assert_ne!(reason, Distrust::WrongHost, "another authority of the same name does not help");
 }
 
@@ -98,7 +94,8 @@ async fn a_file_of_authorities_that_is_none_is_named() {
 async fn requests_to_other_machines_pass_the_proxy_and_those_to_this_one_do_not() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let file = authority.write(folder.path());
-    let (far, near) = (Door::open(authority.sign("auth.test", (2020, 2100))), Door::open(authority.sign("localhost", (2020, 2100))));
+    let (far, near) =
+        (Door::open(authority.sign("auth.test", (2020, 2100))), Door::open(authority.sign("localhost", (2020, 2100))));
     let proxy = Proxy::open(Wants::Nothing, far.port);
     assert_eq!(ask(network(Some(&file), Some(&proxy.url(""))), "https://auth.test/x").await, Ok(200));
     assert_eq!(proxy.asked(), ["CONNECT auth.test:443"], "and nothing of the request but where to");
@@ -125,7 +122,8 @@ async fn what_a_proxy_does_instead_is_told_without_its_password() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let door = Door::open(authority.sign("auth.test", (2020, 2100)));
     let file = authority.write(folder.path());
-    let (guarded, refusing) = (Proxy::open(Wants::Password("ada", "hunter2"), door.port), Proxy::open(Wants::Nobody, door.port));
+    let (guarded, refusing) =
+        (Proxy::open(Wants::Password("ada", "hunter2"), door.port), Proxy::open(Wants::Nobody, door.port));
     assert_eq!(ask(network(Some(&file), Some(&guarded.url("ada:hunter2@"))), "https://auth.test/").await, Ok(200));
     let dead = format!("http://ada:hunter2@127.0.0.1:{}", place::dead_port());
     for (proxy, expected) in [
@@ -137,7 +135,10 @@ async fn what_a_proxy_does_instead_is_told_without_its_password() {
         let failure = ask(network(Some(&file), Some(&proxy)), "https://auth.test/").await.unwrap_err();
         let Failure::Unreachable { why: Unreachable::Proxy { why, .. }, .. } = &failure else { panic!("{failure:?}") };
         assert_eq!(*why, expected);
-        assert!(failure.to_string().starts_with("auth.test cannot be reached: the proxy http://127.0.0.1:"), "{failure}");
+        assert!(
+            failure.to_string().starts_with("auth.test cannot be reached: the proxy http://127.0.0.1:"),
+            "{failure}"
+        );
         assert!(!format!("{failure} {failure:?}").contains("hunter"), "{failure:?}");
     }
 }

@@ -56,9 +56,7 @@ fn honest(asked: &Asked, issuer: &str) -> Answer {
 impl Lie {
     fn server(&self) -> Fake {
         let (path, answer) = (self.path, self.answer);
-        Fake::start_raw(move |asked, issuer, _| {
-            if asked.path == path { answer(issuer) } else { honest(asked, issuer) }
-        })
+        Fake::start_raw(move |asked, issuer, _| if asked.path == path { answer(issuer) } else { honest(asked, issuer) })
     }
 
     /// The run failed as it should, with one sentence, and the vault is as it was.
@@ -355,7 +353,7 @@ async fn an_answer_in_the_name_of_another_server_is_refused() {
         let said = login.end();
         assert_eq!(said.code, Some(1), "{said:?}");
         let last: Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
-        assert!(last["message"].as_str().unwrap().contains("another server"), "{last}");
+        assert!(last["message"].as_str().unwrap().contains("does not come from the server that was asked"), "{last}");
         assert!(server.asked("/token").is_empty(), "the code went nowhere");
         assert_eq!(fs::read(terminal.home().join("vault.gpv")).unwrap(), before);
     }

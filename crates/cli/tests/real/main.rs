@@ -26,8 +26,13 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod browser;
+mod debug;
+mod doctor;
 mod durability;
+mod liars;
 mod logout;
+mod network;
 mod quickstart;
 mod refresh;
 mod refusals;
@@ -36,3 +41,8 @@ mod secrets;
 mod sign_in;
 mod start_and_end;
 mod support;
+
+#[path = "../../../client/tests/support/mod.rs"]
+mod fake;
+#[path = "../../../client/tests/network/place.rs"]
+mod wire;

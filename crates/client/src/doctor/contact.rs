@@ -25,7 +25,7 @@ pub(super) async fn look(transport: &Transport, clock: &Clock, issuer: &Issuer, 
     }
     let places = matrix::places(issuer).into_iter().map(|place| matrix::ask(transport.clone(), clock.clone(), place));
     let asked = all(places).await;
-    checks.push(certificate(&url, &asked, clock.now()));
+    checks.push(certificate(transport, &url, &asked, clock.now()));
     checks.push(skew(&asked));
     // Said once, as what it is, instead of once for each place.
     if let Some(why) = asked.iter().find_map(|asked| before_http(&asked.outcome)) {
@@ -56,7 +56,7 @@ fn before_http<T>(outcome: &Result<T, Failure>) -> Option<&Unreachable> {
     }
 }
 
-fn certificate(url: &WebUrl, asked: &[Asked], now: UtcMillis) -> Check {
+fn certificate(transport: &Transport, url: &WebUrl, asked: &[Asked], now: UtcMillis) -> Check {
     let name = "certificate";
     if url.url().scheme() == "http" {
         return Check::skipped(Section::Network, name, "plain http, which stays on this machine");
@@ -69,8 +69,9 @@ fn certificate(url: &WebUrl, asked: &[Asked], now: UtcMillis) -> Check {
         let check = Check::failure(Section::Network, name, untrusted.to_string());
         return check.remedy(remedy::of_distrust(&untrusted.reason)).by_network();
     }
-    let shown = asked.iter().find_map(|asked| asked.outcome.as_ref().ok()?.certificate());
-    let Some(shown) = shown else { return Check::skipped(Section::Network, name, "none was seen") };
+    let Some(shown) = transport.certificate_of(url) else {
+        return Check::skipped(Section::Network, name, "none was seen");
+    };
     let days = now.until(shown.not_after).as_secs() / 86_400;
     let found = format!("{}, issued by {}, {days} days left", shown.subject, shown.issuer);
     if days < SOON {
