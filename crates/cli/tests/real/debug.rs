@@ -13,7 +13,7 @@ fn talkative() -> Fake {
         ("/device", _) => Answer::Json(
             200,
             json!({"device_code": "device-code-secret", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 60,
-                   "verification_uri": "https://a.example/device", "number_match": "4217"}),
+                   "verification_uri": "https://a.example/device", "number_match": "NUMBER-42"}),
         ),
         ("/token", 0) => refused("authorization_pending"),
         ("/token", 2) => Answer::Json(400, json!({"error": asked.form["refresh_token"]})),
@@ -68,7 +68,7 @@ fn every_command_of_a_sign_in_tells_what_it_does_and_no_secret() {
         told += &debug;
     }
     let mut secrets =
-        vec!["device-code-secret".to_owned(), "WDJB".into(), "MJHT".into(), "4217".into(), "-secret-".into()];
+        vec!["device-code-secret".to_owned(), "WDJB".into(), "MJHT".into(), "NUMBER-42".into(), "-secret-".into()];
     for path in ["/device", "/token", "/revoke"] {
         for asked in server.asked(path) {
             let given = ["code_verifier", "code_challenge", "device_code", "refresh_token", "token"];

@@ -124,11 +124,11 @@ fn an_endpoint_that_answers_with_a_page_or_knows_no_grant_is_told() {
         _ => html(404, "not here"),
     });
     let found = report(&terminal, &server.issuer);
-    assert_eq!((found.code, found.failures()), (Some(1), vec!["PKCE", "grant refresh_token", "device endpoint"]));
+    assert_eq!((found.code, found.failures()), (Some(1), vec!["PKCE", "refresh_token", "device endpoint"]));
     found.has("RFC 8414", "skipped", "404", "");
     found.has("OpenID", "ok", &server.issuer, "");
     found.has("client", "warning", "gatepass-cli is not known here", "--client-id");
-    found.has("grant strange", "warning", "not known at the endpoint", "operator");
+    found.has("strange", "warning", "not known at the endpoint", "operator");
     found.has("sign-in page", "ok", "answers with 400", "");
     for asked in server.asked("/token") {
         let names: Vec<_> =

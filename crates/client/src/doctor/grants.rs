@@ -57,7 +57,7 @@ async fn ask(transport: Transport, call: Call) -> Answer {
 
 /// The last part of a grant type, which is name enough.
 fn short(grant: &str) -> String {
-    format!("grant {}", tidy(grant.rsplit(':').next().unwrap_or(grant), 40))
+    tidy(grant.rsplit(':').next().unwrap_or(grant), 40)
 }
 
 fn judge(name: &str, answer: &Answer) -> Check {
