@@ -107,8 +107,9 @@ impl SignIns {
             return Ok(bearer);
         }
         match self.renew(account, at_least.map_or(Reason::Age, Reason::TooShort)).await? {
-            Renewal::Transient { still_good: Some(bearer), cause } => {
-                tracing::debug!(%cause, "the token could not be refreshed and is used as long as it works");
+            Renewal::Transient { still_good: Some(bearer), .. } => {
+                // Why was told with the request; a server could repeat a secret in its error.
+                tracing::debug!("the token could not be refreshed and is used as long as it works");
                 Ok(bearer)
             }
             other => settled(other),

@@ -231,13 +231,9 @@ fn render(checks: &[Check], width: usize) -> String {
     }
     let (failures, warnings) = (count(checks, Outcome::Failure), count(checks, Outcome::Warning));
     let several = |count: usize| if count == 1 { "" } else { "s" };
-    let _ = writeln!(
-        text,
-        "\n{} ok, {warnings} warning{}, {failures} failure{}",
-        count(checks, Outcome::Ok),
-        several(warnings),
-        several(failures)
-    );
+    let good = count(checks, Outcome::Ok);
+    let total = format!("{good} ok, {warnings} warning{}, {failures} failure{}", several(warnings), several(failures));
+    let _ = writeln!(text, "\n{}", wrap(&total, width));
     text
 }
 

@@ -58,6 +58,7 @@ impl Report {
 async fn a_whole_chain_is_told_link_by_link() {
     let place = Place::sqlite().await;
     let (server, terminal) = (place.serve_with_user(), Terminal::new());
+    fs::set_permissions(terminal.home(), fs::Permissions::from_mode(0o700)).unwrap();
     terminal.sign_in(&server).await;
     let before = fs::read(terminal.home().join("vault.gpv")).unwrap();
     let report = doctor(&terminal, &[]).done();
