@@ -2,6 +2,7 @@
 
 use crate::{commands, env, examples, ui::Look};
 use clap::{Args, CommandFactory, Parser, Subcommand, builder::FalseyValueParser};
+use std::path::PathBuf;
 
 /// Sign in anywhere, and hand tokens to scripts and tools.
 #[derive(Debug, Parser)]
@@ -56,6 +57,12 @@ pub(crate) struct Globals {
     /// Use no colour, as with NO_COLOR
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
+    /// Trust the certificate authorities in this PEM file too, besides the system's
+    #[arg(long, global = true, value_name = "FILE", env = env::CA_FILE, hide_env_values = true, help_heading = "Global options")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Tell on stderr what is asked and decided, without any secret
+    #[arg(long, global = true, env = env::DEBUG, hide_env_values = true, value_parser = FalseyValueParser::new(), help_heading = "Global options")]
+    pub(crate) debug: bool,
 }
 
 impl Globals {
@@ -78,6 +85,7 @@ pub(crate) enum Command {
     Serve(commands::serve::Serve),
     Quickstart(commands::quickstart::Quickstart),
     Admin(commands::admin::Admin),
+    Doctor(commands::doctor::Doctor),
     Completions(commands::completions::Completions),
     Man(commands::completions::Man),
 }

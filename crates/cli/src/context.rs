@@ -7,12 +7,13 @@ use crate::{
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
-    Transport, Vault,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Network, Secret, Selection, SignIn,
+    SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
     oauth::{Issuer, UtcMillis},
     text::tidy,
+    transport::Timeouts,
 };
 use std::{
     cell::OnceCell,
@@ -65,8 +66,9 @@ impl<'a> Context<'a> {
         let (clock, entropy) = (Clock::System, Entropy::system());
         let home = home.with_locking(self.config()?.locking);
         let vault = Vault::new(home, self.key_sources()?, clock.clone(), entropy.clone());
+        let transport = Transport::with(Timeouts::default(), self.network()?);
         let (ui, told) = (self.ui.clone(), Once::new());
-        Ok(SignIns::new(vault, Transport::new(), clock, entropy).on_not_renewed(move |account, cause| {
+        Ok(SignIns::new(vault, transport, clock, entropy).on_not_renewed(move |account, cause| {
             told.call_once(|| {
                 ui.talk(&format!(
                     "warning: the token of {account} is used until its end, since none could be had: {cause}"
@@ -75,7 +77,18 @@ impl<'a> Context<'a> {
         }))
     }
 
-    fn key_sources(&self) -> Result<KeySources, Error> {
+    /// Whom to trust, and by which proxy: the flag, then the environment, then the settings.
+    pub(crate) fn network(&self) -> Result<Network, Error> {
+        let mut network = Network::of(env::read, self.config()?)
+            .map_err(|(name, error)| Error::new(Kind::Usage, format!("{name}: {error}")))?;
+        if let Some(file) = self.globals.ca_file.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+            network.ca_file = Some(file.clone());
+        }
+        Ok(network)
+    }
+
+    /// Where the vault's key may be had.
+    pub(crate) fn key_sources(&self) -> Result<KeySources, Error> {
         let usage = |name: &str, why: &str| Error::new(Kind::Usage, format!("{name}: {why}"));
         let no_keyring = match env::read(env::KEYRING).as_deref() {
             None | Some("auto") => false,
@@ -212,6 +225,7 @@ impl<'a> Context<'a> {
         if sign_ins.is_fresh(sign_in, min_ttl)
             && let Some(bearer) = Bearer::of(sign_in)
         {
+            tracing::debug!("the stored token of account {} is fresh", sign_in.account.id());
             return header_safe(bearer);
         }
         let account = &sign_in.account;

@@ -31,6 +31,10 @@ variables! {
     VAULT_PASSPHRASE = "GATEPASS_VAULT_PASSPHRASE",
     /// Talk as a screen reader wants it, as `--plain`; `0`, `false`, `no` and `off` leave it.
     PLAIN = "GATEPASS_PLAIN",
+    /// Certificate authorities in PEM that are trusted besides the system's, as `--ca-file`.
+    CA_FILE = "GATEPASS_CA_FILE",
+    /// Anything but empty, `0`, `no`, `off` or `false` tells on stderr what is asked and decided, as `--debug`.
+    DEBUG = "GATEPASS_DEBUG",
     /// The server's settings file, as `--config`.
     CONFIG = "GATEPASS_CONFIG",
     /// The folder of the server's database and secret, as `--data-dir`.
@@ -64,6 +68,8 @@ pub(crate) const NO_COLOR: &str = "NO_COLOR";
 
 /// Whether links are shown, where what is known of the terminal is wrong: `0` is no, all else is yes.
 pub(crate) const FORCE_HYPERLINK: &str = "FORCE_HYPERLINK";
+/// The socket of an agent that hands out tokens.
+pub(crate) const AGENT_SOCKET: &str = "GATEPASS_AGENT_SOCK";
 
 /// The value of a variable; one that is empty or not UTF-8 counts as not set.
 pub(crate) fn read(name: &str) -> Option<String> {

@@ -3,8 +3,8 @@
 
 use gatepass_client::{
     Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, home::is_not_ours, lock::LockError,
-    sign_in::attempt::BadAnswer,
+    Unreachable, VaultError, config::ConfigError, device::DeviceError, doctor::of_unreachable, folder::FolderError,
+    home::is_not_ours, lock::LockError, sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -115,6 +115,7 @@ impl From<Failure> for Error {
         let kind = match &failure {
             Failure::Refused(_) => Kind::Refused,
             Failure::Nonsense { .. } => Kind::Failed,
+            Failure::Unreachable { why: Unreachable::Settings(_), .. } => Kind::Usage,
             Failure::Unreachable { .. } => Kind::Unreachable,
         };
         let error = Self::new(kind, &failure);
@@ -123,7 +124,7 @@ impl From<Failure> for Error {
             Failure::Nonsense { .. } => {
                 error.hint("check the server's address, and whether this network wants a sign-in of its own")
             }
-            Failure::Unreachable { .. } => error.hint("check the network and the server's address, then try again"),
+            Failure::Unreachable { why, .. } => error.hint(of_unreachable(&why)),
         }
     }
 }
@@ -277,7 +278,7 @@ impl From<SignInError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatepass_client::{Refusal, Unreachable};
+    use gatepass_client::Refusal;
 
     #[test]
     fn a_script_can_tell_offline_from_signed_out_from_refused() {

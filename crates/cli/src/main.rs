@@ -8,6 +8,7 @@ mod browser;
 mod cli;
 mod commands;
 mod context;
+mod debug;
 mod env;
 mod error;
 mod examples;

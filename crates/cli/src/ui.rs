@@ -97,6 +97,11 @@ impl Ui {
         self.input_terminal
     }
 
+    /// Whether talk is coloured.
+    pub(crate) fn has_color(&self) -> bool {
+        self.color
+    }
+
     /// Whether block characters can be shown.
     pub(crate) fn is_unicode(&self) -> bool {
         self.unicode
@@ -261,7 +266,7 @@ impl Ui {
 }
 
 /// Breaks lines at spaces. A word that is longer than a line stays whole, so that it can be copied.
-fn wrap(text: &str, width: usize) -> String {
+pub(crate) fn wrap(text: &str, width: usize) -> String {
     let mut wrapped = String::with_capacity(text.len() + 8);
     for (number, line) in text.lines().enumerate() {
         if number > 0 {

@@ -166,11 +166,13 @@ impl SignIns {
         if self.is_fresh(&stored, at_least)
             && let Some(bearer) = Bearer::of(&stored)
         {
+            tracing::debug!("the stored token of account {account} is fresh");
             return Ok(bearer);
         }
         match self.renew(account, at_least.map_or(Reason::Age, Reason::TooShort)).await? {
             Renewal::Transient { still_good: Some(bearer), cause } => {
-                tracing::debug!(%cause, "the token could not be refreshed and is used as long as it works");
+                // Why was told with the request; a server could repeat a secret in its error.
+                tracing::debug!("the token could not be refreshed and is used as long as it works");
                 self.tell_not_renewed(&stored.account, &cause);
                 Ok(bearer)
             }

@@ -70,7 +70,8 @@ pub fn choose(environment: &Environment, server: &Server) -> Result<Choice, NoWa
 }
 
 /// Why a browser on this machine would not reach the person, or its redirect not reach us.
-fn obstacle(environment: &Environment) -> Option<&'static str> {
+#[must_use]
+pub fn obstacle(environment: &Environment) -> Option<&'static str> {
     let table = [
         (environment.ssh, "this is an SSH session"),
         (environment.container, "this is a container"),

@@ -1,6 +1,9 @@
 //! `config.toml`: what a person sets for good. Environment variables of the same meaning win.
 
-use crate::{Home, Locking};
+use crate::{
+    Home, Locking,
+    network::{ProxyUrl, without_credentials},
+};
 use serde::Deserialize;
 use std::{fs, io, path::PathBuf};
 
@@ -16,6 +19,12 @@ pub struct Config {
     pub locking: Locking,
     /// Talk as a screen reader wants it.
     pub plain: bool,
+    /// Authorities in PEM that are trusted besides the system's; a relative path begins in the home folder.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy for requests to other machines.
+    pub proxy: Option<ProxyUrl>,
+    /// Hosts that are asked without it.
+    pub no_proxy: Option<String>,
 }
 
 /// A program and its arguments, run without a shell.
@@ -68,8 +77,13 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(ConfigError::Io { source: crate::home::with_owner(&path, source), path }),
         };
-        toml::from_str(&text)
-            .map_err(|error| ConfigError::Invalid { path, message: error.to_string().trim().replace('\n', "\n  ") })
+        // The message shows the line, and a proxy's password may stand in it.
+        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+            path,
+            message: without_credentials(error.to_string().trim()).replace('\n', "\n  "),
+        })?;
+        config.ca_file = config.ca_file.map(|file| home.path().join(file));
+        Ok(config)
     }
 }
 
@@ -143,6 +157,19 @@ mod tests {
         assert_eq!(config.vault_key_command.unwrap().parts().1, ["show", "x y"]);
         fs::write(home.config(), "sever = 'https://a.example'").unwrap();
         assert!(Config::read(&home).unwrap_err().to_string().contains("sever"));
+        fs::write(home.config(), "proxy = 'http://u:hunter2@p.example:1'\nno_proxy = 'x'\nca_file = 'ca.pem'\n")
+            .unwrap();
+        let config = Config::read(&home).unwrap();
+        assert_eq!(config.ca_file.as_deref(), Some(folder.path().join("ca.pem").as_path()));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        for bad in [
+            "proxy = 'ftp://u:hunter2@p.example'",
+            "proxy = 'http://u:hunter2@p.example",
+            "proxies = 'http://u:hunter2@p'",
+        ] {
+            fs::write(home.config(), bad).unwrap();
+            assert!(!Config::read(&home).unwrap_err().to_string().contains("hunter2"), "{bad}");
+        }
     }
 
     proptest::proptest! {

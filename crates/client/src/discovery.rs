@@ -92,8 +92,14 @@ pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<Server, 
         let reply = transport.send(Call::get(url)).await?;
         match reply.read::<ServerMetadata>() {
             Ok(metadata) => match check(issuer, &metadata) {
-                Ok(server) => return Ok(server),
-                Err(error) => wrong = Some(error),
+                Ok(server) => {
+                    tracing::debug!("the metadata at {place} is believed");
+                    return Ok(server);
+                }
+                Err(error) => {
+                    tracing::debug!("the metadata at {place} is not believed: {error}");
+                    wrong = Some(error);
+                }
             },
             Err(failure @ Failure::Unreachable { .. }) => return Err(failure.into()),
             // An absent document, or a site that answers every path with a page: look on.

@@ -3,6 +3,7 @@
 //! A train in a tunnel is not a log-out. Only [`Failure::Refused`] is the server's own word on what
 //! we asked; the other two say nothing about our sign-in.
 
+use crate::trust::Untrusted;
 use gatepass_oauth::ErrorCode;
 use std::borrow::Cow;
 
@@ -47,6 +48,20 @@ pub enum Unreachable {
     /// No connection: DNS, routing, a closed port, a certificate that is not trusted.
     #[error("{0}")]
     NoConnection(String),
+    /// The server's certificate is not trusted.
+    #[error("{0}")]
+    Untrusted(Box<Untrusted>),
+    /// The proxy stood in the way.
+    #[error("the proxy {proxy} {why}")]
+    Proxy {
+        /// Which, without its password.
+        proxy: String,
+        /// What it did.
+        why: ProxyTrouble,
+    },
+    /// What is set for the network cannot be used: a file of authorities, a proxy.
+    #[error("{0}")]
+    Settings(String),
     /// The time allowed for an answer ran out.
     #[error("no answer in time")]
     Timeout,
@@ -56,6 +71,23 @@ pub enum Unreachable {
     /// The server answered with 429 or 5xx.
     #[error("it answers with status {0}")]
     Busy(u16),
+}
+
+/// What a proxy did instead of letting a request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyTrouble {
+    /// It answered 407, and was given no password.
+    #[error("asks for a user and a password")]
+    WantsPassword,
+    /// It answered 407 to the password that it was given.
+    #[error("does not accept the user and password that it was given")]
+    WrongPassword,
+    /// It answered something else than yes.
+    #[error("refuses to connect to it")]
+    Refused,
+    /// It cannot be reached itself.
+    #[error("cannot be reached itself")]
+    Away,
 }
 
 impl Failure {

@@ -22,6 +22,8 @@
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | signing out | [`sign_out`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
+//! | the whole chain, looked at | [`doctor`] |
+//! | which proxy, and whom to trust | [`network`], [`trust`] |
 //!
 //! What decides is pure and tested by calling it: [`device::poller`], [`choose::choose`],
 //! [`tokens::Tokens::freshness`], [`paste::read`], [`loopback::request`], [`sign_in::attempt`]. Clock and
@@ -36,6 +38,7 @@ pub mod client_authentication;
 pub mod config;
 pub mod device;
 pub mod discovery;
+pub mod doctor;
 pub mod dpop;
 pub mod environment;
 pub mod failure;
@@ -45,6 +48,7 @@ pub mod id_token;
 pub mod lock;
 mod lock_files;
 pub mod loopback;
+pub mod network;
 pub mod paste;
 pub mod refresh;
 pub mod sign_in;
@@ -55,6 +59,7 @@ pub mod token_endpoint;
 pub mod tokens;
 mod told;
 pub mod transport;
+pub mod trust;
 pub mod vault;
 pub mod web_url;
 
@@ -70,6 +75,7 @@ pub use environment::Environment;
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;
 pub use lock::Locking;
+pub use network::Network;
 pub use refresh::{Reason, Renewal, Transient};
 pub use sign_in::{Event, SignInError, SignInRequest};
 pub use sign_ins::{Person, SignIns};

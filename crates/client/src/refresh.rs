@@ -90,6 +90,16 @@ pub enum Reason<'a> {
     Unauthorized(&'a Bearer),
 }
 
+impl std::fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Age => f.write_str("the old one nears its end"),
+            Self::TooShort(span) => write!(f, "the old one lasts for less than {} s", span.as_secs()),
+            Self::Unauthorized(_) => f.write_str("a resource answered 401 to the old one"),
+        }
+    }
+}
+
 impl SignIns {
     /// Replaces the access token of an account for a reason, unless the reason is gone by the time the
     /// lock is had.
@@ -98,6 +108,7 @@ impl SignIns {
     /// [`VaultError`]; then nothing was changed.
     pub async fn renew(&self, account: &AccountId, reason: Reason<'_>) -> Result<Renewal, VaultError> {
         let started = Instant::now();
+        tracing::debug!("account {account}: a new token is needed, since {reason}");
         let Some(seen) = self.stored(account).await? else { return Ok(Renewal::SignedOut) };
         let transient =
             |cause, sign_in: &SignIn| Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) });
@@ -114,6 +125,7 @@ impl SignIns {
         if (came_meanwhile || self.serves(&sign_in, tokens, reason))
             && let Some(bearer) = Bearer::of(&sign_in)
         {
+            tracing::debug!("account {account}: another process has refreshed, its token is adopted");
             return Ok(Renewal::Refreshed(bearer));
         }
         let Some(refresh_token) = tokens.refresh_token.clone() else {
@@ -174,10 +186,17 @@ impl SignIns {
             Err(failure) => return Err(failure.into()),
         };
         // Step 5.
+        let account = presented.sign_in.account.id();
         let stored = self.store(presented, next).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
         Ok(match (stored, refusal) {
-            (Some(bearer), _) => Renewal::Refreshed(bearer),
-            (None, Some(refusal)) => Renewal::Rejected(refusal),
+            (Some(bearer), _) => {
+                tracing::debug!("account {account}: refreshed and kept");
+                Renewal::Refreshed(bearer)
+            }
+            (None, Some(refusal)) => {
+                tracing::debug!("account {account}: the server ended the sign-in, its tokens are forgotten");
+                Renewal::Rejected(refusal)
+            }
             (None, None) => Renewal::SignedOut,
         })
     }

@@ -1,13 +1,15 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, DpopKey, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
+    Account, AccountId, Config, DpopKey, Environment, Event, Home, KeySources, Network, SignInError, SignInRequest,
+    Transport, Ways,
     choose::choose,
     discovery::discover,
     lock::FileLock,
     refresh::Transient,
     sign_in::{identity::identify, race::Race},
     tokens::Tokens,
+    transport::Timeouts,
     vault::{Vault, VaultError, contents::SignIn},
 };
 use gatepass_keys::{Clock, Entropy};
@@ -82,14 +84,16 @@ impl SignIns {
     /// # Errors
     /// [`VaultError::Io`] when the environment names no folder for settings.
     pub fn usual(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, VaultError> {
-        let home = Home::usual(name, variable).ok_or_else(|| VaultError::Io {
+        let home = Home::usual(name, &variable).ok_or_else(|| VaultError::Io {
             what: "find the folder for",
             path: name.into(),
             source: io::Error::other("neither XDG_CONFIG_HOME nor HOME is set"),
         })?;
         let (clock, entropy) = (Clock::System, Entropy::system());
         let vault = Vault::new(home, KeySources::default(), clock.clone(), entropy.clone());
-        Ok(Self::new(vault, Transport::new(), clock, entropy))
+        // A variable that names no proxy is passed over, as other programs do.
+        let network = Network::of(variable, &Config::default()).unwrap_or_default();
+        Ok(Self::new(vault, Transport::with(Timeouts::default(), network), clock, entropy))
     }
 
     /// The vault.
@@ -134,6 +138,7 @@ impl SignIns {
                 choice.ways
             }
         };
+        tracing::debug!("signing in as client {} by {ways:?}", request.client_id);
         let bound = request.key_binding.binds(&request.client_id, &server).ok_or(SignInError::NoKeyBinding)?;
         let dpop_key = if bound { Some(DpopKey::generate()?) } else { None };
         let race = Race {
@@ -160,6 +165,7 @@ impl SignIns {
             dpop_key,
             generation: 0,
         };
+        tracing::debug!("account {} is kept", account.id());
         let kept = sign_in.clone();
         // A refresh of the older sign-in of this account comes to its end first.
         let lock = self.settle(&account.id()).await?;

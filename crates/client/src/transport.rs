@@ -4,12 +4,19 @@
 //! redirect (a token endpoint that redirects would have us hand our secrets to a stranger). A server
 //! that lies, stalls or shouts costs at most that. Requests to this machine pass no proxy.
 
-use crate::{Failure, Refusal, Unreachable, WebUrl, dpop::memory::Memory, text::tidy, told::Told};
+use crate::{
+    Failure, Network, Refusal, Unreachable, WebUrl,
+    dpop::memory::Memory,
+    failure::ProxyTrouble,
+    text::tidy,
+    told::Told,
+    trust::{self, Certificate, Seen},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gatepass_oauth::{ErrorBody, ErrorCode, Secret, dpop};
 use reqwest::{
     Client, Method,
-    header::{self, HeaderValue},
+    header::{self, HeaderMap, HeaderValue},
     redirect,
 };
 use serde::de::DeserializeOwned;
@@ -17,7 +24,7 @@ use std::{
     error::Error as _,
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -48,6 +55,8 @@ pub struct Transport(Arc<Inner>);
 struct Inner {
     timeouts: Timeouts,
     memory: Memory,
+    network: Network,
+    seen: Seen,
     outside: OnceLock<Client>,
     loopback: OnceLock<Client>,
 }
@@ -156,6 +165,7 @@ pub struct Reply {
     pub body: Vec<u8>,
     host: String,
     told: Told,
+    headers: HeaderMap,
 }
 
 impl fmt::Debug for Reply {
@@ -174,8 +184,20 @@ impl Transport {
     /// A transport with other bounds.
     #[must_use]
     pub fn with_timeouts(timeouts: Timeouts) -> Self {
-        let (outside, loopback) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { timeouts, memory: Memory::default(), outside, loopback }))
+        Self::with(timeouts, Network::default())
+    }
+
+    /// A transport with other bounds, by a proxy or with more authorities.
+    #[must_use]
+    pub fn with(timeouts: Timeouts, network: Network) -> Self {
+        Self(Arc::new(Inner {
+            timeouts,
+            memory: Memory::default(),
+            network,
+            seen: Seen::default(),
+            outside: OnceLock::new(),
+            loopback: OnceLock::new(),
+        }))
     }
 
     /// What servers have told of their nonces and clocks.
@@ -184,11 +206,38 @@ impl Transport {
         &self.0.memory
     }
 
+    /// How requests leave this machine.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    /// The certificate with which the host of `url` spoke TLS, if it was believed.
+    #[must_use]
+    pub fn certificate_of(&self, url: &WebUrl) -> Option<Certificate> {
+        self.0.seen.of(url.url().host_str()?.trim_matches(['[', ']']))
+    }
+
     /// Sends a request and reads the answer, whatever its status.
     ///
     /// # Errors
     /// [`Failure::Unreachable`] when no whole answer came, [`Failure::Nonsense`] for one over [`MAX_BODY`].
     pub async fn send(&self, call: Call) -> Result<Reply, Failure> {
+        // A path may be shown, a query never: it may hold a code.
+        let (method, host, path) = (call.method.clone(), call.url.host(), call.url.url().path().to_owned());
+        let started = Instant::now();
+        let outcome = self.exchange(call).await;
+        let ms = started.elapsed().as_millis();
+        match &outcome {
+            Ok(reply) => {
+                tracing::debug!("{method} {host}{path} answered {} in {ms} ms{}", reply.status, reply.told_error());
+            }
+            Err(failure) => tracing::debug!("{method} {host}{path} failed after {ms} ms: {failure}"),
+        }
+        outcome
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Reply, Failure> {
         let host = call.url.host();
         let url = call.url.url().clone();
         let mut request = self.client(&call.url)?.request(call.method, url.clone());
@@ -206,30 +255,35 @@ impl Transport {
         if let Some((kind, body)) = &call.body {
             request = request.header(header::CONTENT_TYPE, *kind).body(body.expose().to_owned());
         }
-        let mut response = request.send().await.map_err(|error| unreachable(&host, &error))?;
+        let mut response = request.send().await.map_err(|error| self.unreachable(&host, &error))?;
         let status = response.status().as_u16();
-        let told = Told::read(response.headers());
+        let headers = std::mem::take(response.headers_mut());
+        let told = Told::read(&headers);
         if let Some(nonce) = &told.nonce {
             self.0.memory.set_nonce(&url, nonce);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&host, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&host, &error))? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(Failure::Nonsense { host, status, what: "it is longer than 1 MiB".into() });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body, host, told })
+        Ok(Reply { status, body, host, told, headers })
     }
 
     fn client(&self, url: &WebUrl) -> Result<&Client, Failure> {
-        let (place, builder) = if url.is_loopback() {
-            (&self.0.loopback, Client::builder().no_proxy())
-        } else {
-            (&self.0.outside, Client::builder())
-        };
+        let place = if url.is_loopback() { &self.0.loopback } else { &self.0.outside };
         if let Some(client) = place.get() {
             return Ok(client);
+        }
+        let settings = |why: String| Failure::Unreachable { host: url.host(), why: Unreachable::Settings(why) };
+        let tls = trust::client_config(self.0.network.ca_file.as_deref(), &self.0.seen).map_err(settings)?;
+        let mut builder = Client::builder().no_proxy().tls_backend_preconfigured(tls);
+        if !url.is_loopback()
+            && let Some(proxy) = self.0.network.proxy()
+        {
+            builder = builder.proxy(proxy.map_err(|_| settings("the proxy's URL cannot be used".into()))?);
         }
         let built = builder
             .user_agent(USER_AGENT)
@@ -237,8 +291,45 @@ impl Transport {
             .connect_timeout(self.0.timeouts.connect)
             .timeout(self.0.timeouts.whole)
             .build()
-            .map_err(|error| unreachable(&url.host(), &error))?;
+            .map_err(|_| settings("TLS cannot be set up".into()))?;
         Ok(place.get_or_init(|| built))
+    }
+
+    /// Sorts what `reqwest` reports. The URL is left out of every text: its query may hold a code.
+    fn unreachable(&self, host: &str, error: &reqwest::Error) -> Failure {
+        let why = if let Some(untrusted) = trust::untrusted_in(error) {
+            Unreachable::Untrusted(Box::new(untrusted.clone()))
+        } else if error.is_timeout() {
+            Unreachable::Timeout
+        } else if error.is_connect() || error.is_builder() {
+            self.no_connection(error)
+        } else {
+            Unreachable::BrokenOff
+        };
+        Failure::Unreachable { host: host.to_owned(), why }
+    }
+
+    fn no_connection(&self, error: &reqwest::Error) -> Unreachable {
+        let mut deepest: &dyn std::error::Error = error;
+        // The errors of a tunnel have no public type; what they say is held by a test.
+        let mut tunnel = None;
+        while let Some(source) = deepest.source() {
+            deepest = source;
+            let text = source.to_string();
+            tunnel = tunnel.or_else(|| (text.starts_with("tunnel error") || text.starts_with("SOCKS")).then_some(text));
+        }
+        if let (Some(proxy), Some(text)) = (&self.0.network.proxy, tunnel) {
+            let why = if text.contains("proxy authorization required") || text.contains("uthentication") {
+                if proxy.has_credentials() { ProxyTrouble::WrongPassword } else { ProxyTrouble::WantsPassword }
+            } else if text.contains("underlying connection") || text.contains("ailed to connect") {
+                ProxyTrouble::Away
+            } else {
+                ProxyTrouble::Refused
+            };
+            return Unreachable::Proxy { proxy: proxy.to_string(), why };
+        }
+        let text = if error.source().is_some() { deepest.to_string() } else { "no connection".into() };
+        Unreachable::NoConnection(tidy(&text, 200))
     }
 }
 
@@ -250,7 +341,7 @@ impl Default for Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Transport({:?})", self.0.timeouts)
+        write!(f, "Transport({:?}, {:?})", self.0.timeouts, self.0.network)
     }
 }
 
@@ -310,6 +401,24 @@ impl Reply {
         self.refusal().is_some_and(|refusal| refusal.is(code))
     }
 
+    /// A header of the answer, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The OAuth error of an answer for the log: only codes that the standards know, since a server could repeat
+    /// a secret in its place.
+    fn told_error(&self) -> String {
+        match self.refusal() {
+            Some(refusal) => match ErrorCode::ALL.iter().find(|code| refusal.is(**code)) {
+                Some(code) => format!(": {}", code.as_str()),
+                None => ": an error of its own".into(),
+            },
+            None => String::new(),
+        }
+    }
+
     fn unreachable(&self, why: Unreachable) -> Failure {
         Failure::Unreachable { host: self.host.clone(), why }
     }
@@ -322,29 +431,12 @@ impl Reply {
     }
 }
 
-/// Sorts what `reqwest` reports. The URL is left out of every text: its query may hold a code.
-fn unreachable(host: &str, error: &reqwest::Error) -> Failure {
-    let why = if error.is_timeout() {
-        Unreachable::Timeout
-    } else if error.is_connect() || error.is_builder() {
-        let mut deepest: &dyn std::error::Error = error;
-        while let Some(source) = deepest.source() {
-            deepest = source;
-        }
-        let text = if error.source().is_some() { deepest.to_string() } else { "no connection".into() };
-        Unreachable::NoConnection(tidy(&text, 200))
-    } else {
-        Unreachable::BrokenOff
-    };
-    Failure::Unreachable { host: host.to_owned(), why }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into(), told: Told::default() }
+        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into(), told: Told::default(), headers: HeaderMap::new() }
     }
 
     fn kind(status: u16, body: &str) -> &'static str {
@@ -390,7 +482,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_makes_reading_panic(status in 100u16..1000, body: Vec<u8>) {
-            let _ = Reply { status, body, host: String::new(), told: Told::default() }.read::<serde_json::Value>();
+            let _ = Reply { status, body, host: String::new(), told: Told::default(), headers: HeaderMap::new() }.read::<serde_json::Value>();
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -15,12 +16,17 @@ pub(crate) mod whoami;
 use crate::{
     cli::{Cli, Command},
     context::Context,
+    debug,
     error::Error,
     ui::Ui,
 };
 
 /// Runs what was typed.
 pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
+    // The server has logs of its own.
+    if cli.globals.debug && !matches!(cli.command, Command::Serve(_) | Command::Quickstart(_)) {
+        debug::start();
+    }
     let context = Context::new(cli.globals, ui);
     match cli.command {
         Command::Login(login) => login.run(&context),
@@ -33,6 +39,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Serve(serve) => serve.run(&context),
         Command::Quickstart(quickstart) => quickstart.run(&context),
         Command::Admin(admin) => admin.run(&context),
+        Command::Doctor(doctor) => doctor.run(&context),
         Command::Completions(completions) => completions.run(&context),
         Command::Man(man) => man.run(&context),
     }

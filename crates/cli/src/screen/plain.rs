@@ -2,7 +2,8 @@
 //! long is left.
 
 use super::{
-    Shown, person,
+    Shown,
+    person::{self, RENEWED},
     spell::{self, amount},
 };
 use gatepass_client::{Clock, Event, device::DeviceCode, text::tidy};

@@ -26,9 +26,14 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod browser;
+mod debug;
+mod doctor;
 mod dpop;
 mod durability;
+mod liars;
 mod logout;
+mod network;
 mod quickstart;
 mod refresh;
 mod refusals;
@@ -40,3 +45,8 @@ mod sign_in;
 mod soak;
 mod start_and_end;
 mod support;
+
+#[path = "../../../client/tests/support/mod.rs"]
+mod fake;
+#[path = "../../../client/tests/network/place.rs"]
+mod wire;

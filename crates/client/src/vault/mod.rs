@@ -9,6 +9,7 @@ mod command;
 pub mod contents;
 pub mod custody;
 mod derive;
+pub mod examine;
 mod file;
 mod header;
 mod keyring;
