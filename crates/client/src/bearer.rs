@@ -34,7 +34,9 @@ impl Bearer {
         self.expires_at
     }
 
-    pub(crate) fn generation(&self) -> u64 {
+    /// Which of the account's tokens it is: it grows with each.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
         self.generation
     }
 }

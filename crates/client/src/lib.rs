@@ -19,6 +19,7 @@
 //! | a token to use now, a request that carries it | [`bearer`] |
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | signing out | [`sign_out`] |
+//! | tokens for git, docker, kubectl and aws | [`helpers`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //!
 //! What decides is pure and tested by calling it: [`device::poller`], [`choose::choose`],
@@ -35,6 +36,7 @@ pub mod discovery;
 pub mod environment;
 pub mod failure;
 pub mod folder;
+pub mod helpers;
 pub mod home;
 pub mod id_token;
 pub mod lock;

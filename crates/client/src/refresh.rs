@@ -14,7 +14,7 @@
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
 use crate::{
-    AccountId, Bearer, Failure, Freshness, Refusal, SignIns,
+    AccountId, Bearer, Failure, Freshness, Refusal, SignIns, id_token,
     lock::{FileLock, LockError},
     token_endpoint::TokenEndpoint,
     tokens::Tokens,
@@ -104,7 +104,8 @@ impl SignIns {
         let requested_at = self.clock().now();
         match endpoint.refresh(refresh_token).await {
             Ok(response) => {
-                let next = Tokens::from_response(response, &tokens.scope, Some(refresh_token), requested_at);
+                let mut next = Tokens::from_response(response, &tokens.scope, Some(refresh_token), requested_at);
+                next.id_token = id_token::next(next.id_token, tokens, &sign_in.account, requested_at);
                 self.store(account, Some(next)).await
             }
             Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => {

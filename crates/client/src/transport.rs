@@ -21,6 +21,9 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// What requests say they come from.
 pub const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
 
+/// What answers are asked for.
+const JSON: &str = "application/json";
+
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -53,13 +56,14 @@ pub struct Call {
     url: WebUrl,
     bearer: Option<Secret>,
     body: Option<(&'static str, Secret)>,
+    accept: &'static str,
 }
 
 impl Call {
     /// A GET request.
     #[must_use]
     pub fn get(url: WebUrl) -> Self {
-        Self { method: Method::GET, url, bearer: None, body: None }
+        Self { method: Method::GET, url, bearer: None, body: None, accept: JSON }
     }
 
     /// A POST request with form fields.
@@ -82,8 +86,15 @@ impl Call {
         self
     }
 
+    /// Asks for another kind of answer than JSON.
+    #[must_use]
+    pub fn accepting(mut self, kind: &'static str) -> Self {
+        self.accept = kind;
+        self
+    }
+
     fn post(url: WebUrl) -> Self {
-        Self { method: Method::POST, url, bearer: None, body: None }
+        Self { method: Method::POST, url, bearer: None, body: None, accept: JSON }
     }
 }
 
@@ -123,7 +134,7 @@ impl Transport {
     pub async fn send(&self, call: Call) -> Result<Reply, Failure> {
         let host = call.url.host();
         let mut request = self.client(&call.url)?.request(call.method, call.url.url().clone());
-        request = request.header(header::ACCEPT, "application/json");
+        request = request.header(header::ACCEPT, call.accept);
         if let Some(token) = &call.bearer {
             request = request.bearer_auth(token.expose());
         }

@@ -1,6 +1,6 @@
 //! What the vault holds, once it is open.
 
-use crate::{Account, AccountId, NotSelected, Selection, Tokens, WebUrl};
+use crate::{Account, AccountId, NotSelected, Selection, Tokens, WebUrl, helpers::Kept};
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct Contents {
     /// The sign-ins, at most one for an account.
     #[serde(default)]
     pub sign_ins: Vec<SignIn>,
+    /// What is kept for other tools.
+    #[serde(default)]
+    pub helpers: Kept,
 }
 
 /// One sign-in.
@@ -64,6 +67,7 @@ impl Contents {
     /// Forgets a sign-in. The default moves to the one that came last.
     pub fn remove(&mut self, account: &AccountId) {
         self.sign_ins.retain(|known| known.account.id() != *account);
+        self.helpers.forget(account);
         if self.default.as_ref() == Some(account) {
             self.default = self.sign_ins.last().map(|sign_in| sign_in.account.id());
         }
