@@ -3,7 +3,12 @@
 
 use gatepass_client::{
     Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError,
+    VaultError,
+    config::ConfigError,
+    device::DeviceError,
+    folder::FolderError,
+    helpers::{BadInput, InstalledError},
+    lock::LockError,
     sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
@@ -143,6 +148,22 @@ impl From<ConfigError> for Error {
 impl From<FolderError> for Error {
     fn from(error: FolderError) -> Self {
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+    }
+}
+
+impl From<InstalledError> for Error {
+    fn from(error: InstalledError) -> Self {
+        match error {
+            InstalledError::Lock(error) => VaultError::Lock(error).into(),
+            InstalledError::Io { .. } => Self::new(Kind::Failed, error).hint("check free space and permissions"),
+            InstalledError::Invalid { .. } => Self::new(Kind::Usage, error).hint("correct the file, or move it away"),
+        }
+    }
+}
+
+impl From<BadInput> for Error {
+    fn from(error: BadInput) -> Self {
+        Self::new(Kind::Usage, error).hint("this command is run by the tool itself; see 'gatepass credential --help'")
     }
 }
 

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::parse_from(commands::credential::docker::arguments(std::env::args_os()));
     let ui = ui::Ui::new(cli.globals.look());
     match commands::run(cli, &ui) {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,6 +26,10 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod credential_aws;
+mod credential_docker;
+mod credential_git;
+mod credential_kubectl;
 mod durability;
 mod logout;
 mod quickstart;

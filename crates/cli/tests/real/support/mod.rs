@@ -4,12 +4,16 @@ mod person;
 mod place;
 mod program;
 mod server;
+mod site;
 mod terminal;
+mod tools;
 mod wire;
 
 pub(crate) use person::Person;
 pub(crate) use place::Place;
 pub(crate) use program::{Program, Said, files, gatepass, run, run_with};
 pub(crate) use server::{Server, command_line};
+pub(crate) use site::{Asked, Site, Told};
 pub(crate) use terminal::{Terminal, event};
+pub(crate) use tools::{accepts, run_from, tool_is_here, tree};
 pub(crate) use wire::{DEVICE_GRANT, half_a_request, send_and_leave};
