@@ -80,6 +80,7 @@ pub(crate) enum Command {
     Whoami(commands::whoami::Whoami),
     Token(commands::token::Token),
     Exec(commands::exec::Exec),
+    Credential(commands::credential::Credential),
     Status(commands::status::Status),
     Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),

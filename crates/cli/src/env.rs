@@ -70,6 +70,14 @@ pub(crate) const NO_COLOR: &str = "NO_COLOR";
 pub(crate) const FORCE_HYPERLINK: &str = "FORCE_HYPERLINK";
 /// The socket of an agent that hands out tokens.
 pub(crate) const AGENT_SOCKET: &str = "GATEPASS_AGENT_SOCK";
+/// What kubectl says to the command that it asks for a token.
+pub(crate) const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+/// The files of kubectl's configuration.
+pub(crate) const KUBECONFIG: &str = "KUBECONFIG";
+/// The folder of docker's configuration.
+pub(crate) const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+/// The file of aws's configuration.
+pub(crate) const AWS_CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 
 /// The value of a variable; one that is empty or not UTF-8 counts as not set.
 pub(crate) fn read(name: &str) -> Option<String> {

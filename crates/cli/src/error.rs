@@ -3,8 +3,15 @@
 
 use gatepass_client::{
     Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    Unreachable, VaultError, config::ConfigError, device::DeviceError, doctor::of_unreachable, folder::FolderError,
-    home::is_not_ours, lock::LockError, sign_in::attempt::BadAnswer,
+    Unreachable, VaultError,
+    config::ConfigError,
+    device::DeviceError,
+    doctor::of_unreachable,
+    folder::FolderError,
+    helpers::{BadInput, InstalledError},
+    home::is_not_ours,
+    lock::LockError,
+    sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -173,6 +180,22 @@ impl From<FolderError> for Error {
             return not_ours(Self::new(Kind::Failed, error));
         }
         Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+    }
+}
+
+impl From<InstalledError> for Error {
+    fn from(error: InstalledError) -> Self {
+        match error {
+            InstalledError::Lock(error) => VaultError::Lock(error).into(),
+            InstalledError::Io { .. } => Self::new(Kind::Failed, error).hint("check free space and permissions"),
+            InstalledError::Invalid { .. } => Self::new(Kind::Usage, error).hint("correct the file, or move it away"),
+        }
+    }
+}
+
+impl From<BadInput> for Error {
+    fn from(error: BadInput) -> Self {
+        Self::new(Kind::Usage, error).hint("this command is run by the tool itself; see 'gatepass credential --help'")
     }
 }
 

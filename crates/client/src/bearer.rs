@@ -97,7 +97,9 @@ impl Bearer {
         self.life.is_some_and(|life| span >= life / 4)
     }
 
-    pub(crate) fn generation(&self) -> u64 {
+    /// Which of the account's tokens it is: it grows with each.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
         self.generation
     }
 }

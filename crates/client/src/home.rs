@@ -7,6 +7,7 @@
 //! | `vault.key` | the vault's key, when nothing better keeps it |
 //! | `vault.damaged-…gpv` | a vault that no longer opened, set aside |
 //! | `bindings.toml` | which folder means which account |
+//! | `helpers.toml` | which tool gets whose token for which place |
 //! | `locks/` | files that processes lock |
 //!
 //! The folder is one user's own. Others are kept out by its mode, and root, whom no mode keeps out, does not write into
@@ -87,6 +88,18 @@ impl Home {
     #[must_use]
     pub fn bindings(&self) -> PathBuf {
         self.0.join("bindings.toml")
+    }
+
+    /// Which tool gets whose token for which place.
+    #[must_use]
+    pub fn helpers(&self) -> PathBuf {
+        self.0.join("helpers.toml")
+    }
+
+    /// The lock that guards changes of that.
+    #[must_use]
+    pub fn helpers_lock(&self) -> PathBuf {
+        self.0.join("locks").join("helpers.lock")
     }
 
     /// The lock that guards changes of the vault.

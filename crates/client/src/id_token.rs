@@ -4,9 +4,14 @@
 //! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. Here it only
 //! labels an account. Whoever takes an ID token from other hands must verify it.
 
+use crate::{Account, AccountId, BearerError, SignIns, Tokens};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use gatepass_oauth::{ClientId, Issuer, Secret};
+use gatepass_oauth::{ClientId, Issuer, Secret, UtcMillis};
 use serde::Deserialize;
+use std::time::Duration;
+
+/// How much of its life an ID token must have left to be handed out.
+const LEAST: Duration = Duration::from_secs(60);
 
 /// The claims that an account is named by.
 #[derive(Clone, Debug, Deserialize)]
@@ -79,10 +84,100 @@ pub fn read(
     Ok(claims)
 }
 
+/// When an ID token ends (`exp`).
+#[must_use]
+pub fn ends_at(token: &Secret) -> Option<UtcMillis> {
+    #[derive(Deserialize)]
+    struct End {
+        exp: f64,
+    }
+    let json = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    let End { exp } = serde_json::from_slice(&json).ok()?;
+    let seconds = format!("{:.0}", exp.floor().clamp(0.0, 1e12)).parse::<i64>().ok()?;
+    seconds.checked_mul(1000).map(UtcMillis)
+}
+
+fn lasts(token: &Secret, now: UtcMillis) -> bool {
+    ends_at(token).is_some_and(|end| now < end && now.until(end) >= LEAST)
+}
+
+/// The ID token to keep after a refresh: a new one that says the same of the same person (OpenID Connect Core §12.2), else
+/// the old one as long as it lasts. One that is over is given up, so that it is not asked for again and again.
+pub(crate) fn next(new: Option<Secret>, old: &Tokens, account: &Account, now: UtcMillis) -> Option<Secret> {
+    let is_theirs = |token: &Secret| {
+        read(token, &account.issuer, &account.client_id, None)
+            .is_ok_and(|claims| account.subject.as_deref() == Some(claims.sub.as_str()))
+    };
+    new.filter(is_theirs).or_else(|| old.id_token.clone()).filter(|token| lasts(token, now))
+}
+
+/// Why there is no ID token to hand out.
+#[derive(Debug, thiserror::Error)]
+pub enum NoIdToken {
+    /// The sign-in has none: it did not ask for `openid`, or the server gives none when it refreshes.
+    #[error("the sign-in has no ID token that lasts, and a refresh brought none")]
+    None,
+    /// It could not be fetched.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+}
+
+impl SignIns {
+    /// The ID token of an account and its end: the kept one as long as it lasts, then the one that a refresh brings.
+    ///
+    /// # Errors
+    /// [`NoIdToken`].
+    pub async fn id_token(&self, account: &AccountId) -> Result<(Secret, UtcMillis), NoIdToken> {
+        let bearer = self.bearer_for_helper(account).await?;
+        match self.kept_id_token(account).map_err(BearerError::from)? {
+            Kept::Lasting(token, end) => Ok((token, end)),
+            Kept::None => Err(NoIdToken::None),
+            Kept::Over => {
+                self.refresh_after_401(account, &bearer).await?;
+                match self.kept_id_token(account).map_err(BearerError::from)? {
+                    Kept::Lasting(token, end) => Ok((token, end)),
+                    Kept::Over | Kept::None => Err(NoIdToken::None),
+                }
+            }
+        }
+    }
+
+    fn kept_id_token(&self, account: &AccountId) -> Result<Kept, crate::VaultError> {
+        let (contents, now) = (self.vault().read()?, self.clock().now());
+        let token = contents.get(account).and_then(|sign_in| sign_in.tokens.as_ref()?.id_token.clone());
+        Ok(match token {
+            None => Kept::None,
+            Some(token) => match ends_at(&token).filter(|_| lasts(&token, now)) {
+                Some(end) => Kept::Lasting(token, end),
+                None => Kept::Over,
+            },
+        })
+    }
+}
+
+enum Kept {
+    Lasting(Secret, UtcMillis),
+    Over,
+    None,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_end_is_read_in_every_shape() {
+        for (exp, end) in [
+            (json!(1_790_000_000), Some(1_790_000_000_000)),
+            (json!(1.5), Some(1000)),
+            (json!(-3), Some(0)),
+            (json!("x"), None),
+        ] {
+            assert_eq!(ends_at(&token(&json!({"exp": exp}))).map(|end| end.0), end, "{exp}");
+        }
+        assert_eq!(ends_at(&"junk".into()), None);
+    }
 
     fn token(claims: &serde_json::Value) -> Secret {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string())).into()

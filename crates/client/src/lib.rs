@@ -21,6 +21,7 @@
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | signing out | [`sign_out`] |
+//! | tokens for git, docker, kubectl and aws | [`helpers`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //! | the whole chain, looked at | [`doctor`] |
 //! | which proxy, and whom to trust | [`network`], [`trust`] |
@@ -43,6 +44,7 @@ pub mod dpop;
 pub mod environment;
 pub mod failure;
 pub mod folder;
+pub mod helpers;
 pub mod home;
 pub mod id_token;
 pub mod lock;

@@ -23,7 +23,7 @@
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
 use crate::{
-    AccountId, Bearer, Failure, Freshness, Refusal, SignIns, Unreachable,
+    AccountId, Bearer, Failure, Freshness, Refusal, SignIns, Unreachable, id_token,
     lock::{FileLock, LockError},
     token_endpoint::TokenEndpoint,
     tokens::Tokens,
@@ -180,7 +180,11 @@ impl SignIns {
             Ok(response) => {
                 let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
                 let previous = Some(&presented.refresh_token);
-                (Some(Tokens::from_response(response, scope, previous, requested_at)), None)
+                let mut next = Tokens::from_response(response, scope, previous, requested_at);
+                if let Some(tokens) = &presented.sign_in.tokens {
+                    next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in.account, requested_at);
+                }
+                (Some(next), None)
             }
             Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => (None, Some(refusal)),
             Err(failure) => return Err(failure.into()),

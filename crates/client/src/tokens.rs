@@ -20,6 +20,9 @@ pub struct Tokens {
     pub obtained_at: UtcMillis,
     /// When it ends; `None` when the server does not say.
     pub expires_at: Option<UtcMillis>,
+    /// Who signed in, as the server signed it: for those who take ID tokens, as Kubernetes and AWS do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret>,
 }
 
 /// What all tokens were before there were others.
@@ -58,6 +61,7 @@ impl Tokens {
             scope: response.scope.unwrap_or_else(|| asked.clone()),
             obtained_at: requested_at,
             expires_at: response.expires_in.map(|seconds| requested_at.plus(Duration::from_secs(seconds))),
+            id_token: response.id_token,
         }
     }
 

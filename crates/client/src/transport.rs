@@ -33,6 +33,9 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// What requests say they come from.
 pub const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
 
+/// What answers are asked for.
+const JSON: &str = "application/json";
+
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -78,6 +81,7 @@ pub struct Call {
     authorization: Option<Authorization>,
     proof: Option<Secret>,
     body: Option<(&'static str, Secret)>,
+    accept: &'static str,
 }
 
 impl Authorization {
@@ -98,7 +102,7 @@ impl Call {
     /// A GET request.
     #[must_use]
     pub fn get(url: WebUrl) -> Self {
-        Self { method: Method::GET, url, authorization: None, proof: None, body: None }
+        Self { method: Method::GET, url, authorization: None, proof: None, body: None, accept: JSON }
     }
 
     /// A POST request with form fields.
@@ -151,8 +155,15 @@ impl Call {
         &self.url
     }
 
+    /// Asks for another kind of answer than JSON.
+    #[must_use]
+    pub fn accepting(mut self, kind: &'static str) -> Self {
+        self.accept = kind;
+        self
+    }
+
     fn post(url: WebUrl) -> Self {
-        Self { method: Method::POST, url, authorization: None, proof: None, body: None }
+        Self { method: Method::POST, url, authorization: None, proof: None, body: None, accept: JSON }
     }
 }
 
@@ -241,7 +252,7 @@ impl Transport {
         let host = call.url.host();
         let url = call.url.url().clone();
         let mut request = self.client(&call.url)?.request(call.method, url.clone());
-        request = request.header(header::ACCEPT, "application/json");
+        request = request.header(header::ACCEPT, call.accept);
         if let Some(authorization) = &call.authorization {
             let value = authorization.header().map_err(|_| Failure::Unreachable {
                 host: host.clone(),

@@ -1,4 +1,4 @@
-//! What docs/standards.md and docs/standards/ say is tested is tested: every `file::test` is there.
+//! What docs/standards.md, docs/standards/ and docs/compare.md say is tested is tested: every `file::test` is there.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -13,7 +13,9 @@ fn root() -> PathBuf {
 
 fn pages() -> Vec<PathBuf> {
     let folder = fs::read_dir(root().join("docs/standards")).unwrap();
-    let pages = folder.map(|entry| entry.unwrap().path()).chain([root().join("docs/standards.md")]);
+    let pages = folder
+        .map(|entry| entry.unwrap().path())
+        .chain(["docs/standards.md", "docs/compare.md"].map(|page| root().join(page)));
     pages.filter(|page| page.extension().is_some_and(|extension| extension == "md")).collect()
 }
 

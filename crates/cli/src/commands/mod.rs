@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod completions;
+pub(crate) mod credential;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod login;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Whoami(whoami) => whoami.run(&context),
         Command::Token(token) => token.run(&context),
         Command::Exec(exec) => exec.run(&context),
+        Command::Credential(credential) => credential.run(&context),
         Command::Status(status) => status.run(&context),
         Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),

@@ -27,6 +27,10 @@ macro_rules! on_both_engines {
 
 mod administration;
 mod browser;
+mod credential_aws;
+mod credential_docker;
+mod credential_git;
+mod credential_kubectl;
 mod debug;
 mod doctor;
 mod dpop;

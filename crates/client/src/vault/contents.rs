@@ -2,6 +2,7 @@
 
 use crate::{
     Account, AccountId, Asker, ClientAuthentication, DpopKey, NotSelected, Selection, SignIns, Tokens, WebUrl,
+    helpers::Kept,
 };
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub struct Contents {
     /// The sign-ins, at most one for an account.
     #[serde(default)]
     pub sign_ins: Vec<SignIn>,
+    /// What is kept for other tools.
+    #[serde(default)]
+    pub helpers: Kept,
 }
 
 /// One sign-in.
@@ -84,6 +88,7 @@ impl Contents {
     /// Forgets a sign-in. The default moves to the one that came last.
     pub fn remove(&mut self, account: &AccountId) {
         self.sign_ins.retain(|known| known.account.id() != *account);
+        self.helpers.forget(account);
         if self.default.as_ref() == Some(account) {
             self.default = self.sign_ins.last().map(|sign_in| sign_in.account.id());
         }

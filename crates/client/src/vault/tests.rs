@@ -45,6 +45,7 @@ fn sign_in(subject: &str) -> SignIn {
             scope: Scope::empty(),
             obtained_at: NOW,
             expires_at: None,
+            id_token: None,
         }),
     }
 }

@@ -6,7 +6,9 @@ mod person;
 mod place;
 mod program;
 mod server;
+mod site;
 mod terminal;
+mod tools;
 mod tmux;
 mod wire;
 
@@ -16,6 +18,8 @@ pub(crate) use person::Person;
 pub(crate) use place::{Place, lasting_port};
 pub(crate) use program::{Program, Said, files, gatepass, run, run_with};
 pub(crate) use server::{Server, command_line};
+pub(crate) use site::{Asked, Site, Told};
 pub(crate) use terminal::{Terminal, event};
+pub(crate) use tools::{accepts, run_from, tool_is_here, tree};
 pub(crate) use tmux::Tmux;
 pub(crate) use wire::{DEVICE_GRANT, half_a_request, send_and_leave};
