@@ -1,14 +1,15 @@
 //! Which home, which server and which account a command is about.
 
 use crate::{
+    agent,
     cli::Globals,
     env,
     error::{Error, Kind},
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Secret, Selection, SignIn, SignIns,
-    Transport, Vault,
+    Account, AccountId, Clock, Config, Contents, Entropy, Home, KeySources, Narrowing, Secret, Selection, SignIn,
+    SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
     oauth::{Issuer, UtcMillis},
@@ -49,6 +50,11 @@ impl<'a> Context<'a> {
     pub(crate) fn sign_ins(&self) -> Result<SignIns, Error> {
         let home = self.home()?;
         self.sign_ins_in(home)
+    }
+
+    /// The sign-ins of the usual home; where no folder for it is known, as in a bare container, there are none.
+    pub(crate) fn sign_ins_or_none(&self) -> Result<SignIns, Error> {
+        self.sign_ins_in(self.home().unwrap_or_else(|_| Home::at("/nonexistent")))
     }
 
     /// The sign-ins of a home of the caller's choice.
@@ -165,25 +171,49 @@ impl<'a> Context<'a> {
         Ok(self.sign_in(contents)?.account.clone())
     }
 
+    /// Whether the command line or the environment names an account or a server.
+    pub(crate) fn account_was_typed(&self) -> bool {
+        self.typed_server().is_some() || self.typed_account().is_some()
+    }
+
     /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
     /// a fresh token at hand there is no network, no runtime and no TLS.
     pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
+        self.narrowed_token(min_ttl, &Narrowing::default())
+    }
+
+    /// The same for a token that may do less.
+    pub(crate) fn narrowed_token(
+        &self,
+        min_ttl: Option<Duration>,
+        narrowing: &Narrowing,
+    ) -> Result<(Secret, Option<UtcMillis>), Error> {
         if let Some(token) = self.raw_token() {
+            if !narrowing.is_empty() {
+                let message = format!("{} is used as it is, and cannot be narrowed", env::TOKEN);
+                return Err(Error::new(Kind::Usage, message));
+            }
             return Ok((header_safe(token)?, None));
+        }
+        if let Some(granted) = agent::token(self, min_ttl, narrowing)? {
+            let expires_at = granted.expires_at();
+            return Ok((header_safe(granted.access_token)?, expires_at));
         }
         let sign_ins = self.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = self.sign_in(&contents)?;
-        if sign_ins.is_fresh(sign_in, min_ttl)
+        if narrowing.is_met_by(sign_in)
+            && sign_ins.is_fresh(sign_in, min_ttl)
             && let Some(tokens) = &sign_in.tokens
         {
             return Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at));
         }
         let account = &sign_in.account;
-        let bearer: Bearer = run_async(async {
-            sign_ins.bearer(&account.id(), min_ttl).await.map_err(|error| Error::of_account(error, account))
+        let tokens = run_async(async {
+            let narrowed = sign_ins.narrowed(&account.id(), narrowing, min_ttl).await;
+            narrowed.map_err(|error| Error::of_narrowing(error, account))
         })?;
-        Ok((header_safe(bearer.token().clone())?, bearer.expires_at()))
+        Ok((header_safe(tokens.access_token.clone())?, tokens.expires_at))
     }
 
     /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
@@ -202,7 +232,7 @@ fn header_safe(token: Secret) -> Result<Secret, Error> {
 }
 
 /// A server by its URL.
-fn server_of(text: &str) -> Result<Issuer, Error> {
+pub(crate) fn server_of(text: &str) -> Result<Issuer, Error> {
     text.parse().map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
 }
 

@@ -27,6 +27,12 @@ variables! {
     VAULT_KEY_COMMAND = "GATEPASS_VAULT_KEY_COMMAND",
     /// The vault's passphrase.
     VAULT_PASSPHRASE = "GATEPASS_VAULT_PASSPHRASE",
+    /// The agent to get tokens from: the path of its socket, or `tcp://127.0.0.1:PORT`. Then there need be no vault.
+    AGENT_SOCK = "GATEPASS_AGENT_SOCK",
+    /// The file with the token that an agent on a port asks for.
+    AGENT_TOKEN_FILE = "GATEPASS_AGENT_TOKEN_FILE",
+    /// `on` gets tokens from an agent that is started when none runs, `off` does not, whatever the settings say.
+    AGENT = "GATEPASS_AGENT",
     /// The server's settings file, as `--config`.
     CONFIG = "GATEPASS_CONFIG",
     /// The folder of the server's database and secret, as `--data-dir`.

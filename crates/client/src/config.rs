@@ -12,6 +12,18 @@ pub struct Config {
     pub server: Option<String>,
     /// The command whose output is the vault's key or passphrase: a KMS, `pass`, `systemd-creds`.
     pub vault_key_command: Option<CommandLine>,
+    /// Whether commands start an agent and get their tokens from it.
+    pub agent: Option<AgentUse>,
+}
+
+/// Whether commands get their tokens from an agent of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentUse {
+    /// They do, and start it when none runs.
+    OnDemand,
+    /// They read the vault themselves.
+    Off,
 }
 
 /// A program and its arguments, run without a shell.

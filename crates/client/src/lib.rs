@@ -18,6 +18,8 @@
 //! | one encrypted file, and who keeps its key | [`vault`] |
 //! | a token to use now, a request that carries it | [`bearer`] |
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
+//! | a token that may do less | [`exchange`] |
+//! | tokens for containers and virtual machines, over a local socket | [`agent`] |
 //! | signing out | [`sign_out`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //!
@@ -26,6 +28,7 @@
 //! randomness are passed in. Nothing here prints, and no error or `Debug` text holds a secret.
 
 pub mod account;
+pub mod agent;
 pub mod bearer;
 pub mod calendar;
 pub mod choose;
@@ -33,6 +36,7 @@ pub mod config;
 pub mod device;
 pub mod discovery;
 pub mod environment;
+pub mod exchange;
 pub mod failure;
 pub mod folder;
 pub mod home;
@@ -57,6 +61,7 @@ pub use choose::{Choice, Ways};
 pub use config::Config;
 pub use discovery::{DiscoveryError, Server, discover};
 pub use environment::Environment;
+pub use exchange::{AboveCeiling, NarrowError, Narrowing};
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;
 pub use refresh::{Reason, Renewal, Transient};

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod exec;
 pub(crate) mod login;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Whoami(whoami) => whoami.run(&context),
         Command::Token(token) => token.run(&context),
         Command::Exec(exec) => exec.run(&context),
+        Command::Agent(agent) => agent.run(&context),
         Command::Status(status) => status.run(&context),
         Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),
