@@ -149,6 +149,8 @@ mod tests {
             .unwrap();
         let config = Config::read(&home).unwrap();
         assert_eq!(config.vault_key_command.unwrap().parts().1, ["show", "x y"]);
+        fs::write(home.config(), "agent = 'on-demand'").unwrap();
+        assert_eq!(Config::read(&home).unwrap().agent, Some(AgentUse::OnDemand));
         fs::write(home.config(), "sever = 'https://a.example'").unwrap();
         assert!(Config::read(&home).unwrap_err().to_string().contains("sever"));
     }

@@ -25,6 +25,8 @@ const WRITE: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(180);
 /// How long an agent that has too many callers is asked again.
 const BUSY: Duration = Duration::from_secs(10);
+/// Room for most answers; what does not fit into it gets all that an answer may have.
+const USUAL_ANSWER: usize = 4 * 1024;
 /// How long between two tries.
 const PAUSE: Duration = Duration::from_millis(40);
 /// The longest file that is read for a token.
@@ -206,7 +208,7 @@ impl Caller {
     fn read_line(&self, stream: &mut dyn Stream) -> Result<Zeroizing<Vec<u8>>, AgentError> {
         let until = Instant::now() + ANSWER;
         let failed = |source| AgentError::Io { address: self.address.clone(), source };
-        let mut line = Zeroizing::new(vec![0; MAX_ANSWER]);
+        let mut line = Zeroizing::new(vec![0; USUAL_ANSWER]);
         let mut length = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -214,6 +216,11 @@ impl Caller {
                 return Err(AgentError::Silent(self.address.clone()));
             }
             stream.read_within(left).map_err(failed)?;
+            if length == line.len() && length < MAX_ANSWER {
+                let mut longer = Zeroizing::new(vec![0; MAX_ANSWER]);
+                longer.iter_mut().zip(line.iter()).for_each(|(to, from)| *to = *from);
+                line = longer;
+            }
             let room = line.get_mut(length..).filter(|room| !room.is_empty()).ok_or_else(|| self.nonsense())?;
             match stream.read(room) {
                 Ok(0) if length == 0 => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
