@@ -19,7 +19,7 @@ fn exchanged(life: u64, scope: &str) -> Answer {
     Answer::Json(
         200,
         json!({"access_token": "narrow", "token_type": "Bearer", "expires_in": life, "scope": scope,
-            "issued_token_type": ACCESS, "refresh_token": "never handed on"}),
+            "issued_token_type": ACCESS, "refresh_token": "never-handed-on"}),
     )
 }
 

@@ -200,7 +200,7 @@ async fn mistakes_are_one_sentence_and_the_next_step() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn an_idle_agent_is_small_and_ends_by_itself() {
     let (_place, _server, terminal) = signed_in().await;
-    let agent = Agent::start(&terminal, &["--idle", "3s"]);
+    let agent = Agent::start(&terminal, &["--idle", "6s"]);
     agent.run(&["token"]).done();
     agent.run(&["token", "--scope", "account"]).done();
     let status = fs::read_to_string(format!("/proc/{}/status", agent.pid)).unwrap();

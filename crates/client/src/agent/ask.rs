@@ -11,7 +11,6 @@ use std::{
     io::{self, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
-    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -273,7 +272,7 @@ impl Caller {
 /// A connection to a Unix socket has no bound of its own: it waits while the listener's queue is full.
 #[cfg(unix)]
 fn within<T: Send + 'static>(time: Duration, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    let (done, outcome) = mpsc::channel();
+    let (done, outcome) = std::sync::mpsc::channel();
     thread::Builder::new().spawn(move || drop(done.send(work())))?;
     outcome.recv_timeout(time).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
