@@ -35,6 +35,7 @@ impl Running {
             only: None,
             ceiling: Narrowing::default(),
             idle: Duration::from_secs(60),
+            round: Duration::from_secs(15),
             login_command: "gatepass login".into(),
         };
         change(&mut agent);
@@ -234,6 +235,27 @@ fn a_longer_life_that_no_token_has_is_not_asked_for_each_time() {
         let long = Request::token(&Selection::default(), &Narrowing::default(), Some(Duration::from_secs(1_000_000)));
         agent.caller().token(long).unwrap();
     }
+    assert_eq!(fake.asked("/token").len(), 1);
+}
+
+#[test]
+fn what_was_asked_for_is_renewed_before_its_end_without_another_request() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::start(|_, _| granted("1")));
+    let account = signed_in(folder.path(), &fake.issuer, 3000);
+    let agent = Running::at_socket(folder.path(), |agent| agent.round = Duration::from_millis(50));
+    assert_eq!(agent.caller().token(request(None)).unwrap().access_token.expose(), "access-0");
+    let vault = sign_ins(folder.path());
+    let soon = vault.clock().now().plus(Duration::from_secs(40));
+    vault
+        .vault()
+        .update(|contents| contents.get_mut(&account).unwrap().tokens.as_mut().unwrap().expires_at = Some(soon))
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while support::stored(folder.path(), &account).unwrap().0 != "access-1" {
+        assert!(Instant::now() < until, "it was not renewed");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(agent.caller().status().unwrap().tokens, 1);
     assert_eq!(fake.asked("/token").len(), 1);
 }
 

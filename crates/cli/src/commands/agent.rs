@@ -19,6 +19,8 @@ use gatepass_client::{
 use serde_json::json;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+/// How often the agent looks whether a token nears its end.
+const ROUND: Duration = Duration::from_secs(15);
 /// How long blocking work keeps a thread that has nothing to do.
 const THREAD_IDLE: Duration = Duration::from_secs(1);
 /// The most threads that wait for a disk or a lock.
@@ -96,7 +98,8 @@ impl Agent {
             Some(address) => Address::Port(address),
             None => socket_address(self.socket.unwrap_or_else(|| sign_ins.vault().home().agent_socket()))?,
         };
-        let agent = Library { sign_ins, only, ceiling, idle: self.idle, login_command: "gatepass login".into() };
+        let agent =
+            Library { sign_ins, only, ceiling, idle: self.idle, round: ROUND, login_command: "gatepass login".into() };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(THREADS)

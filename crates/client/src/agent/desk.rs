@@ -20,8 +20,6 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 
-/// How often the accounts that were asked for are looked at.
-const ROUND: Duration = Duration::from_secs(15);
 /// A token that is younger than this is not replaced because somebody wants a longer life: who asks so all the time
 /// would have us refresh all the time.
 const YOUNG: Duration = Duration::from_secs(30);
@@ -165,7 +163,7 @@ impl Desk {
     pub(super) async fn keep_fresh(&self, mut ending: watch::Receiver<bool>) {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(ROUND) => {}
+                () = tokio::time::sleep(self.agent.round) => {}
                 _ = ending.wait_for(|over| *over) => return,
             }
             let served: Vec<AccountId> =

@@ -48,6 +48,8 @@ pub struct Agent {
     pub ceiling: Narrowing,
     /// After how long without a request it ends.
     pub idle: Duration,
+    /// How often it looks at the accounts that were asked for, to renew ahead of time.
+    pub round: Duration,
     /// The command with which a person signs in, such as `gatepass login`.
     pub login_command: String,
 }
