@@ -37,7 +37,7 @@ impl Default for Clients {
     }
 }
 
-/// gatepass's own command line: public, with PKCE, by loopback or device.
+/// gatepass's own command line: public, with PKCE, by loopback or device. It may narrow its tokens.
 fn first_party() -> Option<Client> {
     Some(Client {
         id: FIRST_PARTY.parse().ok()?,
@@ -47,7 +47,12 @@ fn first_party() -> Option<Client> {
             .iter()
             .filter_map(|uri| uri.parse().ok())
             .collect(),
-        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode],
+        grant_types: vec![
+            GrantType::AuthorizationCode,
+            GrantType::RefreshToken,
+            GrantType::DeviceCode,
+            GrantType::TokenExchange,
+        ],
         scope: FIRST_PARTY_SCOPE.parse().ok()?,
         resources: Vec::new(),
         first_party_since: Some(UtcMillis(0)),

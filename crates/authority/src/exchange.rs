@@ -7,10 +7,14 @@
 //!    person's token elsewhere needs that person's consent to that. A resource server has the operator's word, for the
 //!    resources that it was registered with, and not for those that are open to all. No other token goes elsewhere: not
 //!    one that stands for a service or a client, or comes from an assertion, since a policy says where those are for; and
-//!    not one that somebody acts with already, since the consent was not to that.
+//!    not one that somebody acts with already, since the consent was not to that. A public client cannot prove that it is
+//!    the one that the token was given to: whoever the token was shown to could say so. It takes elsewhere only what is
+//!    bound to its key, or what nobody but this server has seen.
 //! 4. Who acts for the subject is told in `act`, the last actor outermost (§4.1). Only the client that the token was given
 //!    to may leave no trace: it acts for the subject already.
 //! 5. What is bound to a key is exchanged by the holder of the key only.
+//! 6. It lives as long as the operator says, or shorter when the client asks so with `requested_expiry`. RFC 8693 has no
+//!    parameter for it; this one is borrowed from OpenID Connect CIBA §7.1, where it means the same of another answer.
 
 use crate::{Asking, Authority, Event, EventKind, Failure, LiveAccessToken, introspect::subject};
 use gatepass_keys::TokenId;
@@ -19,7 +23,7 @@ use gatepass_oauth::{
 };
 use gatepass_store::access_token::NewAccessToken;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The longest chain of actors.
 const DEEPEST: usize = 5;
@@ -37,6 +41,8 @@ pub struct ExchangeRequest {
     pub scope: Option<Scope>,
     /// For which API, unless for the subject token's.
     pub resource: Option<ResourceUri>,
+    /// How long the answer is to live at most.
+    pub life: Option<Duration>,
 }
 
 /// What a client is to the subject token.
@@ -71,6 +77,7 @@ impl Authority {
         let act = self.actors(asking, request, &parent, role).await?;
         let now = self.0.clock.now();
         let life = self.lifetimes().exchanged_token.min(self.lifetimes().access_token);
+        let life = request.life.map_or(life, |asked| asked.min(life));
         let expires_at = parent.expires_at.min(now.plus(life));
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, now)?;
         let token = NewAccessToken {
@@ -183,6 +190,13 @@ impl Authority {
                 refused("this resource server was not registered to take tokens to this resource")
             }
             Role::Holder if parent.act.is_some() => refused("a token that somebody acts with keeps its resource"),
+            Role::Holder
+                if !asking.client.is_confidential()
+                    && parent.confirmation.is_none()
+                    && !parent.resource.names_same(self.own_resource()) =>
+            {
+                refused("a public client's token for a resource, which that resource has seen, keeps its resource")
+            }
             // Only what comes from a grant has a person's consent behind it.
             Role::Holder if parent.grant_id.is_none() => refused("a token without a person's grant keeps its resource"),
             Role::Audience | Role::Holder => Ok(()),

@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Token(commands::token::Token),
     Exec(commands::exec::Exec),
     Credential(commands::credential::Credential),
+    Agent(commands::agent::Agent),
     Status(commands::status::Status),
     Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),

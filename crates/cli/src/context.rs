@@ -1,13 +1,15 @@
 //! Which home, which server and which account a command is about.
 
 use crate::{
+    agent,
     cli::Globals,
     env,
     error::{Error, Kind},
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Network, Secret, Selection, SignIn,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Narrowing, Network, Secret, Selection,
+    SignIn,
     SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
@@ -59,6 +61,11 @@ impl<'a> Context<'a> {
     pub(crate) fn sign_ins(&self) -> Result<SignIns, Error> {
         let home = self.home()?;
         self.sign_ins_in(home)
+    }
+
+    /// The sign-ins of the usual home; where no folder for it is known, as in a bare container, there are none.
+    pub(crate) fn sign_ins_or_none(&self) -> Result<SignIns, Error> {
+        self.sign_ins_in(self.home().unwrap_or_else(|_| Home::at("/nonexistent")))
     }
 
     /// The sign-ins of a home of the caller's choice.
@@ -213,24 +220,48 @@ impl<'a> Context<'a> {
         Ok(self.sign_in(contents)?.account.clone())
     }
 
+    /// Whether the command line or the environment names an account or a server.
+    pub(crate) fn account_was_typed(&self) -> bool {
+        self.typed_server().is_some() || self.typed_account().is_some()
+    }
+
     /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
     /// a fresh token at hand there is no network, no runtime and no TLS.
     pub(crate) fn bearer(&self, min_ttl: Option<Duration>) -> Result<Bearer, Error> {
+        self.narrowed_bearer(min_ttl, &Narrowing::default())
+    }
+
+    /// The same for a token that may do less.
+    pub(crate) fn narrowed_bearer(
+        &self,
+        min_ttl: Option<Duration>,
+        narrowing: &Narrowing,
+    ) -> Result<Bearer, Error> {
         if let Some(token) = self.raw_token() {
-            return header_safe(Bearer::plain(token));
+            if !narrowing.is_empty() {
+                let message = format!("{} is used as it is, and cannot be narrowed", env::TOKEN);
+                return Err(Error::new(Kind::Usage, message));
+            }
+            return header_safe(Bearer::plain(token, None));
+        }
+        if let Some(granted) = agent::token(self, min_ttl, narrowing)? {
+            let expires_at = granted.expires_at();
+            return header_safe(Bearer::plain(granted.access_token, expires_at));
         }
         let sign_ins = self.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = self.sign_in(&contents)?;
-        if sign_ins.is_fresh(sign_in, min_ttl)
+        if narrowing.is_met_by(sign_in)
+            && sign_ins.is_fresh(sign_in, min_ttl)
             && let Some(bearer) = Bearer::of(sign_in)
         {
             tracing::debug!("the stored token of account {} is fresh", sign_in.account.id());
             return header_safe(bearer);
         }
         let account = &sign_in.account;
-        let bearer: Bearer = run_async(async {
-            sign_ins.bearer(&account.id(), min_ttl).await.map_err(|error| Error::of_account(error, account))
+        let bearer = run_async(async {
+            let narrowed = sign_ins.narrowed_bearer(&account.id(), narrowing, min_ttl).await;
+            narrowed.map_err(|error| Error::of_narrowing(error, account))
         })?;
         header_safe(bearer)
     }
@@ -261,7 +292,7 @@ fn header_safe(token: Bearer) -> Result<Bearer, Error> {
 }
 
 /// A server by its URL.
-fn server_of(text: &str) -> Result<Issuer, Error> {
+pub(crate) fn server_of(text: &str) -> Result<Issuer, Error> {
     text.parse().map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
 }
 

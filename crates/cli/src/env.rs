@@ -35,6 +35,12 @@ variables! {
     CA_FILE = "GATEPASS_CA_FILE",
     /// Anything but empty, `0`, `no`, `off` or `false` tells on stderr what is asked and decided, as `--debug`.
     DEBUG = "GATEPASS_DEBUG",
+    /// The agent to get tokens from: the path of its socket, or `tcp://127.0.0.1:PORT`. Then there need be no vault.
+    AGENT_SOCK = "GATEPASS_AGENT_SOCK",
+    /// The file with the token that an agent on a port asks for.
+    AGENT_TOKEN_FILE = "GATEPASS_AGENT_TOKEN_FILE",
+    /// `on` gets tokens from an agent that is started when none runs, `off` does not, whatever the settings say.
+    AGENT = "GATEPASS_AGENT",
     /// The server's settings file, as `--config`.
     CONFIG = "GATEPASS_CONFIG",
     /// The folder of the server's database and secret, as `--data-dir`.
@@ -68,8 +74,6 @@ pub(crate) const NO_COLOR: &str = "NO_COLOR";
 
 /// Whether links are shown, where what is known of the terminal is wrong: `0` is no, all else is yes.
 pub(crate) const FORCE_HYPERLINK: &str = "FORCE_HYPERLINK";
-/// The socket of an agent that hands out tokens.
-pub(crate) const AGENT_SOCKET: &str = "GATEPASS_AGENT_SOCK";
 /// What kubectl says to the command that it asks for a token.
 pub(crate) const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 /// The files of kubectl's configuration.

@@ -2,8 +2,9 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    Unreachable, VaultError,
+    Account, BearerError, CallError, DiscoveryError, Failure, NarrowError, NotSelected, SignInError, SignOutError,
+    Transient, Unreachable, VaultError,
+    agent::{AgentError, ListenError, TroubleKind},
     config::ConfigError,
     device::DeviceError,
     doctor::of_unreachable,
@@ -107,6 +108,19 @@ impl Error {
     pub(crate) fn sign_in_again(message: impl Display, account: &Account) -> Self {
         let space = account.space.as_ref().map(|space| format!(" --space {space}")).unwrap_or_default();
         Self::sign_in_needed(message, Some(&format!("{}{space}", account.issuer)))
+    }
+
+    /// Why an account has no narrowed token, with the account's name.
+    pub(crate) fn of_narrowing(error: NarrowError, account: &Account) -> Self {
+        let refused = |kind| Self::new(kind, format!("{account}: {error}"));
+        match error {
+            NarrowError::Bearer(error) => Self::of_account(error, account),
+            NarrowError::Refused(_) | NarrowError::NotOffered => {
+                refused(Kind::Refused).hint_command("ask for less, or sign in for just that with", "gatepass login")
+            }
+            NarrowError::TooLong => refused(Kind::Refused).hint("leave out the shorter life"),
+            NarrowError::Wider => refused(Kind::Failed),
+        }
     }
 
     /// A new sign-in is needed at `server`, or at any.
@@ -228,6 +242,66 @@ impl From<BearerError> for Error {
             BearerError::Transient(Transient::CannotKeep(_)) => Self::new(Kind::Failed, &error)
                 .hint("nothing was lost; check free space, permissions and whose the folder is, then try again"),
             BearerError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<AgentError> for Error {
+    fn from(error: AgentError) -> Self {
+        let of = |kind| Self::new(kind, &error);
+        match &error {
+            AgentError::NotThere(_) => {
+                of(Kind::Unreachable).hint_command("start it, where the vault is, with", "gatepass agent")
+            }
+            AgentError::Silent(_) | AgentError::Io { .. } => {
+                of(Kind::Unreachable).hint("end that agent and start another")
+            }
+            AgentError::NotASocket(_) | AgentError::Foreign(_) | AgentError::TooLong(_) => {
+                of(Kind::Usage).hint("set GATEPASS_AGENT_SOCK to what 'gatepass agent' has printed")
+            }
+            AgentError::NoTokenFile | AgentError::TokenFile { .. } => {
+                of(Kind::Usage).hint("set GATEPASS_AGENT_TOKEN_FILE to what 'gatepass agent' has printed")
+            }
+            AgentError::TooMuch => of(Kind::Usage),
+            AgentError::Nonsense(_) => of(Kind::Failed).hint("check the address, and that both are of one version"),
+            AgentError::Trouble(trouble) => {
+                let error = of(match trouble.kind {
+                    TroubleKind::Failed | TroubleKind::Busy => Kind::Failed,
+                    TroubleKind::Usage => Kind::Usage,
+                    TroubleKind::SignInNeeded => Kind::SignInNeeded,
+                    TroubleKind::Unreachable => Kind::Unreachable,
+                    TroubleKind::Refused | TroubleKind::Denied => Kind::Refused,
+                });
+                match &trouble.command {
+                    Some(command) => error.hint_command("sign in, where the agent runs, with", command.as_str()),
+                    None => error,
+                }
+            }
+        }
+    }
+}
+
+impl From<ListenError> for Error {
+    fn from(error: ListenError) -> Self {
+        let kind = match &error {
+            ListenError::NotASocket(_)
+            | ListenError::Foreign(_)
+            | ListenError::NotAbsolute(_)
+            | ListenError::TooLong(_)
+            | ListenError::Folder { .. }
+            | ListenError::NotLoopback(_) => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        let failed = Self::new(kind, &error);
+        match error {
+            ListenError::Running(path) => failed
+                .hint_command("use it, or end it with", format!("gatepass agent stop --socket {}", path.display())),
+            ListenError::NotASocket(_) | ListenError::Foreign(_) | ListenError::InUse(_) | ListenError::TooLong(_) => {
+                failed.hint("choose another path with --socket")
+            }
+            ListenError::Folder { .. } => failed.hint("choose a path in a folder of your own with mode 0700"),
+            ListenError::NotLoopback(_) => failed.hint("use 127.0.0.1:0, and let the virtual machine forward the port"),
+            _ => failed,
         }
     }
 }

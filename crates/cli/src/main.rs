@@ -4,6 +4,7 @@
 //! be set), [`typed`] (what was meant where it makes no sense), [`context`] (which server and account are meant), [`ui`] (how to talk) and [`error`] (how to
 //! fail). No asynchronous runtime is started before a command needs the network.
 
+mod agent;
 mod browser;
 mod cli;
 mod commands;

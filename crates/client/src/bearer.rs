@@ -41,8 +41,8 @@ impl Bearer {
 
     /// A token that came from elsewhere, of which nothing else is known.
     #[must_use]
-    pub fn plain(token: Secret) -> Self {
-        Self { token, expires_at: None, life: None, generation: 0, key: None }
+    pub fn plain(token: Secret, expires_at: Option<UtcMillis>) -> Self {
+        Self { token, expires_at, life: None, generation: 0, key: None }
     }
 
     /// How it is used: the word before it in the `Authorization` header.

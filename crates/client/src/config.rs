@@ -25,6 +25,18 @@ pub struct Config {
     pub proxy: Option<ProxyUrl>,
     /// Hosts that are asked without it.
     pub no_proxy: Option<String>,
+    /// Whether commands start an agent and get their tokens from it.
+    pub agent: Option<AgentUse>,
+}
+
+/// Whether commands get their tokens from an agent of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentUse {
+    /// They do, and start it when none runs.
+    OnDemand,
+    /// They read the vault themselves.
+    Off,
 }
 
 /// A program and its arguments, run without a shell.
@@ -155,6 +167,8 @@ mod tests {
             .unwrap();
         let config = Config::read(&home).unwrap();
         assert_eq!(config.vault_key_command.unwrap().parts().1, ["show", "x y"]);
+        fs::write(home.config(), "agent = 'on-demand'").unwrap();
+        assert_eq!(Config::read(&home).unwrap().agent, Some(AgentUse::OnDemand));
         fs::write(home.config(), "sever = 'https://a.example'").unwrap();
         assert!(Config::read(&home).unwrap_err().to_string().contains("sever"));
         fs::write(home.config(), "proxy = 'http://u:hunter2@p.example:1'\nno_proxy = 'x'\nca_file = 'ca.pem'\n")

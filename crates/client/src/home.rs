@@ -7,6 +7,7 @@
 //! | `vault.key` | the vault's key, when nothing better keeps it |
 //! | `vault.damaged-…gpv` | a vault that no longer opened, set aside |
 //! | `bindings.toml` | which folder means which account |
+//! | `agent/` | the agent's socket, or the token of one that listens on a port |
 //! | `helpers.toml` | which tool gets whose token for which place |
 //! | `locks/` | files that processes lock |
 //!
@@ -102,6 +103,18 @@ impl Home {
         self.0.join("locks").join("helpers.lock")
     }
 
+    /// Where agents keep their socket or token.
+    #[must_use]
+    pub fn agent_folder(&self) -> PathBuf {
+        self.0.join("agent")
+    }
+
+    /// The usual agent's socket.
+    #[must_use]
+    pub fn agent_socket(&self) -> PathBuf {
+        self.agent_folder().join("agent.sock")
+    }
+
     /// The lock that guards changes of the vault.
     #[must_use]
     pub fn vault_lock(&self) -> PathBuf {
@@ -184,13 +197,13 @@ pub fn is_not_ours(error: &io::Error) -> bool {
 }
 
 #[cfg(unix)]
-fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 

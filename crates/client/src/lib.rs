@@ -20,6 +20,8 @@
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
+//! | a token that may do less | [`exchange`] |
+//! | tokens for containers and virtual machines, over a local socket | [`agent`] |
 //! | signing out | [`sign_out`] |
 //! | tokens for git, docker, kubectl and aws | [`helpers`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
@@ -31,6 +33,7 @@
 //! randomness are passed in. Nothing here prints, and no error or `Debug` text holds a secret.
 
 pub mod account;
+pub mod agent;
 pub mod asker;
 pub mod bearer;
 pub mod calendar;
@@ -42,6 +45,7 @@ pub mod discovery;
 pub mod doctor;
 pub mod dpop;
 pub mod environment;
+pub mod exchange;
 pub mod failure;
 pub mod folder;
 pub mod helpers;
@@ -74,6 +78,7 @@ pub use config::Config;
 pub use discovery::{DiscoveryError, Server, discover};
 pub use dpop::{DpopKey, KeyBinding, Prover};
 pub use environment::Environment;
+pub use exchange::{AboveCeiling, NarrowError, Narrowing};
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;
 pub use lock::Locking;

@@ -299,7 +299,7 @@ impl SignIns {
             .and_then(|_| Bearer::of(sign_in))
     }
 
-    async fn stored(&self, account: &AccountId) -> Result<Option<SignIn>, VaultError> {
+    pub(crate) async fn stored(&self, account: &AccountId) -> Result<Option<SignIn>, VaultError> {
         let id = account.clone();
         self.with_vault(move |vault| Ok(vault.read()?.get(&id).cloned())).await
     }

@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009).
 
-use crate::{Asker, Failure, Reply, WebUrl};
-use gatepass_oauth::{CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType};
+use crate::{Asker, Failure, Narrowing, Reply, WebUrl};
+use gatepass_oauth::{CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType, TokenTypeUri};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -49,6 +49,36 @@ impl TokenEndpoint<'_> {
     /// [`Failure`].
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<TokenResponse, Failure> {
         self.ask(GrantType::RefreshToken, &[("refresh_token", refresh_token.expose())]).await
+    }
+
+    /// Fetches an access token that may do less, and what the next ones are fetched with (RFC 6749 §6).
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn refresh_to(&self, refresh_token: &Secret, scope: Option<&Scope>) -> Result<TokenResponse, Failure> {
+        let scope = scope.map(ToString::to_string);
+        let mut fields = vec![("refresh_token", refresh_token.expose())];
+        fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
+        self.ask(GrantType::RefreshToken, &fields).await
+    }
+
+    /// Exchanges an access token for one that may do less (RFC 8693 §2.1). Its resource is the endpoint's.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn exchange(&self, subject_token: &Secret, to: &Narrowing) -> Result<TokenResponse, Failure> {
+        let kind = TokenTypeUri::AccessToken.as_str();
+        let scope = to.scope.as_ref().map(ToString::to_string);
+        let life = to.ttl.map(|ttl| ttl.as_secs().max(1).to_string());
+        let mut fields = vec![
+            ("subject_token", subject_token.expose()),
+            ("subject_token_type", kind),
+            ("requested_token_type", kind),
+        ];
+        fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
+        fields.extend(to.audience.as_deref().map(|audience| ("audience", audience)));
+        fields.extend(life.as_deref().map(|life| ("requested_expiry", life)));
+        self.ask(GrantType::TokenExchange, &fields).await
     }
 
     async fn ask(&self, grant: GrantType, fields: &[(&str, &str)]) -> Result<TokenResponse, Failure> {

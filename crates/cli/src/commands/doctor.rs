@@ -51,7 +51,7 @@ impl Doctor {
             clock: Clock::System,
             server,
             client_id: login::CLIENT_ID.parse().map_err(|error| Error::new(Kind::Failed, error))?,
-            agent_socket: env::read(env::AGENT_SOCKET).map(PathBuf::from),
+            agent_socket: env::read(env::AGENT_SOCK).map(PathBuf::from),
         };
         own.push(terminal(context.ui));
         own.push(version());
@@ -107,7 +107,7 @@ fn variables() -> Vec<Check> {
     let ours = env::ALL.iter().map(|(name, _)| *name);
     let others = PROXY_VARIABLES.into_iter().chain(NO_PROXY_VARIABLES).chain(["HTTP_PROXY", "http_proxy"]);
     let names =
-        ours.chain(others).chain([env::AGENT_SOCKET, "BROWSER", env::NO_COLOR, "SSL_CERT_FILE", "SSL_CERT_DIR"]);
+        ours.chain(others).chain(["BROWSER", env::NO_COLOR, "SSL_CERT_FILE", "SSL_CERT_DIR"]);
     let mut seen = Vec::new();
     let mut checks = Vec::new();
     for name in names {

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod credential;
 pub(crate) mod doctor;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Token(token) => token.run(&context),
         Command::Exec(exec) => exec.run(&context),
         Command::Credential(credential) => credential.run(&context),
+        Command::Agent(agent) => agent.run(&context),
         Command::Status(status) => status.run(&context),
         Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),

@@ -1,6 +1,7 @@
 //! `gatepass token`: an access token on stdout, for scripts.
 //!
-//! With a fresh token this reads one file and prints one line: no network, no runtime, no TLS.
+//! With a fresh token this reads one file and prints one line: no network, no runtime, no TLS. A token that may do less is
+//! asked of the server each time; an agent keeps those for their life.
 
 use crate::{
     context::Context,
@@ -8,7 +9,11 @@ use crate::{
     ui::Ui,
 };
 use clap::Args;
-use gatepass_client::{Bearer, Clock, Entropy, Secret, WebUrl, calendar::rfc3339};
+use gatepass_client::{
+    Bearer, Clock, Entropy, Narrowing, Secret, WebUrl,
+    calendar::rfc3339,
+    oauth::{ResourceUri, Scope},
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -22,6 +27,15 @@ pub(crate) struct Token {
     /// Fetch a new token if less than this is left, as in 60s, 5m or 1h
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     min_ttl: Option<Duration>,
+    /// Ask for a token with these scopes only, of those that the sign-in has
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<Scope>,
+    /// Ask for a token for this API
+    #[arg(long, value_name = "URI")]
+    resource: Option<ResourceUri>,
+    /// Ask for a token that lives this long at most, as in 60s or 5m
+    #[arg(long, value_name = "TIME", value_parser = life)]
+    ttl: Option<Duration>,
     /// Print the whole header: Authorization: Bearer …
     #[arg(long)]
     header: bool,
@@ -33,10 +47,18 @@ pub(crate) struct Token {
     dpop_nonce: Option<String>,
 }
 
+/// A life that a token can have.
+pub(super) fn life(text: &str) -> Result<Duration, String> {
+    let life = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if life < Duration::from_secs(1) { Err("a token lives at least a second".into()) } else { Ok(life) }
+}
+
 impl Token {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         let wanted = self.dpop_proof.as_deref().map(wanted).transpose()?;
-        let bearer = context.bearer(self.min_ttl)?;
+        let narrowing =
+            Narrowing { scope: self.scope.clone(), resource: self.resource.clone(), audience: None, ttl: self.ttl };
+        let bearer = context.narrowed_bearer(self.min_ttl, &narrowing)?;
         if let Some((method, url)) = wanted {
             return self.print_headers(context.ui, &bearer, &method, &url);
         }

@@ -1,13 +1,14 @@
 //! `gatepass whoami`: who the server takes us for.
 
 use crate::{
-    context::{Context, no_server, run_async},
+    agent,
+    context::{Context, no_server, run_async, server_of},
     error::{Error, Kind},
     rpc::{self, As},
     ui::Ui,
 };
 use clap::Args;
-use gatepass_client::{Account, SignIns, text::tidy};
+use gatepass_client::{Account, Narrowing, SignIns, text::tidy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,12 +35,19 @@ pub(crate) struct Identity {
 
 impl Whoami {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
-        let sign_ins = context.sign_ins()?;
         if let Some(token) = context.raw_token() {
+            let sign_ins = context.sign_ins_or_none()?;
             let server = context.named_server()?.ok_or_else(no_server)?;
             let identity: Identity = rpc::user_blocking(&sign_ins, &server, As::Token(&token), "whoami")?;
             return print(context.ui, &identity, server.as_str());
         }
+        if let Some(granted) = agent::token(context, None, &Narrowing::default())? {
+            let (sign_ins, server) = (context.sign_ins_or_none()?, server_of(&granted.server)?);
+            let identity: Identity =
+                rpc::user_blocking(&sign_ins, &server, As::Token(&granted.access_token), "whoami")?;
+            return print(context.ui, &identity, server.as_str());
+        }
+        let sign_ins = context.sign_ins()?;
         let account = context.account(&sign_ins.vault().read()?)?;
         run_async(show(context, &sign_ins, &account))
     }

@@ -26,6 +26,7 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod agent;
 mod browser;
 mod credential_aws;
 mod credential_docker;

@@ -23,6 +23,7 @@ use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
     authorization::{read_resource, read_scope},
 };
+use std::time::Duration;
 
 pub(crate) async fn exchange(
     State(app): State<App>,
@@ -121,7 +122,15 @@ fn exchange_request(params: &Params<'_>) -> Result<ExchangeRequest, Error> {
         requested: params.get("requested_token_type").map(read_token_type).transpose()?,
         scope: read_scope(params)?,
         resource: read_target(params)?,
+        life: params.get("requested_expiry").map(read_life).transpose()?,
     })
+}
+
+/// Whole seconds, at least one.
+fn read_life(text: &str) -> Result<Duration, Error> {
+    let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds > 0 && text.bytes().all(|b| b.is_ascii_digit()));
+    let seconds = seconds.ok_or_else(|| Error::invalid_request("requested_expiry is a positive number of seconds"))?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 fn read_token_type(text: &str) -> Result<TokenTypeUri, Error> {

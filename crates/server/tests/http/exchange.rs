@@ -1,9 +1,9 @@
 //! `POST /token` with a token exchange (RFC 8693).
 
 use crate::grants::{API, key, register, resource};
-use gatepass_oauth::TokenFormat;
+use gatepass_oauth::{Scope, TokenFormat};
 use gatepass_testkit::{
-    Answer, RegisteredClient, TestServer, USER,
+    Answer, Browser, Pkce, RegisteredClient, TestServer, USER,
     authority::{
         add_resource::Offered,
         end::EndTarget,
@@ -22,6 +22,7 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
 const OTHER: &str = "https://other.example";
+const LOOPBACK: &str = "http://127.0.0.1:9/callback";
 
 async fn exchange(server: &TestServer, client: &RegisteredClient, token: &str, extra: &[(&str, &str)]) -> Answer {
     let mut form = vec![("grant_type", GRANT), ("subject_token", token)];
@@ -30,6 +31,38 @@ async fn exchange(server: &TestServer, client: &RegisteredClient, token: &str, e
     }
     form.extend_from_slice(extra);
     server.post("/token", client, &form).await
+}
+
+async fn exchange_public(server: &TestServer, token: &str, extra: &[(&str, &str)]) -> Answer {
+    let form = [&[("grant_type", GRANT), ("subject_token", token), ("subject_token_type", ACCESS)], extra].concat();
+    server.post_public("/token", &form).await
+}
+
+/// A sign-in of gatepass's own command line in which the person is asked and says yes.
+async fn command_line_tokens(server: &TestServer, scope: &str, resource: Option<&str>) -> Answer {
+    let browser = Browser::at(server);
+    browser.sign_in(USER).await;
+    let pkce = Pkce::new();
+    let mut query = url::form_urlencoded::Serializer::new(String::from("/authorize?"));
+    query
+        .append_pair("response_type", "code")
+        .append_pair("client_id", "gatepass-cli")
+        .append_pair("prompt", "consent");
+    query.append_pair("redirect_uri", LOOPBACK).append_pair("state", "xyz").append_pair("scope", scope);
+    query.append_pair("code_challenge", &pkce.challenge).append_pair("code_challenge_method", "S256");
+    if let Some(resource) = resource {
+        query.append_pair("resource", resource);
+    }
+    let page = browser.open(&query.finish()).await;
+    let page = browser.submit(&page.form(), &[("answer", "allow")]).await;
+    let code = page.answer("code").unwrap_or_else(|| panic!("no code: {:?}", page.left_for));
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", LOOPBACK),
+        ("code_verifier", &pkce.verifier),
+    ];
+    server.post_public("/token", &form).await
 }
 
 on_both_engines! {
@@ -50,6 +83,53 @@ on_both_engines! {
         for token in [&token, &grandchild] {
             assert_eq!(server.whoami(token).await.status, 401, "revoking the grant ends what came of it");
         }
+    }
+
+    async fn a_shorter_life_can_be_asked_for_and_never_a_longer(server: TestServer) {
+        let client = server.client().await;
+        let access = server.tokens(&client, &[("scope", "account")]).await.text("access_token");
+        let life = async |token: &str, asked: &str| {
+            exchange(&server, &client, token, &[("requested_expiry", asked)]).await.json["expires_in"].as_u64()
+        };
+        assert_eq!(life(&access, "300").await, Some(300));
+        assert_eq!(life(&access, "4000000000").await, Some(3600));
+        let child = exchange(&server, &client, &access, &[("requested_expiry", "60")]).await.text("access_token");
+        assert_eq!(life(&child, "300").await, Some(60), "what was given up does not come back");
+        for bad in ["0", "-1", "+5", "5m", "1.5", "99999999999"] {
+            let refused = exchange(&server, &client, &access, &[("requested_expiry", bad)]).await;
+            assert_eq!((refused.status.as_u16(), refused.error().as_str()), (400, "invalid_request"), "{bad}");
+        }
+        server.advance(Duration::from_secs(61));
+        assert_eq!((server.whoami(&child).await.status.as_u16(), server.whoami(&access).await.status.as_u16()), (401, 200));
+    }
+
+    async fn the_command_line_narrows_its_own_token_and_takes_none_elsewhere_that_a_resource_has_seen(server: TestServer) {
+        for uri in [OTHER, "https://third.example"] {
+            let mut open = resource(uri, TokenFormat::Opaque);
+            open.offered = Offered::ToAll;
+            open.scope = Scope::empty();
+            register(&server, open).await;
+        }
+        let tokens = command_line_tokens(&server, "account email", None).await;
+        let own = tokens.text("access_token");
+        let narrow = exchange_public(&server, &own, &[("scope", "account"), ("requested_expiry", "300")]).await;
+        assert_eq!((narrow.json["scope"].as_str(), narrow.json["expires_in"].as_u64()), (Some("account"), Some(300)), "{}", narrow.json);
+        assert_eq!(server.whoami(&narrow.text("access_token")).await.status, 200);
+        assert_eq!(exchange_public(&server, &narrow.text("access_token"), &[("scope", "account email")]).await.error(), "invalid_scope");
+        assert_eq!(exchange_public(&server, &own, &[("resource", OTHER)]).await.error(), "invalid_target", "nobody was asked");
+
+        // What OTHER has seen, OTHER could bring in the name of a client that has no secret.
+        for consented in [OTHER, "https://third.example"] {
+            command_line_tokens(&server, "account", Some(consented)).await;
+        }
+        let seen = command_line_tokens(&server, "account", Some(OTHER)).await.text("access_token");
+        assert_eq!(exchange_public(&server, &seen, &[("resource", "https://third.example")]).await.error(), "invalid_target");
+        assert_eq!(exchange_public(&server, &seen, &[("resource", &server.url)]).await.error(), "invalid_target");
+        assert_eq!(exchange_public(&server, &seen, &[("scope", "account")]).await.status, 200, "narrowing is open to it");
+        let there = exchange_public(&server, &own, &[("resource", OTHER), ("scope", "account")]).await;
+        assert_eq!(there.status, 200, "the person has allowed it: {}", there.json);
+        server.post_public("/revoke", &[("token", &tokens.text("refresh_token"))]).await;
+        assert_eq!(server.whoami(&narrow.text("access_token")).await.status, 401, "logout ends what came of it");
     }
 
     async fn revoking_the_first_token_ends_the_chain(server: TestServer) {
@@ -236,7 +316,7 @@ on_both_engines! {
             assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{token} {extra:?}");
         }
         assert_eq!(exchange(&server, &other, &access, &[]).await.error(), "invalid_request", "another client's token");
-        assert_eq!(server.post_public("/token", &[("grant_type", GRANT), ("subject_token", &access), ("subject_token_type", ACCESS)]).await.error(), "unauthorized_client");
+        assert_eq!(exchange_public(&server, &access, &[]).await.error(), "invalid_request", "another client's token");
         server.advance(Duration::from_secs(3600));
         assert_eq!(exchange(&server, &client, &access, &[]).await.error(), "invalid_request", "over");
     }

@@ -1,0 +1,107 @@
+//! Asking an agent for a token instead of reading the vault.
+//!
+//! 1. `GATEPASS_AGENT_SOCK` names an agent: it alone is asked. In a container there is nothing else.
+//! 2. `GATEPASS_AGENT=on`, or `agent = "on-demand"` in the settings: the home's own agent is asked, and started when it does
+//!    not run. If it cannot be started, the vault is read as if nothing had been said.
+//! 3. Otherwise no agent is asked, and none is ever started.
+//!
+//! This is on the way of `gatepass token`: one connection, no runtime.
+
+use crate::{
+    context::Context,
+    env,
+    error::{Error, Kind},
+};
+use gatepass_client::{
+    Home, Narrowing,
+    agent::{Address, AgentError, Caller, Granted, Request},
+    config::AgentUse,
+};
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long an agent that was started is waited for.
+const START: Duration = Duration::from_secs(3);
+/// How long between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A token from the agent; `None` when there is none to be asked.
+pub(crate) fn token(
+    context: &Context<'_>,
+    min_ttl: Option<Duration>,
+    narrowing: &Narrowing,
+) -> Result<Option<Granted>, Error> {
+    let request = || Ok::<_, Error>(Request::token(&context.selection()?, narrowing, min_ttl));
+    if let Some(caller) = named()? {
+        return Ok(Some(caller.token(request()?)?));
+    }
+    if !is_wanted(context)? {
+        return Ok(None);
+    }
+    let home = context.home()?;
+    let Some(caller) = running_or_started(&home) else { return Ok(None) };
+    match caller.token(request()?) {
+        Ok(granted) => Ok(Some(granted)),
+        // What it says is an answer; that it says nothing is no reason to fail.
+        Err(error @ AgentError::Trouble(_)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The agent that the environment names.
+pub(crate) fn named() -> Result<Option<Caller>, Error> {
+    let Some(text) = env::read(env::AGENT_SOCK) else { return Ok(None) };
+    let address: Address =
+        text.parse().map_err(|error| Error::new(Kind::Usage, format!("{}: {error}", env::AGENT_SOCK)))?;
+    let token_file = env::read(env::AGENT_TOKEN_FILE);
+    Caller::new(address, token_file.as_deref().map(Path::new)).map(Some).map_err(Into::into)
+}
+
+fn is_wanted(context: &Context<'_>) -> Result<bool, Error> {
+    match env::read(env::AGENT).as_deref() {
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(Error::new(Kind::Usage, format!("{}: the values are on and off", env::AGENT))),
+        None => Ok(context.config()?.agent == Some(AgentUse::OnDemand)),
+    }
+}
+
+/// The home's own agent; `None` when it does not run and cannot be started.
+fn running_or_started(home: &Home) -> Option<Caller> {
+    let caller = Caller::new(Address::of_path(home.agent_socket()).ok()?, None).ok()?;
+    // A vault that is not there yet has nothing to hand out.
+    if caller.is_there() || !home.vault().exists() {
+        return caller.is_there().then_some(caller);
+    }
+    let mut agent = start(home)?;
+    let until = Instant::now() + START;
+    while Instant::now() < until {
+        if caller.is_there() {
+            return Some(caller);
+        }
+        // One that finds another agent running ends well; any other end is that of an agent that cannot run.
+        if matches!(agent.try_wait(), Ok(Some(status)) if !status.success()) {
+            return None;
+        }
+        thread::sleep(PAUSE);
+    }
+    None
+}
+
+/// An agent of its own, which outlives this process and its terminal's Ctrl-C.
+fn start(home: &Home) -> Option<Child> {
+    let mut command = Command::new(std::env::current_exe().ok()?);
+    command.env(env::HOME, std::path::absolute(home.path()).ok()?);
+    command.args(["agent", "--on-demand"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // It serves every account and every folder, whatever holds here.
+    for name in [env::SERVER, env::ACCOUNT, env::AGENT_SOCK, env::TOKEN] {
+        command.env_remove(name);
+    }
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.current_dir("/").spawn().ok()
+}

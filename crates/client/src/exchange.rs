@@ -1,0 +1,329 @@
+//! Tokens that may do less than the sign-in (RFC 8693): fewer scopes, another API, a shorter life.
+//!
+//! 1. Take the sign-in's access token, refreshed if it nears its end.
+//! 2. Exchange it at the sign-in's own server, as the sign-in's own client (§2.1). The sign-in itself stays as it is.
+//! 3. A server that offers no exchange is asked for the same by a refresh with `scope` (RFC 6749 §6) and `resource`
+//!    (RFC 8707 §2.2). If that rotates the refresh token, the new one is in the vault before anything else happens.
+//! 4. What comes back is measured: a token that may do more, or lives longer, than was asked for is not handed on.
+//!
+//! RFC 8693 has no parameter for the life of a token. gatepass's server takes `requested_expiry`; another one that passes
+//! it over is found out in step 4. There is nothing of all this on the disk: whoever wants to keep such tokens for their
+//! life keeps them in memory, as [`crate::agent`] does.
+//!
+//! A refusal here says something about what was asked, never about the sign-in, which only a plain refresh may end.
+
+use crate::{
+    AccountId, Bearer, BearerError, Failure, Refusal, SignIn, SignIns, Tokens, Transient, VaultError,
+    token_endpoint::TokenEndpoint,
+};
+use gatepass_oauth::{ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
+use std::time::Duration;
+
+/// A subject token that is younger than this is not replaced because an exchange was refused: somebody who asks for
+/// nonsense all the time would have us refresh all the time.
+const YOUNG: Duration = Duration::from_secs(30);
+
+/// What a token is to be narrowed to. Empty, it is the sign-in's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Narrowing {
+    /// What it may do.
+    pub scope: Option<Scope>,
+    /// Which API it is for (RFC 8707).
+    pub resource: Option<ResourceUri>,
+    /// The same by a name, at servers that call their APIs so (RFC 8693 §2.1).
+    pub audience: Option<String>,
+    /// How long it lives at most; whole seconds, at least one.
+    pub ttl: Option<Duration>,
+}
+
+/// What was asked for is above a ceiling.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AboveCeiling {
+    /// More scopes than the ceiling has.
+    #[error("the scope here is at most '{0}'")]
+    Scope(Scope),
+    /// None of the sign-in's scopes is under the ceiling.
+    #[error("the sign-in has nothing of the scope '{0}', which is the most that is given here")]
+    NoScope(Scope),
+    /// Another API than the ceiling's.
+    #[error("tokens here are for {0} only")]
+    Target(String),
+}
+
+/// Why there is no narrowed token.
+#[derive(Debug, thiserror::Error)]
+pub enum NarrowError {
+    /// There is no token to narrow.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    /// The server said no.
+    #[error("the server gives no such token: {0}")]
+    Refused(Refusal),
+    /// The server has no way to narrow a token so.
+    #[error("the server offers no token exchange")]
+    NotOffered,
+    /// The server gave more than was asked for.
+    #[error("the server gave a token that may do more than was asked for; it is not used")]
+    Wider,
+    /// The server does not shorten the life of a token.
+    #[error("the server gave a token that lives longer than was asked for; it is not used")]
+    TooLong,
+}
+
+impl From<Failure> for NarrowError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::Refused(refusal),
+            other => Self::Bearer(BearerError::Transient(Transient::Server(other))),
+        }
+    }
+}
+
+impl From<VaultError> for NarrowError {
+    fn from(error: VaultError) -> Self {
+        Self::Bearer(error.into())
+    }
+}
+
+impl Narrowing {
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// This, under a ceiling, of a sign-in that was granted so much. What is not asked for is the ceiling's.
+    ///
+    /// # Errors
+    /// [`AboveCeiling`].
+    pub fn under(&self, ceiling: &Self, granted: &Scope) -> Result<Self, AboveCeiling> {
+        let scope = match (&self.scope, &ceiling.scope) {
+            (asked, None) => asked.clone(),
+            (Some(asked), Some(most)) if asked.is_within(most) => Some(asked.clone()),
+            (Some(_), Some(most)) => return Err(AboveCeiling::Scope(most.clone())),
+            (None, Some(most)) => {
+                let both = granted.intersection(most);
+                if both.is_empty() {
+                    return Err(AboveCeiling::NoScope(most.clone()));
+                }
+                Some(both)
+            }
+        };
+        let resource = match (&self.resource, &ceiling.resource) {
+            (Some(asked), Some(only)) if !asked.names_same(only) => {
+                return Err(AboveCeiling::Target(only.to_string()));
+            }
+            (_, Some(only)) => Some(only.clone()),
+            (asked, None) => asked.clone(),
+        };
+        let audience = match (&self.audience, &ceiling.audience) {
+            (Some(asked), Some(only)) if asked != only => return Err(AboveCeiling::Target(only.clone())),
+            (_, Some(only)) => Some(only.clone()),
+            (asked, None) => asked.clone(),
+        };
+        let ttl = [self.ttl, ceiling.ttl].into_iter().flatten().min();
+        Ok(Self { scope, resource, audience, ttl })
+    }
+
+    /// Whether the sign-in's own token is already what is asked for.
+    #[must_use]
+    pub fn is_met_by(&self, sign_in: &SignIn) -> bool {
+        let same_scope = |scope: &Scope| sign_in.tokens.as_ref().is_some_and(|tokens| tokens.scope == *scope);
+        let same_resource =
+            |resource: &ResourceUri| sign_in.resource.as_ref().is_some_and(|own| own.names_same(resource));
+        self.ttl.is_none()
+            && self.audience.is_none()
+            && self.resource.as_ref().is_none_or(same_resource)
+            && self.scope.as_ref().is_none_or(same_scope)
+    }
+
+    /// Step 4. A scope that the answer does not name is the one that was asked for (RFC 6749 §5.1).
+    fn measure(&self, response: TokenResponse, granted: &Scope, at: UtcMillis) -> Result<Tokens, NarrowError> {
+        let most = self.scope.as_ref().unwrap_or(granted);
+        if self.scope.is_some() && response.scope.as_ref().is_some_and(|scope| !scope.is_within(most)) {
+            return Err(NarrowError::Wider);
+        }
+        let short = |ttl: Duration| response.expires_in.is_some_and(|life| life <= ttl.as_secs().max(1));
+        if !self.ttl.is_none_or(short) {
+            return Err(NarrowError::TooLong);
+        }
+        let tokens = Tokens::from_response(response, most, None, at);
+        Ok(Tokens { refresh_token: None, ..tokens })
+    }
+}
+
+impl SignIns {
+    /// A token of an account that may do no more than `narrowing` says, which lives `at_least` so long if it can. It has
+    /// no refresh token, and nothing of it is kept.
+    ///
+    /// # Errors
+    /// [`NarrowError`]; whatever it is, the sign-in is kept unless it is [`BearerError::Rejected`].
+    pub async fn narrowed(
+        &self,
+        account: &AccountId,
+        narrowing: &Narrowing,
+        at_least: Option<Duration>,
+    ) -> Result<Tokens, NarrowError> {
+        // Step 1.
+        self.bearer(account, at_least).await?;
+        let (sign_in, tokens) = self.signed_in(account).await?;
+        if narrowing.is_met_by(&sign_in) {
+            return Ok(Tokens { refresh_token: None, ..tokens });
+        }
+        // Step 2.
+        match self.exchange(&sign_in, &tokens, narrowing).await {
+            Err(NarrowError::Refused(refusal)) if is_not_offered(&refusal) => {
+                self.narrowed_by_refresh(account, narrowing).await
+            }
+            Err(NarrowError::Refused(refusal)) if self.may_be_stale(&refusal, &tokens) => {
+                let used = Bearer::of(&sign_in).ok_or(BearerError::SignedOut)?;
+                self.refresh_after_401(account, &used).await?;
+                let (sign_in, tokens) = self.signed_in(account).await?;
+                self.exchange(&sign_in, &tokens, narrowing).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The same, to be used.
+    ///
+    /// # Errors
+    /// [`NarrowError`].
+    pub async fn narrowed_bearer(
+        &self,
+        account: &AccountId,
+        narrowing: &Narrowing,
+        at_least: Option<Duration>,
+    ) -> Result<Bearer, NarrowError> {
+        if narrowing.is_empty() {
+            return Ok(self.bearer(account, at_least).await?);
+        }
+        let tokens = self.narrowed(account, narrowing, at_least).await?;
+        let sign_in = self.stored(account).await?.ok_or(BearerError::SignedOut)?;
+        Ok(Bearer::of(&SignIn { tokens: Some(tokens), ..sign_in }).ok_or(BearerError::SignedOut)?)
+    }
+
+    async fn exchange(&self, sign_in: &SignIn, of: &Tokens, to: &Narrowing) -> Result<Tokens, NarrowError> {
+        let endpoint = TokenEndpoint {
+            asker: sign_in.asker(self),
+            url: &sign_in.token_endpoint,
+            resource: to.resource.as_ref(),
+        };
+        let requested_at = self.clock().now();
+        let response = endpoint.exchange(&of.access_token, to).await?;
+        to.measure(response, &of.scope, requested_at)
+    }
+
+    /// Step 3. The same lock, rehearsal and order as for any refresh.
+    async fn narrowed_by_refresh(&self, account: &AccountId, to: &Narrowing) -> Result<Tokens, NarrowError> {
+        if to.ttl.is_some() || to.audience.is_some() {
+            return Err(NarrowError::NotOffered);
+        }
+        let _lock = self.settle(account).await?;
+        let (sign_in, tokens) = self.signed_in(account).await?;
+        let Some(refresh_token) = &tokens.refresh_token else { return Err(NarrowError::NotOffered) };
+        self.with_vault(|vault| vault.rehearse()).await?;
+        let endpoint = TokenEndpoint {
+            asker: sign_in.asker(self),
+            url: &sign_in.token_endpoint,
+            resource: to.resource.as_ref().or(sign_in.resource.as_ref()),
+        };
+        let requested_at = self.clock().now();
+        let response = endpoint.refresh_to(refresh_token, to.scope.as_ref()).await?;
+        if let Some(next) = response.refresh_token.clone() {
+            self.keep_rotation(account, next).await?;
+        }
+        to.measure(response, &tokens.scope, requested_at)
+    }
+
+    /// The access token that is stored stays, and with it its generation.
+    async fn keep_rotation(&self, account: &AccountId, next: Secret) -> Result<(), VaultError> {
+        let id = account.clone();
+        self.with_vault(move |vault| {
+            vault.update(|contents| {
+                if let Some(tokens) = contents.get_mut(&id).and_then(|sign_in| sign_in.tokens.as_mut()) {
+                    tokens.refresh_token = Some(next);
+                }
+            })
+        })
+        .await
+    }
+
+    async fn signed_in(&self, account: &AccountId) -> Result<(SignIn, Tokens), BearerError> {
+        let sign_in = self.stored(account).await?.ok_or(BearerError::SignedOut)?;
+        let tokens = sign_in.tokens.clone().ok_or(BearerError::SignedOut)?;
+        Ok((sign_in, tokens))
+    }
+
+    /// RFC 8693 §2.2.2: a subject token that is over before its time is an `invalid_request`, as many other things are.
+    fn may_be_stale(&self, refusal: &Refusal, subject: &Tokens) -> bool {
+        (refusal.is(ErrorCode::InvalidRequest) || refusal.is(ErrorCode::InvalidGrant))
+            && subject.obtained_at.until(self.clock().now()) >= YOUNG
+    }
+}
+
+fn is_not_offered(refusal: &Refusal) -> bool {
+    refusal.is(ErrorCode::UnsupportedGrantType) || refusal.is(ErrorCode::UnauthorizedClient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(text: &str) -> Scope {
+        text.parse().unwrap()
+    }
+
+    fn of(names: Option<&str>, resource: Option<&str>, ttl: Option<u64>) -> Narrowing {
+        Narrowing {
+            scope: names.map(scope),
+            resource: resource.map(|uri| uri.parse().unwrap()),
+            audience: None,
+            ttl: ttl.map(Duration::from_secs),
+        }
+    }
+
+    #[test]
+    fn nothing_gets_above_a_ceiling() {
+        let ceiling = of(Some("read list"), Some("https://a.example"), Some(300));
+        let granted = scope("read write");
+        let under = |asked: Narrowing| asked.under(&ceiling, &granted);
+        assert_eq!(under(of(None, None, None)), Ok(of(Some("read"), Some("https://a.example"), Some(300))));
+        assert_eq!(
+            under(of(Some("list"), Some("https://a.example/"), Some(60))),
+            Ok(of(Some("list"), Some("https://a.example"), Some(60)))
+        );
+        assert_eq!(under(of(None, None, Some(9999))).unwrap().ttl, Some(Duration::from_secs(300)));
+        assert_eq!(under(of(Some("write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
+        assert_eq!(under(of(Some("read write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
+        assert!(matches!(under(of(None, Some("https://b.example"), None)), Err(AboveCeiling::Target(_))));
+        let foreign = Narrowing::default().under(&of(Some("admin"), None, None), &granted);
+        assert_eq!(foreign, Err(AboveCeiling::NoScope(scope("admin"))));
+        let free = Narrowing::default();
+        assert_eq!(of(Some("x"), None, Some(5)).under(&free, &granted), Ok(of(Some("x"), None, Some(5))));
+    }
+
+    #[test]
+    fn an_answer_that_is_more_than_was_asked_for_is_not_used() {
+        let measure = |asked: &Narrowing, answer: serde_json::Value| {
+            let mut answer = answer;
+            answer["access_token"] = "a".into();
+            answer["token_type"] = "Bearer".into();
+            answer["refresh_token"] = "r".into();
+            asked.measure(serde_json::from_value(answer).unwrap(), &scope("read write"), UtcMillis(0))
+        };
+        let asked = of(Some("read"), None, Some(60));
+        let good = measure(&asked, serde_json::json!({ "expires_in": 60 })).unwrap();
+        assert_eq!(
+            (good.scope, good.refresh_token.is_none()),
+            (scope("read"), true),
+            "a refresh token is never handed on"
+        );
+        let wider = serde_json::json!({ "expires_in": 60, "scope": "read write" });
+        assert!(matches!(measure(&asked, wider), Err(NarrowError::Wider)));
+        for life in [serde_json::json!({ "expires_in": 61 }), serde_json::json!({})] {
+            assert!(matches!(measure(&asked, life), Err(NarrowError::TooLong)));
+        }
+        assert!(measure(&of(None, None, None), serde_json::json!({ "scope": "other" })).is_ok());
+    }
+}
