@@ -55,6 +55,7 @@ pub(crate) enum Command {
     Whoami(commands::whoami::Whoami),
     Token(commands::token::Token),
     Exec(commands::exec::Exec),
+    Proxy(commands::proxy::Proxy),
     Status(commands::status::Status),
     Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),

@@ -10,6 +10,7 @@ mod commands;
 mod context;
 mod env;
 mod error;
+mod proxy;
 mod qr;
 mod rpc;
 mod screen;

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod proxy;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Whoami(whoami) => whoami.run(&context),
         Command::Token(token) => token.run(&context),
         Command::Exec(exec) => exec.run(&context),
+        Command::Proxy(proxy) => proxy.run(&context),
         Command::Status(status) => status.run(&context),
         Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),

@@ -28,6 +28,9 @@ macro_rules! on_both_engines {
 mod administration;
 mod durability;
 mod logout;
+mod proxy;
+mod proxy_guards;
+mod proxy_streams;
 mod quickstart;
 mod refresh;
 mod refusals;

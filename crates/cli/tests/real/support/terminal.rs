@@ -24,7 +24,12 @@ impl Terminal {
 
     /// `login --loopback`, to the end.
     pub(crate) async fn sign_in(&self, server: &Server) {
-        let login = self.login(server, &["--loopback", "--no-browser", "--json"]);
+        self.sign_in_with(server, &[]).await;
+    }
+
+    /// The same with more arguments.
+    pub(crate) async fn sign_in_with(&self, server: &Server, arguments: &[&str]) {
+        let login = self.login(server, &[&["--loopback", "--no-browser", "--json"], arguments].concat());
         let url = event(&login, "url")["url"].as_str().unwrap().to_owned();
         let left_for = Person::signed_in(server).await.led_away_from(&url).await;
         assert_eq!(Server::http().get(&left_for).send().await.unwrap().status(), 200);
