@@ -23,8 +23,8 @@ use std::{
 pub(super) const MOST: usize = 10 * 1024 * 1024;
 /// The most bytes that are remembered of all requests together.
 const MOST_OF_ALL: usize = 64 * 1024 * 1024;
-/// What a piece of a body costs beside its bytes, so that a body of very many pieces is bounded too.
-const PIECE: usize = 64;
+/// The most pieces of one body, for what each of them costs beside its bytes.
+const MOST_PIECES: usize = 64 * 1024;
 
 /// How much all requests together remember.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ enum Sending {
 struct Shared {
     source: Incoming,
     kept: VecDeque<Piece>,
-    /// What `kept` counts as; `None` when nothing is remembered any more.
+    /// The bytes in `kept`; `None` when nothing is remembered any more.
     size: Option<usize>,
     budget: Arc<Budget>,
     now: Sending,
@@ -148,8 +148,8 @@ impl Shared {
             (_, Some(trailers)) => Piece::Trailers(trailers.clone()),
             _ => return,
         };
-        let more = PIECE + frame.data_ref().map_or(0, Bytes::len);
-        if size + more <= MOST + PIECE * 4096 && self.budget.take(more) {
+        let more = frame.data_ref().map_or(0, Bytes::len);
+        if size + more <= MOST && self.kept.len() < MOST_PIECES && self.budget.take(more) {
             self.kept.push_back(piece);
             self.size = Some(size + more);
         } else {

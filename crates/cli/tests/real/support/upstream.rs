@@ -122,6 +122,8 @@ impl Upstream {
         if let Some(token) = accepted
             && request.headers().get(AUTHORIZATION).is_none_or(|value| value != &format!("Bearer {token}"))
         {
+            // Before the body is there; but who closes without reading it may have its answer lost on the way.
+            tokio::spawn(request.into_body().collect());
             let mut response = text("no");
             *response.status_mut() = StatusCode::UNAUTHORIZED;
             return response;
