@@ -17,7 +17,7 @@ use hyper::{
     http::request,
     upgrade::OnUpgrade,
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 /// The longest that the beginning of an answer is waited for: long polls and large uploads take their time.
 const ANSWER: Duration = Duration::from_secs(3600);
@@ -40,6 +40,36 @@ struct Outbound {
     uri: Uri,
     headers: HeaderMap,
     connection: Connection,
+}
+
+/// Why a sending brought no answer.
+enum Unanswered {
+    /// The upstream closed the connection without a word.
+    Closed(Problem),
+    /// Anything else.
+    Problem(Problem),
+}
+
+impl Unanswered {
+    fn into_problem(self) -> Problem {
+        match self {
+            Self::Closed(problem) | Self::Problem(problem) => problem,
+        }
+    }
+}
+
+/// Whether a connection that was there ended before anything came back on it.
+fn was_closed(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message)
+            || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl Forward {
@@ -103,6 +133,41 @@ impl Forward {
         Ok(Outbound { method: parts.method, uri, headers, connection })
     }
 
+    async fn send_once(
+        &self,
+        outbound: &Outbound,
+        credential: &Credential,
+        body: Outgoing,
+        memory: Option<&Memory>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let mut request = Request::new(body);
+        *request.method_mut() = outbound.method.clone();
+        *request.uri_mut() = outbound.uri.clone();
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = outbound.headers.clone();
+        let unfit = |_| Problem::new(StatusCode::BAD_GATEWAY, "the token holds characters that no header may hold");
+        let authorization = authorize(credential, &outbound.method, &outbound.uri)
+            .map_err(|error| Unanswered::Problem(unfit(error)))?;
+        request.headers_mut().extend(authorization);
+        let is_upgrade = outbound.connection.upgrade.is_some();
+        let client = if is_upgrade { &self.connections.upgrades } else { &self.connections.usual };
+        let host = || self.upstream.url().host();
+        match tokio::time::timeout(ANSWER, client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(_)) if memory.is_some_and(Memory::client_failed) => Err(Unanswered::Problem(broken_request())),
+            Ok(Err(error)) => {
+                let problem = Problem::no_answer(&host(), &error);
+                Err(if was_closed(&error) { Unanswered::Closed(problem) } else { Unanswered::Problem(problem) })
+            }
+            Err(_) => {
+                let late = format!("{} gave no answer within an hour", host());
+                Err(Unanswered::Problem(Problem::new(StatusCode::GATEWAY_TIMEOUT, late)))
+            }
+        }
+    }
+
+    /// Sends a request. A kept connection may be closed by the upstream in the very moment in which a request goes out;
+    /// one without a body that may be made twice is then made once more (RFC 9110 §9.2.2).
     async fn send(
         &self,
         outbound: &Outbound,
@@ -110,24 +175,12 @@ impl Forward {
         body: Outgoing,
         memory: Option<&Memory>,
     ) -> Result<Response<Incoming>, Problem> {
-        let mut request = Request::new(body);
-        *request.method_mut() = outbound.method.clone();
-        *request.uri_mut() = outbound.uri.clone();
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = outbound.headers.clone();
-        let authorization = authorize(credential, &outbound.method, &outbound.uri)
-            .map_err(|_| Problem::new(StatusCode::BAD_GATEWAY, "the token holds characters that no header may hold"))?;
-        request.headers_mut().extend(authorization);
-        let is_upgrade = outbound.connection.upgrade.is_some();
-        let client = if is_upgrade { &self.connections.upgrades } else { &self.connections.usual };
-        let host = || self.upstream.url().host();
-        match tokio::time::timeout(ANSWER, client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(_)) if memory.is_some_and(Memory::client_failed) => Err(broken_request()),
-            Ok(Err(error)) => Err(Problem::no_answer(&host(), &error)),
-            Err(_) => {
-                Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, format!("{} gave no answer within an hour", host())))
+        let may_repeat = memory.is_none() && outbound.method.is_idempotent();
+        match self.send_once(outbound, credential, body, memory).await {
+            Err(Unanswered::Closed(_)) if may_repeat => {
+                self.send_once(outbound, credential, Outgoing::Empty, None).await.map_err(Unanswered::into_problem)
             }
+            sent => sent.map_err(Unanswered::into_problem),
         }
     }
 

@@ -4,9 +4,9 @@ use super::upstream::Upstream;
 use hyper::{
     HeaderMap, Uri,
     header::{
-        ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, COOKIE, EXPECT, Entry, HOST, HeaderName, HeaderValue,
-        LINK, LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFERER, SET_COOKIE, TE, TRANSFER_ENCODING,
-        UPGRADE, VIA,
+        ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, LINK,
+        LOCATION, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFERER, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
+        VIA,
     },
 };
 
@@ -44,9 +44,7 @@ pub(super) fn take_connection(headers: &mut HeaderMap) -> Connection {
     }
     taken.trailers = headers.get_all(TE).iter().any(|value| has_word(value, "trailers"));
     for name in named.iter().chain(&OF_THE_CONNECTION) {
-        if let Entry::Occupied(entry) = headers.entry(name) {
-            entry.remove_entry_mult();
-        }
+        headers.remove(name);
     }
     taken
 }

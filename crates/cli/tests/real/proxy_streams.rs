@@ -179,3 +179,30 @@ async fn headers_of_one_connection_stay_there_and_the_others_pass() {
     );
     assert_eq!(headers["origin"], upstream.url);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_kept_connection_that_the_upstream_closes_costs_no_answer() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    tokio::spawn(async move {
+        // Each connection answers its first request and closes in the face of the second.
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut bytes = [0; 4096];
+            while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+                if count.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+                    break;
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+            }
+        }
+    });
+    let proxy = Proxy::raw(&url, &[]);
+    assert_eq!(proxy.get("/1").await.text().await.unwrap(), "ok");
+    assert_eq!(proxy.get("/2").await.text().await.unwrap(), "ok", "made once more on a new connection");
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    assert_eq!(proxy.post("/3", b"x".to_vec()).await.status(), 502, "a POST is not made twice");
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
