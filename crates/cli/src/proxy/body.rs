@@ -19,21 +19,52 @@ pub(super) struct Activity {
     under_way: AtomicUsize,
     /// Milliseconds after `started`.
     last_end: AtomicU64,
+    /// What this is a part of.
+    whole: Option<Arc<Activity>>,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), under_way: AtomicUsize::new(0), last_end: AtomicU64::new(0) })
+        Arc::new(Self::within(None))
+    }
+
+    /// One connection's activity, which is also the whole's.
+    pub(super) fn part(self: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self::within(Some(Arc::clone(self))))
+    }
+
+    fn within(whole: Option<Arc<Self>>) -> Self {
+        Self { started: Instant::now(), under_way: AtomicUsize::new(0), last_end: AtomicU64::new(0), whole }
     }
 
     /// Something begins; it ends when what is returned is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Active {
         self.under_way.fetch_add(1, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.under_way.fetch_add(1, Ordering::Relaxed);
+        }
         Active(Arc::clone(self))
     }
 
+    fn end(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_end.store(now, Ordering::Relaxed);
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Comes to its end when nothing was under way for so long.
+    pub(super) async fn idle_for(&self, time: Duration) {
+        loop {
+            let left = time.saturating_sub(self.idle());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+
     /// How long nothing has been under way.
-    pub(super) fn idle(&self) -> Duration {
+    fn idle(&self) -> Duration {
         if self.under_way.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
         }
@@ -47,9 +78,10 @@ pub(super) struct Active(Arc<Activity>);
 
 impl Drop for Active {
     fn drop(&mut self) {
-        let now = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last_end.store(now, Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.0.end();
+        if let Some(whole) = &self.0.whole {
+            whole.end();
+        }
     }
 }
 
@@ -88,5 +120,23 @@ impl Body for Answer {
             }
             Self::Upstream { body, .. } => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_on_one_connection_is_under_way_on_the_whole() {
+        let whole = Activity::new();
+        let (one, other) = (whole.part(), whole.part());
+        let active = one.begin();
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!((one.idle(), whole.idle()), (Duration::ZERO, Duration::ZERO));
+        assert!(other.idle() >= Duration::from_millis(1));
+        drop(active);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(!one.idle().is_zero() && !whole.idle().is_zero());
     }
 }

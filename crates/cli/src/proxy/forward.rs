@@ -85,8 +85,11 @@ impl Forward {
     }
 
     /// Answers a request, whatever happens.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
-        let active = self.activity.begin();
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        active: Active,
+    ) -> Result<Response<Answer>, Infallible> {
         Ok(match self.forward(request, active).await {
             Ok(response) => response,
             Err(problem) => {

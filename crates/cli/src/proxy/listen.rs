@@ -93,13 +93,19 @@ pub(crate) async fn serve(doors: Doors, forward: Arc<Forward>, idle: Option<Dura
             loop {
                 let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
                 let stream = accept(&listener).await;
-                let forward = Arc::clone(forward);
-                let service = service_fn(move |request| Arc::clone(&forward).answer(request));
+                let (forward, activity) = (Arc::clone(forward), forward.activity.part());
+                let own = Arc::clone(&activity);
+                let service = service_fn(move |request| Arc::clone(&forward).answer(request, own.begin()));
                 let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(error, "a connection broke off");
+                    tokio::select! {
+                        ended = connection => {
+                            if let Err(error) = ended {
+                                tracing::debug!(error, "a connection broke off");
+                            }
+                        }
+                        () = activity.idle_for(NO_REQUEST) => {}
                     }
                     drop(permit);
                 });
@@ -111,7 +117,7 @@ pub(crate) async fn serve(doors: Doors, forward: Arc<Forward>, idle: Option<Dura
     tokio::select! {
         () = maybe(first) => {}
         () = maybe(second) => {}
-        () = nothing_to_do(&forward, idle) => {}
+        () = maybe(idle.map(|idle| forward.activity.idle_for(idle))) => {}
         () = end => {}
     }
     // The doors are closed now; who is inside gets an answer, and streams without an end are cut.
@@ -139,18 +145,6 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
-    }
-}
-
-/// Comes to its end when nothing was under way for `idle`.
-async fn nothing_to_do(forward: &Forward, idle: Option<Duration>) {
-    let Some(idle) = idle else { return std::future::pending().await };
-    loop {
-        let left = idle.saturating_sub(forward.activity.idle());
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left).await;
     }
 }
 
