@@ -21,18 +21,24 @@ def start(place, options):
     )  # fmt: skip
 
 
-def token(running):
-    """Milliseconds that `gatepass token` takes with a token at hand; None when nobody could sign in."""
+def login(running):
+    """Signs the place's home in with a device code; whether that went well."""
     place = running.place
-    login = subprocess.Popen(
+    process = subprocess.Popen(
         [GATEPASS, "login", "--device", "--json", "--server", place.base],
         env=place.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    for line in login.stdout:
+    for line in process.stdout:
         if (found := CODE.search(line)) and running.approve_device(found.group()):
             break
-    login.stdout.read()
-    if login.wait(60):
+    process.stdout.read()
+    return process.wait(60) == 0
+
+
+def token(running):
+    """Milliseconds that `gatepass token` takes with a token at hand; None when nobody could sign in."""
+    place = running.place
+    if not login(running):
         return None
     command = pinned(SERVER_CPU, [GATEPASS, "token", "--server", place.base])
     times = []

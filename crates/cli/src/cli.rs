@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Exec(commands::exec::Exec),
     Credential(commands::credential::Credential),
     Agent(commands::agent::Agent),
+    Proxy(commands::proxy::Proxy),
     Status(commands::status::Status),
     Accounts(commands::accounts::Accounts),
     Serve(commands::serve::Serve),

@@ -13,6 +13,7 @@ mod debug;
 mod env;
 mod error;
 mod examples;
+mod proxy;
 mod qr;
 #[cfg(test)]
 mod reference;

@@ -1,11 +1,4 @@
-//! Sign-in for command lines: the flows, the vault, the refresh. No terminal in it.
-//!
-//! A whole small program with `login`, `logout` and an authorized request
-//! (`examples/small_cli.rs`):
-//!
-//! ```no_run
-#![doc = include_str!("../examples/small_cli.rs")]
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! | idea | where |
 //! |---|---|

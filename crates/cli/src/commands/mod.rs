@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod proxy;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
 pub(crate) mod status;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli, ui: &Ui) -> Result<(), Error> {
         Command::Exec(exec) => exec.run(&context),
         Command::Credential(credential) => credential.run(&context),
         Command::Agent(agent) => agent.run(&context),
+        Command::Proxy(proxy) => proxy.run(&context),
         Command::Status(status) => status.run(&context),
         Command::Accounts(accounts) => accounts.run(&context),
         Command::Serve(serve) => serve.run(&context),

@@ -116,7 +116,7 @@ pub(crate) fn runtime() -> Result<Runtime, Error> {
 
 /// Comes to its end when the process is told to.
 #[cfg(unix)]
-fn ended() -> Result<impl Future<Output = ()>, Error> {
+pub(crate) fn ended() -> Result<impl Future<Output = ()>, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let deaf = |error| Error::new(Kind::Failed, format!("signals cannot be heard: {error}"));
     let (mut terminate, mut interrupt) =
@@ -132,7 +132,7 @@ fn ended() -> Result<impl Future<Output = ()>, Error> {
 /// Comes to its end when the process is told to.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail")]
-fn ended() -> Result<impl Future<Output = ()>, Error> {
+pub(crate) fn ended() -> Result<impl Future<Output = ()>, Error> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

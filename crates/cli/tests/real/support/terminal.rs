@@ -34,8 +34,9 @@ impl Terminal {
         self.sign_in_with(server, &[]).await;
     }
 
-    async fn sign_in_with(&self, server: &Server, more: &[&str]) {
-        let login = self.login(server, &[&["--loopback", "--no-browser", "--json"], more].concat());
+    /// The same with more arguments.
+    pub(crate) async fn sign_in_with(&self, server: &Server, arguments: &[&str]) {
+        let login = self.login(server, &[&["--loopback", "--no-browser", "--json"], arguments].concat());
         let url = event(&login, "url")["url"].as_str().unwrap().to_owned();
         let left_for = Person::signed_in(server).await.led_away_from(&url).await;
         assert_eq!(Server::http().get(&left_for).send().await.unwrap().status(), 200);

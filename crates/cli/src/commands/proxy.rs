@@ -1,0 +1,147 @@
+//! `gatepass proxy`: a local address that puts a token into every request for one server.
+
+use super::serve::ended;
+use crate::{
+    context::Context,
+    env,
+    error::{Error, Kind},
+    proxy::{Credential, Doors, Forward, Guard, Keeper, Upstream, connections, serve},
+};
+use clap::Args;
+use gatepass_client::{Account, Entropy, SignIn, WebUrl, oauth::ResourceUri};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// Forward requests to a server with a token in each
+///
+/// Prints an address on this machine. What is sent there goes to UPSTREAM with the account's token, which is renewed as
+/// need be: a program that knows nothing of sign-ins is given this address in place of the server's. A request that is
+/// answered 401 is sent once more with a new token, if its body is no longer than 10 MiB. HTTP/1.1, HTTP/2, WebSocket
+/// and server-sent events pass; redirects are given back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gatepass proxy https://api.example.com
+  gatepass proxy https://api.example.com/v1 --port 4000 --idle 1h
+  curl \"$URL/items\"        # where URL is the address that was printed
+
+The address holds a secret: whoever has it can use the account until the proxy ends.")]
+pub(crate) struct Proxy {
+    /// Where requests go: https, or http on this machine; a path is put before each request's own
+    #[arg(value_name = "UPSTREAM")]
+    upstream: WebUrl,
+    /// The port to listen on; without it, a free one
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Need no secret in the path: web pages are kept out, but every program on this machine may use the account
+    #[arg(long)]
+    no_path_token: bool,
+    /// End when nothing was asked for so long, as in 30m or 8h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    idle: Option<Duration>,
+    /// Speak HTTP/2 to an http upstream on this machine; an https upstream chooses by itself
+    #[arg(long)]
+    h2c: bool,
+}
+
+impl Proxy {
+    pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
+        let upstream = Upstream::try_from(self.upstream.clone())
+            .map_err(|error| Error::new(Kind::Usage, error).hint("leave the part from '?' on to the requests"))?;
+        if self.upstream.is_loopback() && self.upstream.url().port_or_known_default() == self.port {
+            return Err(Error::new(Kind::Usage, "the proxy would forward to itself").hint("choose another --port"));
+        }
+        let (keeper, account) = self.keeper(context)?;
+        // One thread: a request is handed from one connection to another, which is quickest without another core.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
+        let outcome = runtime.block_on(self.forward(context, upstream, keeper, account.as_ref()));
+        runtime.shutdown_background();
+        outcome
+    }
+
+    /// Whose token it is: the environment's, or the one of the account that is meant.
+    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>), Error> {
+        if context.raw_token().is_some() {
+            let (token, _) = context.access_token(None)?;
+            return Ok((Keeper::of_token(Credential::Raw(token)), None));
+        }
+        let sign_ins = context.sign_ins()?;
+        let contents = sign_ins.vault().read()?;
+        let sign_in = context.sign_in(&contents)?;
+        self.warn_of_another_resource(context, sign_in);
+        let account = sign_in.account.clone();
+        let ui = context.ui.clone();
+        Ok((Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error)), Some(account)))
+    }
+
+    /// A token for one API should not be shown to another (RFC 8707 §2).
+    fn warn_of_another_resource(&self, context: &Context<'_>, sign_in: &SignIn) {
+        if let Some(resource) = &sign_in.resource
+            && !is_within(&self.upstream, resource)
+        {
+            context.ui.warn(&format!(
+                "the sign-in of {} is for {resource}, and its token will be sent to {}",
+                sign_in.account,
+                self.upstream.host()
+            ));
+        }
+    }
+
+    async fn forward(
+        &self,
+        context: &Context<'_>,
+        upstream: Upstream,
+        keeper: Arc<Keeper>,
+        account: Option<&Account>,
+    ) -> Result<(), Error> {
+        let end = ended()?;
+        let connections = connections(&upstream, self.h2c)?;
+        tokio::pin!(end);
+        tokio::select! {
+            begun = keeper.begin() => begun?,
+            () = &mut end => return Ok(()),
+        }
+        let doors = Doors::open(self.port).await?;
+        let port = doors.port();
+        let guard = if self.no_path_token {
+            Guard::Browser { port }
+        } else {
+            Guard::path(&Entropy::system()).map_err(|error| Error::new(Kind::Failed, error))?
+        };
+        let url = format!("http://127.0.0.1:{port}{}", guard.prefix());
+        self.tell(context, &url, account);
+        let forward = Forward::new(guard, port, upstream, connections, keeper);
+        serve(doors, forward, self.idle, end).await;
+        Ok(())
+    }
+
+    fn tell(&self, context: &Context<'_>, url: &str, account: Option<&Account>) {
+        let ui = context.ui;
+        if ui.is_json() {
+            ui.object(&json!({
+                "event": "listening",
+                "url": url,
+                "upstream": self.upstream.as_str(),
+                "account": account.map(Account::id),
+            }));
+        } else {
+            ui.data(url);
+        }
+        let whose = account.map_or_else(|| format!("the token of {}", env::TOKEN), ToString::to_string);
+        ui.talk(&format!("Requests go to {} with {whose}. Ctrl-C ends it.", self.upstream));
+        if self.no_path_token {
+            ui.warn("every program on this machine, of every user, can use this account through the proxy");
+        }
+    }
+}
+
+/// Whether a URL is the resource, or below it.
+fn is_within(url: &WebUrl, resource: &ResourceUri) -> bool {
+    let base = resource.as_str().trim_end_matches('/');
+    let rest = url.as_str().strip_prefix(base);
+    // A resource may also be narrower than what requests are put below.
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        || base.starts_with(url.as_str().trim_end_matches('/'))
+}

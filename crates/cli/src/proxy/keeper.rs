@@ -1,0 +1,356 @@
+//! The token of the moment, kept in memory.
+//!
+//! A request takes it without looking anywhere, for a second at most. Then one request looks whether the vault's file has
+//! changed: so `gatepass logout` elsewhere stops the proxy within the second, and a new `gatepass login` sets it going
+//! again. The vault is opened only when its file has changed, when the token nears its end, or after a 401.
+//!
+//! One refresh at a time: who meets a token that is over waits for the refresh that is under way. While the old token
+//! still works nobody waits: the refresh is made beside.
+//!
+//! A 401 to a token that was just fetched says that the upstream does not want this sign-in's tokens, and fetching more
+//! of them does not help: for [`PATIENCE`] such answers are passed on.
+
+use super::{Credential, problem::Problem};
+use crate::error::Error;
+use gatepass_client::{Account, Bearer, BearerError, SignIns, VaultError, oauth::UtcMillis};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How long the vault's file is not looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long before its end a token is asked after; the library decides whether it is due.
+const MARGIN: Duration = Duration::from_secs(120);
+/// How soon after a failure it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long an upstream that refuses new tokens is given no newer ones.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keeps the token of one account, or the one of the environment.
+pub(crate) struct Keeper {
+    source: Source,
+    state: Mutex<State>,
+    flight: tokio::sync::Mutex<()>,
+}
+
+enum Source {
+    Raw(Arc<Credential>),
+    Account { sign_ins: SignIns, account: Box<Account>, tell: Tell },
+}
+
+/// Hears why there is no token, once for each time that this begins.
+type Tell = Box<dyn Fn(&Error) + Send + Sync>;
+
+struct State {
+    held: Held,
+    /// The vault's file when it was read last.
+    seen: Option<Stamp>,
+    /// Until when nobody looks.
+    look_at: Instant,
+    /// When to ask for the next token.
+    ask_at: Option<UtcMillis>,
+    /// When the upstream refused a token that was just fetched.
+    refused_at: Option<Instant>,
+}
+
+#[derive(Clone)]
+enum Held {
+    Token(Arc<Credential>, Option<UtcMillis>),
+    None(Problem),
+    /// Nothing was asked yet.
+    Nothing,
+}
+
+/// What tells a file from what replaced it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+enum Found {
+    Ended,
+    Fresh(Bearer),
+    Due,
+}
+
+impl Keeper {
+    /// A keeper of a token that is used as it is.
+    pub(crate) fn of_token(credential: Credential) -> Arc<Self> {
+        Arc::new(Self::new(Source::Raw(Arc::new(credential))))
+    }
+
+    /// A keeper of an account's tokens; `tell` hears of trouble.
+    pub(crate) fn of_account(
+        sign_ins: SignIns,
+        account: Account,
+        tell: impl Fn(&Error) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self::new(Source::Account { sign_ins, account: Box::new(account), tell: Box::new(tell) }))
+    }
+
+    fn new(source: Source) -> Self {
+        let state = State { held: Held::Nothing, seen: None, look_at: Instant::now(), ask_at: None, refused_at: None };
+        Self { source, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Whether a 401 can be answered with another token.
+    pub(super) fn can_refresh(&self) -> bool {
+        matches!(self.source, Source::Account { .. })
+    }
+
+    /// Fetches a token before the first request comes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn begin(self: &Arc<Self>) -> Result<(), Error> {
+        let Source::Account { sign_ins, account, .. } = &self.source else { return Ok(()) };
+        let seen = self.stamp(sign_ins).await;
+        let bearer = sign_ins.bearer(&account.id(), None).await.map_err(|error| Error::of_account(error, account))?;
+        self.hold(sign_ins, bearer, seen);
+        Ok(())
+    }
+
+    /// The token for a request.
+    pub(super) async fn credential(self: &Arc<Self>) -> Result<Arc<Credential>, Problem> {
+        let (sign_ins, account) = match &self.source {
+            Source::Raw(credential) => return Ok(Arc::clone(credential)),
+            Source::Account { sign_ins, account, .. } => (sign_ins, account),
+        };
+        if let Some(known) = self.at_hand() {
+            return known;
+        }
+        let _flight = match (self.flight.try_lock(), self.usable(sign_ins)) {
+            (Ok(flight), _) => flight,
+            (Err(_), Some(credential)) => return Ok(credential),
+            (Err(_), None) => self.flight.lock().await,
+        };
+        // Somebody else may have looked meanwhile.
+        if let Some(known) = self.at_hand() {
+            return known;
+        }
+        let stamp = self.stamp(sign_ins).await;
+        if let Some(known) = self.unchanged(sign_ins, stamp.as_ref()) {
+            return known;
+        }
+        match self.find(sign_ins, account).await {
+            Ok(Found::Ended) => self.lose(BearerError::SignedOut, stamp),
+            Ok(Found::Fresh(bearer)) => Ok(self.hold(sign_ins, bearer, stamp)),
+            Ok(Found::Due) => match self.usable(sign_ins) {
+                Some(credential) => {
+                    self.ask_again_later(sign_ins, stamp);
+                    let keeper = Arc::clone(self);
+                    tokio::spawn(async move { keeper.renew_beside().await });
+                    Ok(credential)
+                }
+                None => self.renew(sign_ins, account, stamp).await,
+            },
+            Err(error) => self.lose(error.into(), stamp),
+        }
+    }
+
+    /// The token to repeat a request with after a 401 to `used`; `None` when the answer is to be passed on.
+    pub(super) async fn after_401(&self, used: &Credential) -> Result<Option<Arc<Credential>>, Problem> {
+        let (Source::Account { sign_ins, account, .. }, Credential::SignIn(bearer)) = (&self.source, used) else {
+            return Ok(None);
+        };
+        let _flight = self.flight.lock().await;
+        if let Some(known) = self.instead_of(bearer) {
+            return Ok(known);
+        }
+        let stamp = self.stamp(sign_ins).await;
+        match sign_ins.refresh_after_401(&account.id(), bearer).await {
+            Ok(bearer) => Ok(Some(self.hold(sign_ins, bearer, stamp))),
+            Err(error @ (BearerError::SignedOut | BearerError::Rejected(_))) => self.lose(error, stamp).map(Some),
+            // The old token may be good for other requests.
+            Err(error) => Err(Problem::no_token(&Error::of_account(error, account))),
+        }
+    }
+
+    /// The upstream refused the new token as well.
+    pub(super) fn still_refused(&self) {
+        self.state().refused_at = Some(Instant::now());
+    }
+
+    /// What to use after a 401 without asking for a new token: one that another request has got since, or none.
+    fn instead_of(&self, refused: &Bearer) -> Option<Option<Arc<Credential>>> {
+        let state = self.state();
+        match &state.held {
+            Held::Token(held, _) if held.token().expose() != refused.token().expose() => Some(Some(Arc::clone(held))),
+            _ if state.refused_at.is_some_and(|at| at.elapsed() < PATIENCE) => Some(None),
+            _ => None,
+        }
+    }
+
+    /// What is known without looking.
+    fn at_hand(&self) -> Option<Result<Arc<Credential>, Problem>> {
+        let state = self.state();
+        match &state.held {
+            Held::Nothing => None,
+            _ if Instant::now() >= state.look_at => None,
+            Held::Token(credential, _) => Some(Ok(Arc::clone(credential))),
+            Held::None(problem) => Some(Err(problem.clone())),
+        }
+    }
+
+    /// The token in memory, unless it is over.
+    fn usable(&self, sign_ins: &SignIns) -> Option<Arc<Credential>> {
+        match &self.state().held {
+            Held::Token(credential, end) if end.is_none_or(|end| sign_ins.clock().now() < end) => {
+                Some(Arc::clone(credential))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is known, if the vault is as it was and the token is not due.
+    fn unchanged(&self, sign_ins: &SignIns, stamp: Option<&Stamp>) -> Option<Result<Arc<Credential>, Problem>> {
+        let mut state = self.state();
+        let now = sign_ins.clock().now();
+        if state.seen.as_ref() != stamp || stamp.is_none() || state.ask_at.is_some_and(|at| now >= at) {
+            return None;
+        }
+        let known = match &state.held {
+            Held::Token(credential, _) => Ok(Arc::clone(credential)),
+            Held::None(problem) if problem.is_sign_in_needed() => Err(problem.clone()),
+            _ => return None,
+        };
+        state.look_at = next_look(state.ask_at, now);
+        Some(known)
+    }
+
+    /// Reads the vault.
+    async fn find(&self, sign_ins: &SignIns, account: &Account) -> Result<Found, VaultError> {
+        let (own, id) = (sign_ins.clone(), account.id());
+        sign_ins
+            .with_vault(move |vault| {
+                let contents = vault.read()?;
+                Ok(match contents.get(&id).filter(|sign_in| sign_in.tokens.is_some()) {
+                    None => Found::Ended,
+                    Some(_) => own.fresh_bearer(&id, None)?.map_or(Found::Due, Found::Fresh),
+                })
+            })
+            .await
+    }
+
+    /// Fetches the next token while the old one still works.
+    async fn renew_beside(&self) {
+        let Source::Account { sign_ins, account, .. } = &self.source else { return };
+        let _flight = self.flight.lock().await;
+        let stamp = self.stamp(sign_ins).await;
+        // What stands in the way is met again when the token is over.
+        let _ = self.renew(sign_ins, account, stamp).await;
+    }
+
+    async fn renew(
+        &self,
+        sign_ins: &SignIns,
+        account: &Account,
+        stamp: Option<Stamp>,
+    ) -> Result<Arc<Credential>, Problem> {
+        match sign_ins.bearer(&account.id(), None).await {
+            Ok(bearer) => Ok(self.hold(sign_ins, bearer, stamp)),
+            Err(error) => self.lose(error, stamp),
+        }
+    }
+
+    fn hold(&self, sign_ins: &SignIns, bearer: Bearer, seen: Option<Stamp>) -> Arc<Credential> {
+        let (now, end) = (sign_ins.clock().now(), bearer.expires_at());
+        let credential = Arc::new(Credential::SignIn(bearer));
+        let mut state = self.state();
+        state.held = Held::Token(Arc::clone(&credential), end);
+        state.seen = seen;
+        state.ask_at = end.map(|end| ask_at(now, end));
+        state.look_at = next_look(state.ask_at, now);
+        credential
+    }
+
+    /// There is no new token. One that still works is used on, unless the sign-in has ended.
+    fn lose(&self, error: BearerError, seen: Option<Stamp>) -> Result<Arc<Credential>, Problem> {
+        let Source::Account { sign_ins, account, tell } = &self.source else {
+            return Err(Problem::no_token(&error.into()));
+        };
+        let has_ended = matches!(error, BearerError::SignedOut | BearerError::Rejected(_));
+        if let (false, Some(credential)) = (has_ended, self.usable(sign_ins)) {
+            self.ask_again_later(sign_ins, seen);
+            return Ok(credential);
+        }
+        let error = Error::of_account(error, account);
+        let problem = Problem::no_token(&error);
+        let mut state = self.state();
+        let is_news = !matches!(&state.held, Held::None(known) if known.is_sign_in_needed() == has_ended);
+        state.held = Held::None(problem.clone());
+        (state.seen, state.ask_at) = (seen, None);
+        state.look_at = Instant::now() + LOOK;
+        drop(state);
+        if is_news {
+            tell(&error);
+        }
+        Err(problem)
+    }
+
+    fn ask_again_later(&self, sign_ins: &SignIns, seen: Option<Stamp>) {
+        let now = sign_ins.clock().now();
+        let mut state = self.state();
+        let soon = now.plus(AGAIN);
+        state.ask_at = Some(match &state.held {
+            Held::Token(_, Some(end)) if *end < soon => *end,
+            _ => soon,
+        });
+        state.seen = seen;
+        state.look_at = next_look(state.ask_at, now);
+    }
+
+    async fn stamp(&self, sign_ins: &SignIns) -> Option<Stamp> {
+        sign_ins.with_vault(|vault| Ok(Stamp::of(&vault.home().vault()))).await.ok().flatten()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let data = fs::metadata(path).ok()?;
+        Some(Self {
+            modified: data.modified().ok(),
+            length: data.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&data),
+        })
+    }
+}
+
+/// When to ask after a token that ends at `end`: [`MARGIN`] before, and when that is past, every [`AGAIN`], or sooner for
+/// a token that has not much longer.
+fn ask_at(now: UtcMillis, end: UtcMillis) -> UtcMillis {
+    let left = now.until(end);
+    let wait = left.saturating_sub(MARGIN).max(AGAIN.min(left / 4)).max(Duration::from_millis(100));
+    now.plus(wait)
+}
+
+/// The next look: in a second, or when the next token is to be asked for.
+fn next_look(ask_at: Option<UtcMillis>, now: UtcMillis) -> Instant {
+    Instant::now() + ask_at.map_or(LOOK, |at| now.until(at).min(LOOK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_asked_after_well_before_its_end_and_not_all_the_time() {
+        let now = UtcMillis(1_000_000);
+        let wait = |left: u64| now.until(ask_at(now, now.plus(Duration::from_millis(left))));
+        assert_eq!(wait(3_600_000), Duration::from_secs(3480));
+        assert_eq!(wait(60_000), Duration::from_secs(5));
+        assert_eq!(wait(4_000), Duration::from_secs(1));
+        assert_eq!(wait(0), Duration::from_millis(100));
+    }
+}
