@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 
-from . import workload
+from . import foreign, workload
 from .features import FEATURES
 from .person import Person, waiting
 from .programs import PROGRAMS
@@ -30,8 +30,12 @@ def main():
                 with waiting(Person(server.issuer, email, password)) as person:
                     report.add(program.name, program.run(world(server, clients, key, person), log), log)
         (chosen.logs / "serve.log").write_bytes(server.log.read_bytes())
-    report.show()
-    return 1 if report.problems else 0
+        if report.rows:
+            report.show()
+        problems = list(report.problems)
+        if not chosen.program or "oidc-provider" in chosen.program:
+            problems += foreign.run(chosen.binary.resolve(), folder, chosen.logs)
+    return 1 if problems else 0
 
 
 def world(server, clients, key, person):
@@ -49,7 +53,8 @@ def world(server, clients, key, person):
 
 
 def arguments():
-    columns = "\n".join(f"  {feature:<11} {meaning}" for feature, meaning in FEATURES.items())
+    both = [*FEATURES.items(), *foreign.FEATURES.items()]
+    columns = "\n".join(f"  {feature:<11} {meaning}" for feature, meaning in both)
     parser = argparse.ArgumentParser(
         prog="interop/run", description=__doc__, epilog=f"columns:\n{columns}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

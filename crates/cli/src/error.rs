@@ -2,9 +2,8 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    Account, BearerError, CallError, DiscoveryError, Failure, NotSelected, SignInError, SignOutError, Transient,
-    VaultError, config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError,
-    sign_in::attempt::BadAnswer,
+    Account, BearerError, CallError, Failure, NotSelected, SignInError, SignOutError, Transient, VaultError,
+    config::ConfigError, device::DeviceError, folder::FolderError, lock::LockError, sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
 
@@ -199,19 +198,11 @@ impl From<SignOutError> for Error {
     }
 }
 
-impl From<DiscoveryError> for Error {
-    fn from(error: DiscoveryError) -> Self {
-        match error {
-            DiscoveryError::Failed(failure) => failure.into(),
-            other => Self::new(Kind::Failed, other).hint("check the server's address"),
-        }
-    }
-}
-
 impl From<SignInError> for Error {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Discovery(error) => error.into(),
+            SignInError::Client(error) => error.into(),
             SignInError::NoTokens(failure) | SignInError::Device(DeviceError::NotStarted(failure)) => failure.into(),
             SignInError::Vault(error) => error.into(),
             SignInError::Device(DeviceError::Ended(end)) => {

@@ -13,6 +13,7 @@ mod error;
 mod qr;
 mod rpc;
 mod screen;
+mod server_error;
 mod ui;
 
 use clap::Parser;

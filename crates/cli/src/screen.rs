@@ -6,7 +6,7 @@
 
 use crate::{browser, error::Error, qr, ui::Ui};
 use gatepass_client::{
-    Account, Clock, Environment, Event, Person, SignInRequest, SignIns, Ways, calendar::rfc3339, device::DeviceCode,
+    Account, Clock, Environment, Event, Person, SignIns, Ways, Wish, calendar::rfc3339, device::DeviceCode,
     oauth::UtcMillis, text::tidy,
 };
 use serde_json::{Value, json};
@@ -23,12 +23,7 @@ pub(crate) struct Screen {
 }
 
 /// Signs a person in, showing the way.
-pub(crate) async fn sign_in(
-    ui: &Ui,
-    sign_ins: &SignIns,
-    request: &SignInRequest,
-    screen: Screen,
-) -> Result<Account, Error> {
+pub(crate) async fn sign_in(ui: &Ui, sign_ins: &SignIns, wish: &Wish, screen: Screen) -> Result<Account, Error> {
     let (told, mut events) = mpsc::unbounded_channel();
     let tell = move |event| drop(told.send(event));
     let environment = Environment::observe(crate::env::read, ui.can_ask());
@@ -37,7 +32,7 @@ pub(crate) async fn sign_in(
     let person = Person { ways: screen.ways, pasted: pastes.then(read_lines), ..Person::new(environment, &tell) };
     let mut shown = Shown { ui, opens: !screen.no_browser, pastes, ways: screen.ways, deadline: None };
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let working = sign_ins.sign_in(request, person);
+    let working = sign_ins.sign_in_as_wished(wish, person);
     tokio::pin!(working);
     loop {
         tokio::select! {

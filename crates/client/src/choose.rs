@@ -56,7 +56,8 @@ pub struct NoWay;
 /// [`NoWay`] when the server has neither endpoint.
 pub fn choose(environment: &Environment, server: &Server) -> Result<Choice, NoWay> {
     let page = server.authorization_endpoint.is_some();
-    let device = server.device_authorization_endpoint.is_some();
+    let asked_for = server.provider.is_some_and(|provider| !provider.device_by_default);
+    let device = server.device_authorization_endpoint.is_some() && !(asked_for && page);
     let obstacle = obstacle(environment);
     let (ways, why) = match (page, device, obstacle) {
         (false, false, _) => return Err(NoWay),
@@ -89,13 +90,9 @@ mod tests {
     fn server(page: bool, device: bool) -> Server {
         let url = || "https://a.example/x".parse().unwrap();
         Server {
-            issuer: "https://a.example".parse().unwrap(),
-            token_endpoint: url(),
             authorization_endpoint: page.then(url),
             device_authorization_endpoint: device.then(url),
-            revocation_endpoint: None,
-            userinfo_endpoint: None,
-            answers_with_iss: true,
+            ..Server::bare("https://a.example".parse().unwrap(), url())
         }
     }
 

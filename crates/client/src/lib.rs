@@ -20,6 +20,9 @@
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | signing out | [`sign_out`] |
+//! | servers of any vendor | [`sign_in::wish`], [`which_client`], [`registration`], [`providers`], [`terms`] |
+//! | who is signed in, asked again | [`who`] |
+//! | answers that are not quite as the standards say | [`loose_answer`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //!
 //! What decides is pure and tested by calling it: [`device::poller`], [`choose::choose`],
@@ -42,17 +45,23 @@ pub mod home;
 pub mod id_token;
 pub mod lock;
 pub mod loopback;
+pub mod loose_answer;
 pub mod paste;
+pub mod providers;
 pub mod refresh;
+pub mod registration;
 pub mod sign_in;
 pub mod sign_ins;
 pub mod sign_out;
+pub mod terms;
 pub mod text;
 pub mod token_endpoint;
 pub mod tokens;
 pub mod transport;
 pub mod vault;
 pub mod web_url;
+pub mod which_client;
+pub mod who;
 
 pub use account::{Account, AccountId, NotSelected, Selection};
 pub use asker::Asker;
@@ -65,9 +74,10 @@ pub use environment::Environment;
 pub use failure::{Failure, Refusal, Unreachable};
 pub use home::Home;
 pub use refresh::{Reason, Renewal, Transient};
-pub use sign_in::{Event, SignInError, SignInRequest};
+pub use sign_in::{Event, SignInError, SignInRequest, wish::Wish};
 pub use sign_ins::{Person, SignIns};
 pub use sign_out::{SignOutError, SignedOut};
+pub use terms::Terms;
 pub use tokens::{Freshness, Tokens};
 pub use transport::{Call, Reply, Transport};
 pub use vault::{Vault, VaultError, contents::Contents, contents::SignIn, custody::Custody, custody::KeySources};

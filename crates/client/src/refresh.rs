@@ -99,6 +99,8 @@ impl SignIns {
             asker: sign_in.asker(self.transport()),
             url: &sign_in.token_endpoint,
             resource: sign_in.resource.as_ref(),
+            audience: sign_in.terms.audience.as_deref(),
+            provider: sign_in.terms.provider(),
         };
         let requested_at = self.clock().now();
         match endpoint.refresh(refresh_token).await {

@@ -1,7 +1,8 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, Environment, Event, Home, KeySources, SignInError, SignInRequest, Transport, Ways,
+    Account, AccountId, Environment, Event, Home, KeySources, Server, SignInError, SignInRequest, Terms, Transport,
+    Ways,
     choose::choose,
     discovery::discover,
     lock::{FileLock, LockError},
@@ -92,6 +93,19 @@ impl SignIns {
         // A sign-in that could not be kept is not begun.
         self.with_vault(|vault| vault.read().and_then(|_| vault.rehearse())).await?;
         let server = discover(&self.transport, &request.issuer).await?;
+        self.sign_in_at(server, request, person).await
+    }
+
+    /// Signs a person in at a server that was found.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub(crate) async fn sign_in_at(
+        &self,
+        server: Server,
+        request: &SignInRequest,
+        person: Person<'_>,
+    ) -> Result<Account, SignInError> {
         let ways = match person.ways {
             Some(ways) => ways,
             None => {
@@ -111,6 +125,7 @@ impl SignIns {
         let won = race.run(ways, person.pasted).await?;
         let now = self.clock.now();
         let account = identify(&self.transport, &server, request, &won.tokens, won.nonce.as_deref()).await?;
+        let terms = Terms::of(&server, request);
         let sign_in = SignIn {
             account: account.clone(),
             scope: request.scope.clone(),
@@ -119,6 +134,7 @@ impl SignIns {
             token_endpoint: server.token_endpoint,
             revocation_endpoint: server.revocation_endpoint,
             authentication: request.authentication.clone(),
+            terms,
             generation: 0,
         };
         let kept = sign_in.clone();

@@ -122,6 +122,10 @@ pub struct ServerMetadata {
     /// Whether request objects by reference are taken; left out, it would mean yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_uri_parameter_supported: Option<bool>,
+    /// The client that gatepass's own command line signs in as. Only gatepass's server has this member, so it tells the
+    /// command line that it talks to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gatepass_client_id: Option<String>,
     /// Where the developer reads on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,

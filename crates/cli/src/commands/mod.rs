@@ -2,12 +2,14 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod client_options;
 pub(crate) mod completions;
 pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
+pub(crate) mod server_options;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod whoami;

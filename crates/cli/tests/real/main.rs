@@ -28,6 +28,7 @@ macro_rules! on_both_engines {
 mod administration;
 mod durability;
 mod logout;
+mod provider;
 mod quickstart;
 mod refresh;
 mod refusals;

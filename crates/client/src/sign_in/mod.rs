@@ -10,10 +10,11 @@ pub mod attempt;
 pub mod event;
 pub mod identity;
 pub mod race;
+pub mod wish;
 
 use crate::{
     ClientAuthentication, Failure, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
-    id_token::InvalidIdToken, sign_in::attempt::BadAnswer,
+    id_token::InvalidIdToken, loopback::uri::LoopbackUri, sign_in::attempt::BadAnswer, which_client::ClientError,
 };
 pub use event::Event;
 use gatepass_keys::entropy::NoEntropy;
@@ -32,6 +33,10 @@ pub struct SignInRequest {
     pub scope: Scope,
     /// Which API the token is for (RFC 8707).
     pub resource: Option<ResourceUri>,
+    /// The same as some vendors name it, who know no `resource`.
+    pub audience: Option<String>,
+    /// Where the browser's answer comes back.
+    pub redirect: LoopbackUri,
     /// What this machine calls itself, for the page on which a device is approved.
     pub device_name: Option<String>,
 }
@@ -41,7 +46,16 @@ impl SignInRequest {
     #[must_use]
     pub fn new(issuer: Issuer, client_id: ClientId) -> Self {
         let scope = ["openid", "offline_access"].into_iter().collect();
-        Self { issuer, client_id, authentication: ClientAuthentication::None, scope, resource: None, device_name: None }
+        Self {
+            issuer,
+            client_id,
+            authentication: ClientAuthentication::None,
+            scope,
+            resource: None,
+            audience: None,
+            redirect: LoopbackUri::default(),
+            device_name: None,
+        }
     }
 }
 
@@ -51,6 +65,9 @@ pub enum SignInError {
     /// The server was not found.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// No client is known there, or the server does not know it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The server has no way that is asked for.
     #[error(transparent)]
     NoWay(#[from] NoWay),

@@ -88,7 +88,7 @@ impl Race<'_> {
 
     /// The page way: an authorization request whose answer comes by port or by hand.
     async fn page(self, ways: Ways, mut pasted: Option<mpsc::Receiver<String>>) -> Result<Won, SignInError> {
-        let mut loopback = Loopback::bind().await?;
+        let mut loopback = Loopback::bind_for(&self.request.redirect).await?;
         let attempt = Attempt::new(self.server, self.request, loopback.redirect_uri(), self.entropy)?.ok_or(NoWay)?;
         (self.tell)(Event::Url(attempt.url.clone()));
         loop {
@@ -186,6 +186,8 @@ impl Race<'_> {
             },
             url: &self.server.token_endpoint,
             resource: self.request.resource.as_ref(),
+            audience: self.request.audience.as_deref(),
+            provider: self.server.provider,
         }
     }
 }

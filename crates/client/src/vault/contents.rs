@@ -1,6 +1,9 @@
 //! What the vault holds, once it is open.
 
-use crate::{Account, AccountId, Asker, ClientAuthentication, NotSelected, Selection, Tokens, Transport, WebUrl};
+use crate::{
+    Account, AccountId, Asker, ClientAuthentication, NotSelected, Selection, Terms, Tokens, Transport, WebUrl,
+    registration::Registered,
+};
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,9 @@ pub struct Contents {
     /// The sign-ins, at most one for an account.
     #[serde(default)]
     pub sign_ins: Vec<SignIn>,
+    /// The clients that this program has registered for itself, at most one for an issuer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registrations: Vec<Registered>,
 }
 
 /// One sign-in.
@@ -31,6 +37,9 @@ pub struct SignIn {
     /// How the client proves itself.
     #[serde(default)]
     pub authentication: ClientAuthentication,
+    /// What else was agreed on with the server.
+    #[serde(default)]
+    pub terms: Terms,
     /// Grows with every change of the tokens.
     pub generation: u64,
     /// The tokens; `None` when the server ended the sign-in.

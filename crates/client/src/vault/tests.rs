@@ -35,6 +35,7 @@ fn sign_in(subject: &str) -> SignIn {
         token_endpoint: endpoint(),
         revocation_endpoint: None,
         authentication: ClientAuthentication::None,
+        terms: Default::default(),
         generation: 0,
         tokens: Some(Tokens {
             access_token: "gpa_visible".into(),
