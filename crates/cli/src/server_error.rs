@@ -66,3 +66,27 @@ impl From<WhoError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_that_stands_for_many_is_answered_with_how_to_name_one() {
+        let asked: Issuer = "https://login.microsoftonline.com/common/v2.0".parse().unwrap();
+        let said = "https://login.microsoftonline.com/{tenantid}/v2.0".to_owned();
+        let error = Error::from(DiscoveryError::WrongIssuer { asked, said });
+        assert!(error.hint.unwrap().text.contains("TENANT-ID"));
+    }
+
+    #[test]
+    fn no_command_is_made_of_what_a_stranger_says() {
+        let asked: Issuer = "https://a.example/t".parse().unwrap();
+        for said in
+            ["https://b.example", "https://a.example/$(id)", "https://a.example/x y", "--help", "https://a.example/;ls"]
+        {
+            assert!(!is_neighbour(&asked, said), "{said}");
+        }
+        assert!(is_neighbour(&asked, "https://a.example/t/v2.0"));
+    }
+}

@@ -49,7 +49,7 @@ pub struct Management {
 /// The members of the answer that matter here (RFC 7591 §3.2.1).
 #[derive(Deserialize)]
 struct Answer {
-    client_id: ClientId,
+    client_id: String,
     #[serde(default)]
     client_secret: Option<Secret>,
     #[serde(default)]
@@ -100,6 +100,7 @@ fn take(
             text.parse().map_err(|_| reply.nonsense("a client with a way to prove itself that is not known"))?
         }
     };
+    let client_id: ClientId = answer.client_id.parse().map_err(|_| reply.nonsense("a client without an identifier"))?;
     let authentication = match (method, answer.client_secret) {
         (ClientAuthMethod::None, _) => ClientAuthentication::None,
         (ClientAuthMethod::ClientSecretBasic, Some(secret)) => ClientAuthentication::ClientSecretBasic { secret },
@@ -116,7 +117,7 @@ fn take(
     let end = answer.client_secret_expires_at.filter(|seconds| *seconds > 0);
     Ok(Registered {
         issuer: server.issuer.clone(),
-        client_id: answer.client_id,
+        client_id,
         authentication,
         redirect_uri: redirect.to_string(),
         management,

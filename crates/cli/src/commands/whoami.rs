@@ -108,7 +108,11 @@ impl Identity {
             _ => None,
         };
         let mut member = |name: &str| claims.remove(name).as_ref().and_then(|value| who::text(Some(value)));
-        let (sub, email, name) = (member("sub"), member("email"), member("name"));
+        let (sub, email, name) = (member("sub").or_else(|| member("id")), member("email"), member("name"));
+        // What the others are called stays apart from what this program says.
+        for own in ["id", "type", "client_id", "scopes", "credential"] {
+            claims.remove(own);
+        }
         let known = |pick: fn(&Account) -> &Option<String>| account.and_then(|account| pick(account).clone());
         Self {
             id: sub.or_else(|| known(|account| &account.subject)),

@@ -4,17 +4,11 @@
 #[path = "../../../client/tests/support/mod.rs"]
 mod fake;
 
-#[path = "provider/answers.rs"]
 mod answers;
-#[path = "provider/clients.rs"]
 mod clients;
-#[path = "provider/documents.rs"]
 mod documents;
-#[path = "provider/page.rs"]
 mod page;
-#[path = "provider/registration.rs"]
 mod registration;
-#[path = "provider/vendors.rs"]
 mod vendors;
 
 use crate::support::{Program, Said, Terminal, event, run};

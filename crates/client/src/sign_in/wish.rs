@@ -8,7 +8,7 @@
 
 use super::{SignInError, SignInRequest};
 use crate::{
-    Account, ClientAuthentication, Person, Server, SignIns, WebUrl,
+    Account, ClientAuthentication, Person, Server, SignIns, Ways, WebUrl,
     discovery::{DiscoveryError, discover_as},
     loopback::uri::LoopbackUri,
     providers::{self, Provider},
@@ -162,7 +162,7 @@ impl SignIns {
         let mut pasted = person.pasted.take();
         loop {
             let request = wish.request(&server, &client);
-            let open = open_to(server.clone(), &client)?;
+            let open = open_to(server.clone(), &client, person.ways)?;
             let (relay, lines) = mpsc::channel(4);
             let again = Person {
                 environment: person.environment.clone(),
@@ -203,7 +203,7 @@ impl SignIns {
 }
 
 /// Step 3.
-fn open_to(server: Server, client: &Chosen) -> Result<Server, ClientError> {
+fn open_to(server: Server, client: &Chosen, ways: Option<Ways>) -> Result<Server, ClientError> {
     let Some(provider) = server.provider else { return Ok(server) };
     if !matches!(client.authentication, ClientAuthentication::None) {
         return Ok(server);
@@ -214,7 +214,16 @@ fn open_to(server: Server, client: &Chosen) -> Result<Server, ClientError> {
         device_authorization_endpoint: server.device_authorization_endpoint.filter(|_| !closed(GrantType::DeviceCode)),
         ..server
     };
-    if open.authorization_endpoint.is_none() && open.device_authorization_endpoint.is_none() {
+    let is_open = match ways {
+        Some(Ways::Browser | Ways::Paste) => open.authorization_endpoint.is_some(),
+        Some(Ways::Device) => open.device_authorization_endpoint.is_some(),
+        Some(Ways::BrowserAndDevice) | None => {
+            open.authorization_endpoint.is_some() || open.device_authorization_endpoint.is_some()
+        }
+    };
+    // A way that the vendor does not have at all is another matter, which the race tells.
+    let needs = !provider.needs_secret.is_empty();
+    if needs && !is_open {
         return Err(ClientError::SecretNeeded { name: &provider.name, hint: &provider.client_hint });
     }
     Ok(open)
