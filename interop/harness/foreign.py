@@ -1,5 +1,6 @@
 """The command line at a server of others: the real binary signs in at oidc-provider, as people and scripts would."""
 
+import base64
 import contextlib
 import json
 import os
@@ -66,11 +67,6 @@ class Foreign:
         with urllib.request.urlopen(self.origin + path, timeout=PATIENCE) as answer:
             return answer.read()
 
-    def person(self, name):
-        person = Person(self.origin, None, None)
-        person.answers = {"login": name, "password": "any"}
-        return person
-
 
 class Terminal:
     """A home of its own for the binary, and a browser that signs in by itself."""
@@ -111,13 +107,16 @@ class Terminal:
         end = threading.Timer(PATIENCE, process.kill)
         end.start()
         events = []
-        for line in process.stdout:
-            events.append(json.loads(line))
-            if events[-1]["event"] == "code":
-                self.server.person("ada").visit(events[-1]["verification_uri_complete"])
-        said = process.stderr.read()
-        process.wait()
-        end.cancel()
+        try:
+            for line in process.stdout:
+                events.append(json.loads(line))
+                if events[-1]["event"] == "code":
+                    ada_at(self.server.origin).visit(events[-1]["verification_uri_complete"])
+            said = process.stderr.read()
+        finally:
+            end.cancel()
+            process.kill()
+            process.wait()
         expect(events and events[-1]["event"] == "done", f"login {' '.join(options)}: {events[-1:]} {said}")
         return events
 
@@ -129,11 +128,17 @@ class Terminal:
         return self.run("token", *options).strip()
 
 
-def browse(origin, url):
-    """What the browser does: sign in on the server's pages, and bring the answer to the port."""
+def ada_at(origin):
+    """A person before the development pages of oidc-provider, which take any password and redirect a lot."""
     person = Person(origin, None, None)
     person.answers = {"login": "ada", "password": "any"}
-    urllib.request.urlopen(person.visit(url), timeout=PATIENCE).read()
+    person.pages = 24
+    return person
+
+
+def browse(origin, url):
+    """What the browser does: sign in on the server's pages, and bring the answer to the port."""
+    urllib.request.urlopen(ada_at(origin).visit(url), timeout=PATIENCE).read()
 
 
 def expect(holds, otherwise):
@@ -164,7 +169,7 @@ def story(binary, folder, server):
 
     def resource():
         claims = terminal.token().split(".")[1]
-        decoded = json.loads(__import__("base64").urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         expect(decoded["aud"] == server.resource, f"the token is for {decoded['aud']}")
         terminal.token("--min-ttl", "2h")
         said = json.loads(server.get("/test/refreshes"))

@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Default, Args)]
 pub(crate) struct Globals {
     /// The server's URL, its issuer at other vendors' servers; without it, the default account's server
-    #[arg(long, visible_alias = "issuer", global = true, value_name = "URL", env = env::SERVER, hide_env_values = true, help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "URL", env = env::SERVER, hide_env_values = true, help_heading = "Global options")]
     pub(crate) server: Option<String>,
     /// The account: an email, a name, or the beginning of an id that `gatepass status` shows
     #[arg(long, global = true, value_name = "ACCOUNT", env = env::ACCOUNT, hide_env_values = true, help_heading = "Global options")]

@@ -202,7 +202,7 @@ fn header_safe(token: Secret) -> Result<Secret, Error> {
 }
 
 /// A server by its URL.
-fn server_of(text: &str) -> Result<Issuer, Error> {
+pub(crate) fn server_of(text: &str) -> Result<Issuer, Error> {
     text.parse().map_err(|error| Error::new(Kind::Usage, format!("the server {text}: {error}")))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{client_options::ClientOptions, server_options::ServerOptions, whoami};
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_async, server_of},
     env,
     error::{Error, Kind},
     screen::{self, Screen},
@@ -22,9 +22,9 @@ pub(crate) const SCOPE: &str = "openid profile email offline_access account";
 const EXAMPLES: &str = "Examples:
   gatepass login --server https://auth.example.com
   gatepass login --issuer https://github.com --client-id Iv1.0123 --device
-  gatepass login --issuer https://accounts.google.com --client-id ID --client-secret-file secret.txt
-  gatepass login --issuer https://tenant.eu.auth0.com --client-id ID --audience https://api.example.com
-  pass show app | gatepass login --issuer https://sso.example.com --client-id ID --client-secret-file -";
+  gatepass login --issuer https://accounts.google.com --client-id ID --client-secret-file FILE
+  gatepass login --issuer https://tenant.eu.auth0.com --client-id ID --audience urn:my:api
+  pass show app | gatepass login --issuer https://sso.example --client-id ID --client-secret-file -";
 
 /// Sign in
 ///
@@ -53,6 +53,9 @@ pub(crate) struct Login {
     /// Make the account the default
     #[arg(long)]
     default: bool,
+    /// The server, as --server: other vendors call it the issuer
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
     /// The scopes to ask for, with spaces between them; without it those that bring an identity and a lasting sign-in
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
@@ -82,7 +85,11 @@ impl Login {
             }
             other => other?,
         };
-        let wish = self.wish(context, context.server(&contents)?)?;
+        let server = match &self.issuer {
+            Some(text) => server_of(text)?,
+            None => context.server(&contents)?,
+        };
+        let wish = self.wish(context, server)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
         let screen = Screen { ways: self.ways(), no_browser: self.no_browser };
         if env::read(env::TOKEN).is_some() {

@@ -79,7 +79,7 @@ fn whoami_and_status_and_logout_speak_with_a_foreign_server() {
     assert!(fake.asked("/api/v1/user/rpc").is_empty());
     assert!(terminal.run(&["status", "--online"]).err.contains("The server confirms"));
     let token = terminal.run(&["token"]).done();
-    let raw = run(terminal.command(&["whoami", "--issuer", &fake.issuer]).env("GATEPASS_TOKEN", token.trim()));
+    let raw = run(terminal.command(&["whoami", "--server", &fake.issuer]).env("GATEPASS_TOKEN", token.trim()));
     assert!(raw.done().contains("ada@a.example"));
     terminal.run(&["logout"]).done();
     assert_eq!(fake.asked("/revoke")[0].form["token"], "refresh-1");
