@@ -2,9 +2,10 @@
 //!
 //! 1. The one that was named, with the proof that was given.
 //! 2. At a server of gatepass's own, the command line's own client, which its metadata names.
-//! 3. The URL of this program's metadata document, if one is configured and the server takes such
+//! 3. The one that was named for an earlier sign-in there, with its proof: who signs in anew need not say it again.
+//! 4. The URL of this program's metadata document, if one is configured and the server takes such
 //!    (Client ID Metadata Document §5).
-//! 4. The one that was registered here before (RFC 7591), if the server still knows it; else a new registration.
+//! 5. The one that was registered here before (RFC 7591), if the server still knows it; else a new registration.
 
 use crate::{
     ClientAuthentication, Failure, Refusal, Server, SignIns, VaultError,
@@ -132,6 +133,9 @@ impl SignIns {
         if let Some(client_id) = &server.gatepass_client_id {
             return Ok(named(client_id, ClientAuthentication::None));
         }
+        if let Some(earlier) = self.client_of_earlier_sign_in(&server.issuer).await? {
+            return Ok(earlier);
+        }
         if let (Some(url), true) = (&wish.client_url, server.takes_client_urls) {
             return Ok(named(url, ClientAuthentication::None));
         }
@@ -171,6 +175,20 @@ impl SignIns {
         .await?;
         let Registered { client_id, authentication, .. } = registered;
         Ok(Chosen { client_id, authentication, origin: Origin::Registered })
+    }
+
+    async fn client_of_earlier_sign_in(&self, issuer: &Issuer) -> Result<Option<Chosen>, VaultError> {
+        let contents = self.with_vault(|vault| vault.read()).await?;
+        // Where we register ourselves, an earlier sign-in's client may be one that was forgotten.
+        if contents.registrations.iter().any(|known| known.issuer == *issuer) {
+            return Ok(None);
+        }
+        let earlier = contents.sign_ins.into_iter().rfind(|sign_in| sign_in.account.issuer == *issuer);
+        Ok(earlier.map(|sign_in| Chosen {
+            client_id: sign_in.account.client_id,
+            authentication: sign_in.authentication,
+            origin: Origin::Named,
+        }))
     }
 
     async fn kept_registration(&self, wish: &Wish, server: &Server) -> Result<Option<Registered>, VaultError> {

@@ -94,3 +94,13 @@ fn a_redirect_uri_is_used_as_it_is_registered() {
         assert!(err.contains("--redirect-uri"), "{err}");
     }
 }
+
+#[test]
+fn who_signs_in_again_need_not_name_the_client_again() {
+    let (terminal, fake) = (Terminal::new(), foreign(json!({}), |_, _| None));
+    let mut login = terminal.command(&["login", "--issuer", &fake.issuer, "--device", "--client-id", "cli"]);
+    crate::support::run_with(login.args(["--client-secret-file", "-"]), "s:ecret").done();
+    device_login(&terminal, &fake, &[]).done();
+    let proofs: Vec<Option<String>> = fake.asked("/token").into_iter().map(|asked| asked.authorization).collect();
+    assert!(proofs.len() == 2 && proofs[0].is_some() && proofs[0] == proofs[1]);
+}

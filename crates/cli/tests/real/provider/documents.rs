@@ -28,18 +28,23 @@ fn login(terminal: &Terminal, fake: &Fake, path: &str, more: &[&str]) -> Said {
 
 #[test]
 fn a_document_is_found_wherever_the_standards_put_it() {
-    for (place, path) in [
+    let places = [
         ("/.well-known/oauth-authorization-server", ""),
         ("/.well-known/openid-configuration", ""),
         ("/.well-known/oauth-authorization-server/t/1", "/t/1"),
         ("/t/1/.well-known/openid-configuration", "/t/1"),
         ("/.well-known/openid-configuration/t/1", "/t/1"),
         ("/t/1/.well-known/oauth-authorization-server", "/t/1"),
-    ] {
-        let (terminal, fake) = (Terminal::new(), document_at(place, path, json!({})));
-        login(&terminal, &fake, path, &[]).done();
-        login(&terminal, &fake, &format!("{path}/"), &[]).done();
-    }
+    ];
+    std::thread::scope(|scope| {
+        for (place, path) in places {
+            scope.spawn(move || {
+                let (terminal, fake) = (Terminal::new(), document_at(place, path, json!({})));
+                login(&terminal, &fake, path, &[]).done();
+                login(&terminal, &fake, &format!("{path}/"), &[]).done();
+            });
+        }
+    });
 }
 
 #[test]
