@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 
-from . import workload
+from . import foreign, workload
 from .features import FEATURES
 from .person import Person, waiting
 from .programs import PROGRAMS
@@ -20,18 +20,26 @@ def main():
     report = Report()
     with tempfile.TemporaryDirectory(prefix="gatepass-interop-") as folder:
         folder = pathlib.Path(folder)
-        with Server(chosen.binary, folder).serving() as server:
-            email, password = server.add_person()
-            clients, key = server.add_clients(), server.trust_workload()
-            for program in PROGRAMS:
-                if chosen.program and program.name not in chosen.program:
-                    continue
-                log = chosen.logs / f"{program.name}.log"
-                with waiting(Person(server.issuer, email, password)) as person:
-                    report.add(program.name, program.run(world(server, clients, key, person), log), log)
-        (chosen.logs / "serve.log").write_bytes(server.log.read_bytes())
+        programs = [program for program in PROGRAMS if not chosen.program or program.name in chosen.program]
+        if programs:
+            at_gatepass(chosen, programs, report, folder)
+        problems = list(report.problems)
+        if not chosen.program or "oidc-provider" in chosen.program:
+            problems += foreign.run(chosen.binary.resolve(), folder, chosen.logs)
+    return 1 if problems else 0
+
+
+def at_gatepass(chosen, programs, report, folder):
+    """The programs of others, at our server."""
+    with Server(chosen.binary, folder).serving() as server:
+        email, password = server.add_person()
+        clients, key = server.add_clients(), server.trust_workload()
+        for program in programs:
+            log = chosen.logs / f"{program.name}.log"
+            with waiting(Person(server.issuer, email, password)) as person:
+                report.add(program.name, program.run(world(server, clients, key, person), log), log)
+    (chosen.logs / "serve.log").write_bytes(server.log.read_bytes())
     report.show()
-    return 1 if report.problems else 0
 
 
 def world(server, clients, key, person):
@@ -49,7 +57,8 @@ def world(server, clients, key, person):
 
 
 def arguments():
-    columns = "\n".join(f"  {feature:<11} {meaning}" for feature, meaning in FEATURES.items())
+    both = [*FEATURES.items(), *foreign.FEATURES.items()]
+    columns = "\n".join(f"  {feature:<11} {meaning}" for feature, meaning in both)
     parser = argparse.ArgumentParser(
         prog="interop/run", description=__doc__, epilog=f"columns:\n{columns}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

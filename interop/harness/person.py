@@ -34,6 +34,7 @@ class LostError(Exception):
 class Person:
     def __init__(self, issuer, email, password):
         self.issuer = issuer
+        self.pages = PAGES
         self.answers = {"email": email, "password": password}
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self.browser = urllib.request.build_opener(cookies, StaysHere())
@@ -42,7 +43,7 @@ class Person:
         """The address at which the server sends the browser away, or `None` if it ends at a page."""
         known = self.answers | answers
         fields = None
-        for _ in range(PAGES):
+        for _ in range(self.pages):
             if not self.is_ours(url):
                 return url
             url, status, page = self.open(url, fields)
@@ -55,7 +56,7 @@ class Person:
             if form is None:
                 return None
             url, fields = urllib.parse.urljoin(url, form.action), form.filled_in(known)
-        raise LostError(f"no end after {PAGES} pages")
+        raise LostError(f"no end after {self.pages} pages")
 
     def is_ours(self, url):
         return url == self.issuer or url.startswith(self.issuer + "/")

@@ -29,7 +29,7 @@ pub(crate) fn command() -> clap::Command {
 /// What every command takes.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Globals {
-    /// The server's URL; without it, the default account's server
+    /// The server's URL, its issuer at other vendors' servers; without it, the default account's server
     #[arg(long, global = true, value_name = "URL", env = env::SERVER, hide_env_values = true, help_heading = "Global options")]
     pub(crate) server: Option<String>,
     /// The account: an email, a name, or the beginning of an id that `gatepass status` shows

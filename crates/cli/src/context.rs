@@ -8,9 +8,8 @@ use crate::{
     ui::Ui,
 };
 use gatepass_client::{
-    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Narrowing, Network, Secret, Selection,
-    SignIn,
-    SignIns, Transport, Vault,
+    Account, AccountId, Bearer, Clock, Config, Contents, Entropy, Home, KeySources, Narrowing, Network, Secret,
+    Selection, SignIn, SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
     oauth::{Issuer, UtcMillis},
@@ -232,11 +231,7 @@ impl<'a> Context<'a> {
     }
 
     /// The same for a token that may do less.
-    pub(crate) fn narrowed_bearer(
-        &self,
-        min_ttl: Option<Duration>,
-        narrowing: &Narrowing,
-    ) -> Result<Bearer, Error> {
+    pub(crate) fn narrowed_bearer(&self, min_ttl: Option<Duration>, narrowing: &Narrowing) -> Result<Bearer, Error> {
         if let Some(token) = self.raw_token() {
             if !narrowing.is_empty() {
                 let message = format!("{} is used as it is, and cannot be narrowed", env::TOKEN);

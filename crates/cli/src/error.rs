@@ -2,8 +2,8 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    Account, BearerError, CallError, DiscoveryError, Failure, NarrowError, NotSelected, SignInError, SignOutError,
-    Transient, Unreachable, VaultError,
+    Account, BearerError, CallError, Failure, NarrowError, NotSelected, SignInError, SignOutError, Transient,
+    Unreachable, VaultError,
     agent::{AgentError, ListenError, TroubleKind},
     config::ConfigError,
     device::DeviceError,
@@ -330,19 +330,11 @@ impl From<SignOutError> for Error {
     }
 }
 
-impl From<DiscoveryError> for Error {
-    fn from(error: DiscoveryError) -> Self {
-        match error {
-            DiscoveryError::Failed(failure) => failure.into(),
-            other => Self::new(Kind::Failed, other).hint("check the server's address"),
-        }
-    }
-}
-
 impl From<SignInError> for Error {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Discovery(error) => error.into(),
+            SignInError::Client(error) => error.into(),
             SignInError::NoTokens(failure) | SignInError::Device(DeviceError::NotStarted(failure)) => failure.into(),
             SignInError::NotPushed(ref failure) => {
                 let inner = Self::from(failure.clone());

@@ -19,6 +19,7 @@ mod qr;
 mod reference;
 mod rpc;
 mod screen;
+mod server_error;
 mod terminal;
 mod typed;
 mod ui;

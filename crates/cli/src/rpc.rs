@@ -1,9 +1,6 @@
 //! The server's JSON-RPC 2.0, as the command line speaks it.
 
-use crate::{
-    context::run_async,
-    error::{Error, Kind},
-};
+use crate::error::{Error, Kind};
 use gatepass_client::{AccountId, Call, Reply, Secret, SignIns, WebUrl, oauth::Issuer, text::tidy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -47,16 +44,6 @@ pub(crate) async fn user<T: DeserializeOwned>(
         As::Token(token) => sign_ins.transport().send(call.with_bearer(token)).await?,
     };
     read(&reply, issuer)
-}
-
-/// The same from a command that has no runtime yet.
-pub(crate) fn user_blocking<T: DeserializeOwned>(
-    sign_ins: &SignIns,
-    issuer: &Issuer,
-    who: As<'_>,
-    method: &str,
-) -> Result<T, Error> {
-    run_async(user(sign_ins, issuer, who, method))
 }
 
 fn read<T: DeserializeOwned>(reply: &Reply, issuer: &Issuer) -> Result<T, Error> {

@@ -39,7 +39,7 @@ const MEANT: &[(&[&str], &str)] = &[
 
 /// Reads the command line; what is to be told instead of running something is told, and the exit code is the error.
 pub(crate) fn read() -> Result<Cli, ExitCode> {
-    let typed: Vec<OsString> = docker::arguments(std::env::args_os()).collect();
+    let typed: Vec<OsString> = docker::arguments(std::env::args_os());
     let ui = Ui::new(look(&typed));
     let mut command = cli::command().color(if ui.is_coloured() { ColorChoice::Auto } else { ColorChoice::Never });
     let read = command.try_get_matches_from_mut(&typed);

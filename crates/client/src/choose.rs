@@ -56,7 +56,8 @@ pub struct NoWay;
 /// [`NoWay`] when the server has neither endpoint.
 pub fn choose(environment: &Environment, server: &Server) -> Result<Choice, NoWay> {
     let page = server.authorization_endpoint.is_some();
-    let device = server.device_authorization_endpoint.is_some();
+    let asked_for = server.provider.is_some_and(|provider| !provider.device_by_default);
+    let device = server.device_authorization_endpoint.is_some() && !(asked_for && page);
     let obstacle = obstacle(environment);
     let (ways, why) = match (page, device, obstacle) {
         (false, false, _) => return Err(NoWay),
@@ -94,7 +95,7 @@ mod tests {
             device_authorization_endpoint: device.then(url),
             answers_with_iss: true,
             has_separate_grants: true,
-            ..Server::new("https://a.example".parse().unwrap(), url())
+            ..Server::bare("https://a.example".parse().unwrap(), url())
         }
     }
 

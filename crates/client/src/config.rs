@@ -13,6 +13,8 @@ use std::{fs, io, path::PathBuf};
 pub struct Config {
     /// The server that commands talk to, when nothing else names one.
     pub server: Option<String>,
+    /// The URL of the metadata document of this program, for servers that take such a URL as a `client_id`.
+    pub client_url: Option<String>,
     /// The command whose output is the vault's key or passphrase: a KMS, `pass`, `systemd-creds`.
     pub vault_key_command: Option<CommandLine>,
     /// How processes keep each other out of the vault.

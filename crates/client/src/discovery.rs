@@ -2,10 +2,16 @@
 //!
 //! 1. Ask for metadata at each place where the standards put it, in their order.
 //! 2. Believe a document only if it names the very issuer that was asked for (§3.3).
-//! 3. Take over the endpoints, each of them https, or http on this machine when the issuer is there too.
+//! 3. Take over the endpoints, each of them https, or http on this machine when the issuer is there too. What the
+//!    document leaves out and the vendor's notes tell is filled in ([`crate::providers`]).
+//! 4. Go on only where PKCE by S256 is not ruled out (RFC 7636, RFC 9700 §2.1.1).
 
-use crate::{Call, Failure, Transport, WebUrl, text::tidy};
-use gatepass_oauth::{GrantType, Issuer, ServerMetadata};
+use crate::{
+    Call, Failure, Transport, WebUrl,
+    providers::{self, Provider},
+    text::tidy,
+};
+use gatepass_oauth::{ClientId, GrantType, Issuer, ServerMetadata, pkce::METHOD_S256};
 
 /// A server whose metadata was checked: what a sign-in needs of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +38,33 @@ pub struct Server {
     pub requires_pushed_requests: bool,
     /// Whether tokens can be bound to a key that signs with ES256 (RFC 9449 §5.1).
     pub offers_dpop: bool,
+    /// Where programs register themselves (RFC 7591).
+    pub registration_endpoint: Option<WebUrl>,
+    /// Whether an https URL may be a `client_id` (Client ID Metadata Document §5).
+    pub takes_client_urls: bool,
+    /// The client of the command line, at a server of gatepass's own; other servers have none.
+    pub gatepass_client_id: Option<ClientId>,
+    /// What it says of scopes, grants and client authentication; empty where it says nothing.
+    pub supported: Supported,
+    /// What is known of its vendor.
+    pub provider: Option<&'static Provider>,
+}
+
+/// The lists of a metadata document (RFC 8414 §2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Supported {
+    /// `scopes_supported`.
+    pub scopes: Vec<String>,
+    /// `grant_types_supported`.
+    pub grants: Vec<String>,
+    /// `token_endpoint_auth_methods_supported`.
+    pub auth_methods: Vec<String>,
 }
 
 impl Server {
-    /// A server that has a token endpoint and says nothing else of itself.
+    /// A server of which only the token endpoint is known.
     #[must_use]
-    pub fn new(issuer: Issuer, token_endpoint: WebUrl) -> Self {
+    pub fn bare(issuer: Issuer, token_endpoint: WebUrl) -> Self {
         Self {
             issuer,
             token_endpoint,
@@ -50,6 +77,11 @@ impl Server {
             pushed_authorization_request_endpoint: None,
             requires_pushed_requests: false,
             offers_dpop: false,
+            registration_endpoint: None,
+            takes_client_urls: false,
+            gatepass_client_id: None,
+            supported: Supported::default(),
+            provider: None,
         }
     }
 }
@@ -79,13 +111,40 @@ pub enum DiscoveryError {
         /// The metadata member.
         endpoint: &'static str,
     },
+    /// It lists the PKCE methods that it takes, and S256 is not among them.
+    #[error("{0} does not take PKCE with S256, and a sign-in without it can be stolen")]
+    NoS256(Issuer),
 }
 
-/// Finds the server of `issuer`.
+/// Finds the server of `issuer`, with what is known of its vendor.
 ///
 /// # Errors
 /// [`DiscoveryError`]; a place that cannot be reached ends the search, one that has nothing does not.
 pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<Server, DiscoveryError> {
+    discover_as(transport, issuer, providers::of(issuer)).await
+}
+
+/// Finds the server of `issuer`, knowing its vendor.
+///
+/// # Errors
+/// Those of [`discover`].
+pub async fn discover_as(
+    transport: &Transport,
+    issuer: &Issuer,
+    provider: Option<&'static Provider>,
+) -> Result<Server, DiscoveryError> {
+    let known = provider.map(|provider| provider.metadata_of(issuer));
+    if let (Some(Provider { has_metadata: false, .. }), Some(metadata)) = (provider, &known) {
+        return Ok(Server { provider, ..check(issuer, metadata)? });
+    }
+    let found = ask(transport, issuer).await?;
+    // What the notes add is documented, whatever the lists of the document leave out.
+    let added = known.map(|metadata| metadata.device_authorization_endpoint.and_then(|text| text.parse().ok()));
+    let device_authorization_endpoint = found.device_authorization_endpoint.clone().or(added.flatten());
+    Ok(Server { provider, device_authorization_endpoint, ..found })
+}
+
+async fn ask(transport: &Transport, issuer: &Issuer) -> Result<Server, DiscoveryError> {
     let mut wrong = None;
     for place in issuer.metadata_urls() {
         let Ok(url) = place.parse::<WebUrl>() else { continue };
@@ -127,6 +186,10 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
             .map(Some)
             .ok_or_else(|| DiscoveryError::BadEndpoint { issuer: issuer.clone(), endpoint }),
     };
+    let methods = &metadata.code_challenge_methods_supported;
+    if !methods.is_empty() && !methods.iter().any(|method| method == METHOD_S256) {
+        return Err(DiscoveryError::NoS256(issuer.clone()));
+    }
     // A server that lists its grants without this one does not mean us by the endpoint.
     let device = metadata.grant_types_supported.is_empty() || metadata.offers(GrantType::DeviceCode);
     Ok(Server {
@@ -146,6 +209,15 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
         )?,
         requires_pushed_requests: metadata.require_pushed_authorization_requests,
         offers_dpop: metadata.dpop_signing_alg_values_supported.iter().any(|alg| alg == "ES256"),
+        registration_endpoint: read("registration_endpoint", &metadata.registration_endpoint)?,
+        takes_client_urls: metadata.client_id_metadata_document_supported,
+        gatepass_client_id: metadata.gatepass_client_id.as_deref().and_then(|text| text.parse().ok()),
+        supported: Supported {
+            scopes: metadata.scopes_supported.clone(),
+            grants: metadata.grant_types_supported.clone(),
+            auth_methods: metadata.token_endpoint_auth_methods_supported.clone(),
+        },
+        provider: None,
     })
 }
 
@@ -178,6 +250,17 @@ mod tests {
         }
         assert!(check(&near, &metadata("http://127.0.0.1:8484", "http://127.0.0.1:8484/token")).is_ok());
         assert!(check(&far, &ServerMetadata { issuer: "https://a.example".into(), ..Default::default() }).is_err());
+    }
+
+    #[test]
+    fn a_list_of_pkce_methods_without_s256_ends_it_and_no_list_does_not() {
+        let issuer: Issuer = "https://a.example".parse().unwrap();
+        let mut document = metadata("https://a.example", "https://a.example/t");
+        assert!(check(&issuer, &document).is_ok());
+        document.code_challenge_methods_supported = vec!["plain".into()];
+        assert_eq!(check(&issuer, &document).unwrap_err(), DiscoveryError::NoS256(issuer.clone()));
+        document.code_challenge_methods_supported.push("S256".into());
+        assert!(check(&issuer, &document).is_ok());
     }
 
     #[test]

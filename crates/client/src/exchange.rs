@@ -208,6 +208,8 @@ impl SignIns {
             asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: to.resource.as_ref(),
+            audience: None,
+            provider: sign_in.terms.provider(),
         };
         let requested_at = self.clock().now();
         let response = endpoint.exchange(&of.access_token, to).await?;
@@ -227,6 +229,8 @@ impl SignIns {
             asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: to.resource.as_ref().or(sign_in.resource.as_ref()),
+            audience: sign_in.terms.audience.as_deref(),
+            provider: sign_in.terms.provider(),
         };
         let requested_at = self.clock().now();
         let response = endpoint.refresh_to(refresh_token, to.scope.as_ref()).await?;

@@ -17,6 +17,9 @@
 //! | tokens for containers and virtual machines, over a local socket | [`agent`] |
 //! | signing out | [`sign_out`] |
 //! | tokens for git, docker, kubectl and aws | [`helpers`] |
+//! | servers of any vendor | [`sign_in::wish`], [`which_client`], [`registration`], [`providers`], [`terms`] |
+//! | who is signed in, asked again | [`who`] |
+//! | answers that are not quite as the standards say | [`loose_answer`] |
 //! | HTTP with bounds, and three kinds of failure | [`transport`], [`failure`] |
 //! | the whole chain, looked at | [`doctor`] |
 //! | which proxy, and whom to trust | [`network`], [`trust`] |
@@ -47,12 +50,16 @@ pub mod id_token;
 pub mod lock;
 mod lock_files;
 pub mod loopback;
+pub mod loose_answer;
 pub mod network;
 pub mod paste;
+pub mod providers;
 pub mod refresh;
+pub mod registration;
 pub mod sign_in;
 pub mod sign_ins;
 pub mod sign_out;
+pub mod terms;
 pub mod text;
 pub mod token_endpoint;
 pub mod tokens;
@@ -61,6 +68,8 @@ pub mod transport;
 pub mod trust;
 pub mod vault;
 pub mod web_url;
+pub mod which_client;
+pub mod who;
 
 pub use account::{Account, AccountId, NotSelected, Selection};
 pub use asker::Asker;
@@ -77,9 +86,10 @@ pub use home::Home;
 pub use lock::Locking;
 pub use network::Network;
 pub use refresh::{Reason, Renewal, Transient};
-pub use sign_in::{Event, SignInError, SignInRequest};
+pub use sign_in::{Event, SignInError, SignInRequest, wish::Wish};
 pub use sign_ins::{Person, SignIns};
 pub use sign_out::{SignOutError, SignedOut};
+pub use terms::Terms;
 pub use tokens::{Freshness, Tokens};
 pub use transport::{Call, Reply, Transport};
 pub use vault::{Vault, VaultError, contents::Contents, contents::SignIn, custody::Custody, custody::KeySources};

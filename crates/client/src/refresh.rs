@@ -211,6 +211,8 @@ impl SignIns {
             asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: sign_in.resource.as_ref(),
+            audience: sign_in.terms.audience.as_deref(),
+            provider: sign_in.terms.provider(),
         };
         endpoint.refresh(&presented.refresh_token).await
     }

@@ -1,8 +1,8 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, Config, DpopKey, Environment, Event, Home, KeySources, Network, SignInError, SignInRequest,
-    Transport, Ways,
+    Account, AccountId, Config, DpopKey, Environment, Event, Home, KeySources, Network, Server, SignInError,
+    SignInRequest, Terms, Transport, Ways,
     choose::choose,
     discovery::discover,
     lock::FileLock,
@@ -130,6 +130,19 @@ impl SignIns {
         // A sign-in that could not be kept is not begun.
         self.with_vault(|vault| vault.read().and_then(|_| vault.rehearse())).await?;
         let server = discover(&self.transport, &request.issuer).await?;
+        self.sign_in_at(server, request, person).await
+    }
+
+    /// Signs a person in at a server that was found.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub(crate) async fn sign_in_at(
+        &self,
+        server: Server,
+        request: &SignInRequest,
+        person: Person<'_>,
+    ) -> Result<Account, SignInError> {
         let ways = match person.ways {
             Some(ways) => ways,
             None => {
@@ -154,6 +167,7 @@ impl SignIns {
         let now = self.clock.now();
         let account =
             identify(&self.transport, race.prover(), &server, request, &won.tokens, won.nonce.as_deref()).await?;
+        let terms = Terms::of(&server, request);
         let sign_in = SignIn {
             account: account.clone(),
             scope: request.scope.clone(),
@@ -163,6 +177,7 @@ impl SignIns {
             revocation_endpoint: server.revocation_endpoint,
             authentication: request.authentication.clone(),
             dpop_key,
+            terms,
             generation: 0,
         };
         tracing::debug!("account {} is kept", account.id());

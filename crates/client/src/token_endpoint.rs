@@ -1,6 +1,6 @@
 //! The token endpoint (RFC 6749 §3.2) and the revocation endpoint (RFC 7009).
 
-use crate::{Asker, Failure, Narrowing, Reply, WebUrl};
+use crate::{Asker, Failure, Narrowing, Refusal, Reply, WebUrl, loose_answer, providers::Provider};
 use gatepass_oauth::{CodeVerifier, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType, TokenTypeUri};
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +17,10 @@ pub struct TokenEndpoint<'a> {
     pub url: &'a WebUrl,
     /// Which API the token is for (RFC 8707).
     pub resource: Option<&'a ResourceUri>,
+    /// The same as some vendors name it.
+    pub audience: Option<&'a str>,
+    /// What is known of its vendor.
+    pub provider: Option<&'static Provider>,
 }
 
 impl TokenEndpoint<'_> {
@@ -87,8 +91,22 @@ impl TokenEndpoint<'_> {
         if let Some(resource) = self.resource {
             form.push(("resource", resource.as_str()));
         }
-        let reply = self.asker.post(self.url, &form).await?;
-        read(&reply, self.asker.prover.is_some())
+        if let Some(audience) = self.audience {
+            form.push(("audience", audience));
+        }
+        let reply = loose_answer::told_in_json(self.asker.post(self.url, &form).await?);
+        read(&reply, self.asker.prover.is_some(), self.provider.and_then(|provider| provider.scope_separator))
+            .map_err(|failure| self.in_standard_words(failure))
+    }
+
+    /// A refusal by the name that the standards have for it.
+    pub(crate) fn in_standard_words(&self, failure: Failure) -> Failure {
+        match (self.provider, failure) {
+            (Some(provider), Failure::Refused(refusal)) => {
+                Failure::Refused(Refusal { code: provider.standard_error(&refusal.code).to_owned(), ..refusal })
+            }
+            (_, failure) => failure,
+        }
     }
 }
 
@@ -107,7 +125,8 @@ pub async fn revoke(asker: Asker<'_>, endpoint: &WebUrl, token: (&str, &Secret))
 #[derive(Deserialize)]
 struct Loose {
     access_token: Secret,
-    token_type: String,
+    #[serde(default)]
+    token_type: Value,
     #[serde(default)]
     expires_in: Value,
     #[serde(default)]
@@ -118,14 +137,16 @@ struct Loose {
     id_token: Option<Secret>,
 }
 
-/// Reads a token answer, and believes no token that could not stand in a header, nor one that is bound to a key when
-/// none was shown. For a proof there may be a plain token (RFC 9449 §5).
-fn read(reply: &Reply, proven: bool) -> Result<TokenResponse, Failure> {
+/// Reads a token answer, and believes no token that could not stand in a header, none of a type that is not said (to use
+/// it the wrong way could hand it to somebody, RFC 6749 §7.1), and none that is bound to a key when none was shown. For a
+/// proof there may be a plain token (RFC 9449 §5).
+fn read(reply: &Reply, proven: bool, scope_separator: Option<char>) -> Result<TokenResponse, Failure> {
     let loose: Loose = reply.read()?;
-    let token_type = match loose.token_type.to_ascii_lowercase().as_str() {
-        "bearer" => TokenType::Bearer,
-        "dpop" if proven => TokenType::Dpop,
-        _ => return Err(reply.nonsense("a token of a type that was not asked for")),
+    let token_type = match loose.token_type.as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("bearer") => TokenType::Bearer,
+        Some("dpop") if proven => TokenType::Dpop,
+        Some(_) => return Err(reply.nonsense("a token of a type that was not asked for")),
+        None => return Err(reply.nonsense("a token without its type")),
     };
     let tokens = [Some(&loose.access_token), loose.refresh_token.as_ref(), loose.id_token.as_ref()];
     if !tokens.into_iter().flatten().all(is_token) {
@@ -136,7 +157,10 @@ fn read(reply: &Reply, proven: bool) -> Result<TokenResponse, Failure> {
         token_type,
         expires_in: seconds(&loose.expires_in),
         refresh_token: loose.refresh_token,
-        scope: loose.scope.as_str().and_then(|text| text.parse::<Scope>().ok()),
+        scope: loose.scope.as_str().and_then(|text| match scope_separator {
+            Some(separator) => text.replace(separator, " ").parse::<Scope>().ok(),
+            None => text.parse().ok(),
+        }),
         id_token: loose.id_token,
         issued_token_type: None,
     })

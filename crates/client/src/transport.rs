@@ -447,7 +447,13 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.as_bytes().to_vec(), host: "a.example".into(), told: Told::default(), headers: HeaderMap::new() }
+        Reply {
+            status,
+            body: body.as_bytes().to_vec(),
+            host: "a.example".into(),
+            told: Told::default(),
+            headers: HeaderMap::new(),
+        }
     }
 
     fn kind(status: u16, body: &str) -> &'static str {

@@ -185,7 +185,7 @@ fn a_ceiling_holds_whatever_is_asked_and_tokens_are_kept_for_their_life() {
     assert_eq!(fake.asked("/token").len(), 1, "kept");
     let (kind, message, _) = trouble(&agent.caller(), request(Some("list")));
     assert_eq!(kind, TroubleKind::Refused, "{message}");
-    let elsewhere = Selection { issuer: None, account: Some(other.to_string()) };
+    let elsewhere = Selection { issuer: None, account: Some(other.to_string()), space: None };
     let (kind, message, _) = trouble(&agent.caller(), Request::token(&elsewhere, &Narrowing::default(), None));
     assert_eq!(kind, TroubleKind::Usage, "other accounts are not known here: {message}");
     assert!(

@@ -64,7 +64,8 @@ impl Issuer {
     }
 
     /// Where metadata may lie, in the order to ask: RFC 8414 §3.1 (inserted before the path), then
-    /// OpenID Connect Discovery §4 (appended), then its inserted form (RFC 8414 §5).
+    /// OpenID Connect Discovery §4 (appended), then its inserted form (RFC 8414 §5), and last what RFC 8414 does not
+    /// know and some servers do: its own document appended.
     #[must_use]
     pub fn metadata_urls(&self) -> Vec<String> {
         let (origin, path) = (self.origin(), self.path());
@@ -74,6 +75,7 @@ impl Issuer {
         ];
         if !path.is_empty() {
             urls.push(format!("{origin}/.well-known/openid-configuration{path}"));
+            urls.push(format!("{}/.well-known/oauth-authorization-server", self.0));
         }
         urls
     }
@@ -150,7 +152,8 @@ mod tests {
             [
                 "https://a.example/.well-known/oauth-authorization-server/t/1",
                 "https://a.example/t/1/.well-known/openid-configuration",
-                "https://a.example/.well-known/openid-configuration/t/1"
+                "https://a.example/.well-known/openid-configuration/t/1",
+                "https://a.example/t/1/.well-known/oauth-authorization-server"
             ]
         );
     }

@@ -126,6 +126,10 @@ pub struct ServerMetadata {
     /// no other one of the same person and client.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gatepass_separate_grants: bool,
+    /// The client that gatepass's own command line signs in as. Only gatepass's server has this member, so it tells the
+    /// command line that it talks to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gatepass_client_id: Option<String>,
     /// Where the developer reads on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,

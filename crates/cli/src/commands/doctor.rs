@@ -106,8 +106,7 @@ fn network(context: &Context<'_>, checks: &mut Vec<Check>) -> Network {
 fn variables() -> Vec<Check> {
     let ours = env::ALL.iter().map(|(name, _)| *name);
     let others = PROXY_VARIABLES.into_iter().chain(NO_PROXY_VARIABLES).chain(["HTTP_PROXY", "http_proxy"]);
-    let names =
-        ours.chain(others).chain(["BROWSER", env::NO_COLOR, "SSL_CERT_FILE", "SSL_CERT_DIR"]);
+    let names = ours.chain(others).chain(["BROWSER", env::NO_COLOR, "SSL_CERT_FILE", "SSL_CERT_DIR"]);
     let mut seen = Vec::new();
     let mut checks = Vec::new();
     for name in names {

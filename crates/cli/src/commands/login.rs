@@ -1,31 +1,43 @@
 //! `gatepass login`: sign in, by whatever way works here.
 
-use super::whoami;
+use super::{client_options::ClientOptions, server_options::ServerOptions, whoami};
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_async, server_of},
     env,
     error::{Error, Kind},
     screen::{self, Screen},
 };
 use clap::{ArgGroup, Args};
 use gatepass_client::{
-    Account, Bearer, Custody, Home, KeyBinding, SignInRequest, SignIns, VaultError, Ways, environment::host_name,
-    oauth::Issuer,
+    Account, Bearer, Custody, Home, KeyBinding, SignIns, VaultError, Ways, Wish, calendar::rfc3339,
+    environment::host_name, oauth::Issuer,
 };
 use serde_json::json;
+use std::{fmt::Display, str::FromStr};
 
 /// The client that every gatepass server knows.
 pub(crate) const CLIENT_ID: &str = "gatepass-cli";
 /// What it asks for.
 pub(crate) const SCOPE: &str = "openid profile email offline_access account";
 
+const EXAMPLES: &str = "Examples:
+  gatepass login --server https://auth.example.com
+  gatepass login --issuer https://github.com --client-id Iv1.0123 --device
+  gatepass login --issuer https://accounts.google.com --client-id ID --client-secret-file FILE
+  gatepass login --issuer https://tenant.eu.auth0.com --client-id ID --audience urn:my:api
+  pass show app | gatepass login --issuer https://sso.example --client-id ID --client-secret-file -";
+
 /// Sign in
 ///
 /// Chooses the way that works here and says why: by browser on this machine, with a short code on any
 /// device, or by an address that you paste. Where several can work they are offered at once, and the
 /// first to finish counts. The first account becomes the default; a later one does with --default.
+///
+/// It signs in at any OAuth or OpenID Connect server. A client is found by itself at a gatepass server, and where programs
+/// may register themselves; elsewhere make one and name it. What is known of GitHub, Google, Microsoft Entra ID, Okta,
+/// Auth0, Keycloak and GitLab is built in.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("way").multiple(true))]
+#[command(group = ArgGroup::new("way").multiple(true), after_long_help = EXAMPLES)]
 pub(crate) struct Login {
     /// Show a code to enter on any device; with --loopback both are offered
     #[arg(long, group = "way")]
@@ -53,15 +65,25 @@ pub(crate) struct Login {
     /// Make the account the default
     #[arg(long)]
     default: bool,
-    /// The scopes to ask for, with spaces between them
-    #[arg(long, value_name = "SCOPE", default_value = SCOPE)]
-    scope: String,
-    /// The API that the token is for (RFC 8707)
+    /// The server, as --server: other vendors call it the issuer
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The scopes to ask for, with spaces between them; without it those that bring an identity and a lasting sign-in
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<String>,
+    /// The API that the token is for (RFC 8707), sent as it is typed
     #[arg(long, value_name = "URL")]
     resource: Option<String>,
-    /// The client to sign in as, at a server that does not know gatepass-cli
-    #[arg(long, value_name = "ID", default_value = CLIENT_ID)]
-    client_id: String,
+    /// The API that the token is for, at a vendor who calls it so
+    #[arg(long, value_name = "TEXT")]
+    audience: Option<String>,
+    /// Where the browser's answer comes back, as the client has it registered, such as http://localhost:8400/callback
+    #[arg(long, value_name = "URL")]
+    redirect_uri: Option<String>,
+    #[command(flatten)]
+    client: ClientOptions,
+    #[command(flatten)]
+    at: ServerOptions,
 }
 
 impl Login {
@@ -75,13 +97,17 @@ impl Login {
             }
             other => other?,
         };
-        let request = self.request(context.server(&contents)?, context.named_space()?)?;
+        let server = match &self.issuer {
+            Some(text) => server_of(text)?,
+            None => context.server(&contents)?,
+        };
+        let wish = self.wish(context, server)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
         let screen = Screen { ways: self.ways(), no_browser: self.no_browser, copy: self.copy };
         if env::read(env::TOKEN).is_some() {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
-        let account = run_async(screen::sign_in(context.ui, &sign_ins, &request, screen))?;
+        let account = run_async(screen::sign_in(context.ui, &sign_ins, &wish, screen))?;
         if self.dpop && !gives_bound_tokens(&sign_ins, &account)? {
             context.ui.warn(
                 "the server gave a plain access token for the key; only it knows whether the refresh token is bound",
@@ -105,23 +131,38 @@ impl Login {
         }
     }
 
-    fn request(&self, server: Issuer, space: Option<String>) -> Result<SignInRequest, Error> {
-        let usage = |option: &str, why: String| Error::new(Kind::Usage, format!("{option}: {why}"));
-        let client_id = self.client_id.parse().map_err(|error| usage("--client-id", format!("{error}")))?;
-        let mut request = SignInRequest::new(server, client_id);
-        request.scope = self.scope.parse().map_err(|error| usage("--scope", format!("{error}")))?;
-        request.resource = match &self.resource {
-            Some(text) => Some(text.parse().map_err(|error| usage("--resource", format!("{error}")))?),
-            None => None,
-        };
-        request.space = space;
-        request.device_name = host_name(env::read);
-        request.key_binding = match (self.dpop, self.no_dpop) {
-            (true, _) => KeyBinding::Always,
-            (_, true) => KeyBinding::Never,
-            _ => KeyBinding::OwnSignIns,
-        };
-        Ok(request)
+    fn wish(&self, context: &Context<'_>, server: Issuer) -> Result<Wish, Error> {
+        fn read<T: FromStr<Err: Display>>(option: &str, text: Option<&String>) -> Result<Option<T>, Error> {
+            let parsed = text.map(|text| text.parse()).transpose();
+            parsed.map_err(|error| Error::new(Kind::Usage, format!("{option}: {error}")))
+        }
+        if self.paste && self.client.reads_stdin() {
+            let twice = "stdin cannot bring both the client's secret and what is pasted";
+            return Err(Error::new(Kind::Usage, twice).hint("put the secret into a file"));
+        }
+        let audience = self.audience.clone().filter(|text| !text.is_empty());
+        if audience.as_ref().is_some_and(|text| text.len() > 2048 || text.chars().any(char::is_control)) {
+            return Err(Error::new(Kind::Usage, "--audience: it is longer than 2048 bytes, or no text"));
+        }
+        Ok(Wish {
+            endpoints: self.at.endpoints()?,
+            provider: self.at.provider(),
+            client_id: self.client.client_id()?,
+            client_url: read("client_url in the settings", context.config()?.client_url.as_ref())?,
+            proof: self.client.proof()?,
+            scope: read("--scope", self.scope.as_ref())?,
+            resource: read("--resource", self.resource.as_ref())?,
+            audience,
+            redirect: read("--redirect-uri", self.redirect_uri.as_ref())?,
+            space: context.named_space()?,
+            device_name: host_name(env::read),
+            key_binding: match (self.dpop, self.no_dpop) {
+                (true, _) => KeyBinding::Always,
+                (_, true) => KeyBinding::Never,
+                _ => KeyBinding::OwnSignIns,
+            },
+            ..Wish::new(server)
+        })
     }
 }
 
@@ -147,6 +188,11 @@ fn done(context: &Context<'_>, sign_ins: &SignIns, account: &Account, had_vault:
     }
     ui.talk(&format!("Signed in as {account}."));
     let contents = sign_ins.vault().read()?;
+    if let Some(tokens) = contents.get(&account.id()).and_then(|sign_in| sign_in.tokens.as_ref())
+        && let (None, Some(end)) = (&tokens.refresh_token, tokens.expires_at)
+    {
+        ui.talk(&format!("The server gave no refresh token, so this lasts until {} only.", rfc3339(end)));
+    }
     if let Some(default) = contents.default.as_ref().and_then(|id| contents.get(id))
         && default.account.id() != account.id()
     {
@@ -171,12 +217,9 @@ pub(crate) async fn device_sign_in_and_whoami(
     home: Home,
 ) -> Result<Account, Error> {
     let sign_ins = context.sign_ins_in(home)?;
-    let invalid = |error: &dyn std::fmt::Display| Error::new(Kind::Usage, error.to_string());
-    let mut request = SignInRequest::new(issuer, CLIENT_ID.parse().map_err(|error| invalid(&error))?);
-    request.scope = SCOPE.parse().map_err(|error| invalid(&error))?;
-    request.device_name = host_name(env::read);
+    let wish = Wish { device_name: host_name(env::read), ..Wish::new(issuer) };
     let screen = Screen { ways: Some(Ways::Device), ..Screen::default() };
-    let account = screen::sign_in(context.ui, &sign_ins, &request, screen).await?;
+    let account = screen::sign_in(context.ui, &sign_ins, &wish, screen).await?;
     context.ui.talk(&format!("Signed in as {account}."));
     whoami::show(context, &sign_ins, &account).await?;
     Ok(account)

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod agent;
+pub(crate) mod client_options;
 pub(crate) mod completions;
 pub(crate) mod credential;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod logout;
 pub(crate) mod proxy;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
+pub(crate) mod server_options;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod whoami;

@@ -29,16 +29,26 @@ impl Status {
         let online = match self.online {
             true => {
                 let account = context.account(&contents)?;
-                Some(run_async(whoami::ask(&sign_ins, &account)).map(|_| account))
+                Some(run_async(whoami::ask(&sign_ins, &account)).map(|identity| (account, identity.is_confirmed())))
             }
             false => None,
         };
         if context.ui.is_json() {
-            context.ui.object(&as_json(sign_ins.vault(), &contents, custody, now, online.as_ref().map(Result::is_ok)));
+            context.ui.object(&as_json(
+                sign_ins.vault(),
+                &contents,
+                custody,
+                now,
+                online.as_ref().map(|outcome| matches!(outcome, Ok((_, true)))),
+            ));
         }
         match online {
-            Some(Ok(account)) => {
+            Some(Ok((account, true))) => {
                 context.ui.talk(&format!("The server confirms {account}."));
+                Ok(())
+            }
+            Some(Ok((account, false))) => {
+                context.ui.talk(&format!("The server of {account} has nothing that could be asked with this token."));
                 Ok(())
             }
             Some(Err(error)) => Err(error),

@@ -1,4 +1,5 @@
-//! `gatepass whoami`: who the server takes us for.
+//! `gatepass whoami`: who the server takes us for. A gatepass server is asked by its API, another one by its userinfo
+//! endpoint; where that is missing, what it said at the sign-in is shown.
 
 use crate::{
     agent,
@@ -8,7 +9,12 @@ use crate::{
     ui::Ui,
 };
 use clap::Args;
-use gatepass_client::{Account, Narrowing, SignIns, text::tidy};
+use gatepass_client::{
+    Account, Narrowing, Secret, SignIns, discover,
+    oauth::Issuer,
+    text::tidy,
+    who::{self, Who},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,9 +23,9 @@ use serde_json::Value;
 pub(crate) struct Whoami {}
 
 /// The answer of the method `whoami`. Members that this program does not know are kept for `--json`.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Identity {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
     id: Option<String>,
     email: Option<String>,
@@ -29,6 +35,9 @@ pub(crate) struct Identity {
     #[serde(default)]
     scopes: Vec<String>,
     credential: Option<String>,
+    /// Told at the sign-in, not now.
+    #[serde(skip)]
+    is_old: bool,
     #[serde(flatten)]
     others: serde_json::Map<String, Value>,
 }
@@ -38,13 +47,12 @@ impl Whoami {
         if let Some(token) = context.raw_token() {
             let sign_ins = context.sign_ins_or_none()?;
             let server = context.named_server()?.ok_or_else(no_server)?;
-            let identity: Identity = rpc::user_blocking(&sign_ins, &server, As::Token(&token), "whoami")?;
+            let identity = run_async(ask_with(&sign_ins, &server, &token))?;
             return print(context.ui, &identity, server.as_str());
         }
         if let Some(granted) = agent::token(context, None, &Narrowing::default())? {
             let (sign_ins, server) = (context.sign_ins_or_none()?, server_of(&granted.server)?);
-            let identity: Identity =
-                rpc::user_blocking(&sign_ins, &server, As::Token(&granted.access_token), "whoami")?;
+            let identity = run_async(ask_with(&sign_ins, &server, &granted.access_token))?;
             return print(context.ui, &identity, server.as_str());
         }
         let sign_ins = context.sign_ins()?;
@@ -56,16 +64,90 @@ impl Whoami {
 /// Asks for an account and prints the answer.
 pub(crate) async fn show(context: &Context<'_>, sign_ins: &SignIns, account: &Account) -> Result<(), Error> {
     let identity = ask(sign_ins, account).await?;
+    if identity.is_old {
+        context
+            .ui
+            .talk("This is what the server said at the sign-in; it has nothing that could be asked with this token.");
+    }
     print(context.ui, &identity, account.issuer.as_str())
 }
 
-/// Asks for an account.
+/// Asks for an account: a gatepass server by its API, another by its userinfo endpoint.
 pub(crate) async fn ask(sign_ins: &SignIns, account: &Account) -> Result<Identity, Error> {
     let id = account.id();
+    match sign_ins.who(&id).await {
+        Ok(Who::AskGatepass) => {}
+        Ok(Who::Says(claims)) => return Ok(Identity::told(claims, Some(account))),
+        Ok(Who::SaidAtSignIn) => return Ok(Identity::kept(account)),
+        Err(error) => {
+            let told = Error::from(error);
+            return Err(match told.kind {
+                Kind::SignInNeeded => Error::sign_in_needed(told.message, Some(account.issuer.as_str())),
+                _ => told,
+            });
+        }
+    }
     rpc::user(sign_ins, &account.issuer, As::Account(&id), "whoami").await.map_err(|error| match error.kind {
         Kind::SignInNeeded => Error::sign_in_again(error.message, account).about(account),
         _ => error.about(account),
     })
+}
+
+/// Asks with a token of the environment. Nothing is known of its server yet, so its metadata is read.
+async fn ask_with(sign_ins: &SignIns, server: &Issuer, token: &Secret) -> Result<Identity, Error> {
+    let found = discover(sign_ins.transport(), server).await;
+    match found.ok().filter(|found| found.gatepass_client_id.is_none()).and_then(|found| found.userinfo_endpoint) {
+        None => rpc::user(sign_ins, server, As::Token(token), "whoami").await,
+        Some(endpoint) => match sign_ins.userinfo(&endpoint, token).await? {
+            Some(claims) => Ok(Identity::told(claims, None)),
+            None => Err(Error::sign_in_needed(format!("{server} does not accept the token"), Some(server.as_str()))),
+        },
+    }
+}
+
+impl Identity {
+    /// What a userinfo endpoint tells.
+    fn told(mut claims: serde_json::Map<String, Value>, account: Option<&Account>) -> Self {
+        // Some vendors write truth as text.
+        let email_verified = match claims.remove("email_verified") {
+            Some(Value::Bool(verified)) => Some(verified),
+            Some(Value::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        let mut member = |name: &str| claims.remove(name).as_ref().and_then(|value| who::text(Some(value)));
+        let (sub, email, name) = (member("sub").or_else(|| member("id")), member("email"), member("name"));
+        // What the others are called stays apart from what this program says.
+        for own in ["id", "type", "client_id", "scopes", "credential"] {
+            claims.remove(own);
+        }
+        let known = |pick: fn(&Account) -> &Option<String>| account.and_then(|account| pick(account).clone());
+        Self {
+            id: sub.or_else(|| known(|account| &account.subject)),
+            email: email.or_else(|| known(|account| &account.email)),
+            email_verified,
+            name: name.or_else(|| known(|account| &account.name)),
+            client_id: account.map(|account| account.client_id.to_string()),
+            others: claims,
+            ..Self::default()
+        }
+    }
+
+    /// What was told at the sign-in.
+    fn kept(account: &Account) -> Self {
+        Self {
+            id: account.subject.clone(),
+            email: account.email.clone(),
+            name: account.name.clone(),
+            client_id: Some(account.client_id.to_string()),
+            is_old: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the server was asked just now.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        !self.is_old
+    }
 }
 
 fn print(ui: &Ui, identity: &Identity, server: &str) -> Result<(), Error> {

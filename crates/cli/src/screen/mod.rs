@@ -18,7 +18,7 @@ mod spell;
 
 use crate::{browser, error::Error, ui::Ui};
 use gatepass_client::{
-    Account, Clock, Environment, Event, Person, SignInRequest, SignIns, Ways, device::DeviceCode, oauth::UtcMillis,
+    Account, Clock, Environment, Event, Person, SignIns, Ways, Wish, device::DeviceCode, oauth::UtcMillis,
     sign_in::race::PATIENCE,
 };
 use input::Hidden;
@@ -37,12 +37,7 @@ pub(crate) struct Screen {
 }
 
 /// Signs a person in, showing the way.
-pub(crate) async fn sign_in(
-    ui: &Ui,
-    sign_ins: &SignIns,
-    request: &SignInRequest,
-    screen: Screen,
-) -> Result<Account, Error> {
+pub(crate) async fn sign_in(ui: &Ui, sign_ins: &SignIns, wish: &Wish, screen: Screen) -> Result<Account, Error> {
     let (told, mut events) = mpsc::unbounded_channel();
     let tell = move |event| drop(told.send(event));
     let environment = Environment::observe(crate::env::read, ui.can_ask());
@@ -55,7 +50,7 @@ pub(crate) async fn sign_in(
     // Whoever stopped this for a while wants no storm of what was missed.
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let clock = sign_ins.clock();
-    let working = sign_ins.sign_in(request, person);
+    let working = sign_ins.sign_in_as_wished(wish, person);
     tokio::pin!(working);
     let outcome = loop {
         tokio::select! {

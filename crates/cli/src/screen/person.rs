@@ -11,8 +11,7 @@ use gatepass_client::{Event, Ways, device::DeviceCode, text::tidy};
 const LONGEST: usize = 500;
 
 /// What stands above an address in place of one that is over.
-pub(super) const RENEWED: &str =
-    "The address above is over for whoever has not opened it. Open this one instead:";
+pub(super) const RENEWED: &str = "The address above is over for whoever has not opened it. Open this one instead:";
 
 impl Shown<'_> {
     /// Shows an event.

@@ -39,6 +39,7 @@ mod durability;
 mod liars;
 mod logout;
 mod network;
+mod provider;
 mod proxy;
 mod proxy_guards;
 mod proxy_streams;

@@ -133,7 +133,9 @@ impl Desk {
         match error {
             NotSelected::Nobody(None) => self.sign_in_needed(error.to_string(), self.agent.only.as_ref()),
             NotSelected::Nobody(Some(issuer)) => self.command(error.to_string(), Some(issuer.as_str())),
-            NotSelected::Unknown(_) | NotSelected::Several(_) => Trouble::usage(error.to_string()),
+            NotSelected::Unknown(_) | NotSelected::Several(_) | NotSelected::NoSpace(_) => {
+                Trouble::usage(error.to_string())
+            }
         }
     }
 

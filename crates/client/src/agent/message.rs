@@ -38,6 +38,8 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    space: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resource: Option<String>,
@@ -193,6 +195,7 @@ impl Request {
             auth: None,
             server: None,
             account: None,
+            space: None,
             scope: None,
             resource: None,
             audience: None,
@@ -207,6 +210,7 @@ impl Request {
         Self {
             server: selection.issuer.as_ref().map(ToString::to_string),
             account: selection.account.clone(),
+            space: selection.space.clone(),
             scope: narrowing.scope.as_ref().map(ToString::to_string),
             resource: narrowing.resource.as_ref().map(ToString::to_string),
             audience: narrowing.audience.clone(),
@@ -262,7 +266,7 @@ impl Request {
             audience: self.audience.clone(),
             ttl: self.ttl.map(Duration::from_secs),
         };
-        Ok((Selection { issuer, account: self.account.clone() }, narrowing))
+        Ok((Selection { issuer, account: self.account.clone(), space: self.space.clone() }, narrowing))
     }
 
     /// The line, without its end.

@@ -8,7 +8,7 @@
 
 pub mod poller;
 
-use crate::{Failure, WebUrl, sign_in::Event, text::tidy, token_endpoint::TokenEndpoint};
+use crate::{Failure, WebUrl, loose_answer, sign_in::Event, text::tidy, token_endpoint::TokenEndpoint};
 use gatepass_keys::Clock;
 use gatepass_oauth::{CodeVerifier, DeviceAuthorizationResponse, Scope, TokenResponse, UtcMillis, pkce};
 use poller::{Ended, Poller, Step};
@@ -107,8 +107,12 @@ async fn start(request: &DeviceRequest<'_>) -> Result<DeviceAuthorizationRespons
     if let Some(resource) = request.token_endpoint.resource {
         form.push(("resource", resource.as_str()));
     }
-    let reply = request.token_endpoint.asker.post(request.endpoint, &form).await?;
-    let mut answer: DeviceAuthorizationResponse = reply.read()?;
+    if let Some(audience) = request.token_endpoint.audience {
+        form.push(("audience", audience));
+    }
+    let reply = loose_answer::told_in_json(request.token_endpoint.asker.post(request.endpoint, &form).await?);
+    let mut answer: DeviceAuthorizationResponse =
+        reply.read().map_err(|failure| request.token_endpoint.in_standard_words(failure))?;
     // What is shown or opened must be a web address; the parsed form holds no control characters.
     match answer.verification_uri.parse::<WebUrl>() {
         Ok(url) => answer.verification_uri = url.as_str().trim_end_matches('/').to_owned(),

@@ -218,7 +218,7 @@ mod tests {
     fn own_sign_ins_are_bound_where_that_is_offered_and_others_when_asked() {
         let server = |offers_dpop| Server {
             offers_dpop,
-            ..Server::new("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
+            ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
         };
         let (own, other) = ("gatepass-cli".parse().unwrap(), "notes-cli".parse().unwrap());
         let table = [

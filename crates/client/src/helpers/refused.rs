@@ -112,6 +112,7 @@ mod tests {
             subject: Some("u1".into()),
             email: None,
             name: None,
+            space: None,
         };
         let id = account.id();
         let mut contents = Contents::default();
@@ -121,9 +122,13 @@ mod tests {
             resource: None,
             token_endpoint: "https://a.example/t".parse().unwrap(),
             revocation_endpoint: None,
+            authentication: Default::default(),
+            dpop_key: None,
+            terms: Default::default(),
             generation: 0,
             tokens: Some(Tokens {
                 access_token: "now".into(),
+                token_type: gatepass_oauth::TokenType::Bearer,
                 refresh_token: None,
                 scope: "read".parse().unwrap(),
                 obtained_at: T0,

@@ -6,6 +6,7 @@
 
 pub mod page;
 pub mod request;
+pub mod uri;
 
 use gatepass_oauth::Secret;
 use page::Page;
@@ -18,6 +19,7 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use uri::LoopbackUri;
 
 /// The path of the redirect URI.
 pub const PATH: &str = "/callback";
@@ -31,7 +33,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// A bound port. Dropped, it is free again and every open connection is closed.
 #[derive(Debug)]
 pub struct Loopback {
-    port: u16,
+    redirect_uri: String,
     callbacks: mpsc::Receiver<Callback>,
     door: JoinHandle<()>,
 }
@@ -61,16 +63,25 @@ impl Loopback {
     /// # Errors
     /// What the operating system says.
     pub async fn bind() -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::bind_for(&LoopbackUri::default()).await
+    }
+
+    /// Binds the port of a redirect URI; where it names none, the operating system picks one.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub async fn bind_for(uri: &LoopbackUri) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", uri.port().unwrap_or(0))).await?;
         let port = listener.local_addr()?.port();
         let (sender, callbacks) = mpsc::channel(4);
-        Ok(Self { port, callbacks, door: tokio::spawn(keep_door(listener, port, sender)) })
+        let door = tokio::spawn(keep_door(listener, port, Arc::from(uri.path()), sender));
+        Ok(Self { redirect_uri: uri.with_port(port), callbacks, door })
     }
 
     /// The redirect URI of this port.
     #[must_use]
     pub fn redirect_uri(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        self.redirect_uri.clone()
     }
 
     /// The next redirect. Never ends without one; `None` would mean that the port was lost.
@@ -85,18 +96,18 @@ impl Drop for Loopback {
     }
 }
 
-async fn keep_door(listener: TcpListener, port: u16, callbacks: mpsc::Sender<Callback>) {
+async fn keep_door(listener: TcpListener, port: u16, path: Arc<str>, callbacks: mpsc::Sender<Callback>) {
     let seats = Arc::new(Semaphore::new(MAX_VISITORS));
     let mut visits = tokio::task::JoinSet::new();
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let callbacks = callbacks.clone();
+                let (callbacks, path) = (callbacks.clone(), Arc::clone(&path));
                 visits.spawn(async move {
                     let _seat = seat;
                     // A visitor who goes away in the middle is their own affair.
-                    let _ = hear(stream, port, callbacks).await;
+                    let _ = hear(stream, port, &path, callbacks).await;
                 });
             }
             // Out of file descriptors, or a connection that was reset: breathe, and go on.
@@ -106,9 +117,9 @@ async fn keep_door(listener: TcpListener, port: u16, callbacks: mpsc::Sender<Cal
     }
 }
 
-async fn hear(mut stream: TcpStream, port: u16, callbacks: mpsc::Sender<Callback>) -> io::Result<()> {
+async fn hear(mut stream: TcpStream, port: u16, path: &str, callbacks: mpsc::Sender<Callback>) -> io::Result<()> {
     let head = timeout(READ_TIME, read_head(&mut stream)).await.map_err(io::Error::other)??;
-    let page = match request::read(&head, PATH, port) {
+    let page = match request::read(&head, path, port) {
         Asked::Callback(query) => {
             let (page, decided) = oneshot::channel();
             let (done, written) = oneshot::channel();

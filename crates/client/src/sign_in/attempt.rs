@@ -1,6 +1,6 @@
 //! One authorization request and the check of its answer (RFC 6749 §4.1, RFC 7636, RFC 9207). Pure.
 
-use crate::{Server, SignInRequest, text::tidy};
+use crate::{Refusal, Server, SignInRequest, text::tidy};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepass_keys::{Entropy, entropy::NoEntropy};
 use gatepass_oauth::{CodeVerifier, Secret, authorization::AuthorizationAnswer, pkce};
@@ -38,7 +38,7 @@ pub enum BadAnswer {
     Denied,
     /// The server refused.
     #[error("{0}")]
-    Refused(String),
+    Refused(Refusal),
 }
 
 impl Attempt {
@@ -67,6 +67,15 @@ impl Attempt {
             }
             if let Some(resource) = &request.resource {
                 query.append_pair("resource", resource.as_str());
+            }
+            if let Some(audience) = &request.audience {
+                query.append_pair("audience", audience);
+            }
+            for (name, value) in server.provider.iter().flat_map(|provider| &provider.authorize) {
+                query.append_pair(name, value);
+            }
+            if asks_for_consent(server, request) {
+                query.append_pair("prompt", "consent");
             }
             query.append_pair("state", &state);
             if request.scope.contains("openid") {
@@ -128,13 +137,20 @@ impl Attempt {
     }
 }
 
+/// OpenID Connect Core §11: `offline_access` counts only with a consent that was asked for. Of known vendors, and of
+/// gatepass's own server, it is known that they need no such thing.
+fn asks_for_consent(server: &Server, request: &SignInRequest) -> bool {
+    let known = server.provider.is_some() || server.gatepass_client_id.is_some();
+    !known && ["openid", "offline_access"].iter().all(|name| request.scope.contains(name))
+}
+
 fn read_code(answer: AuthorizationAnswer) -> Result<Secret, BadAnswer> {
     if let Some(error) = answer.error {
         if error == "access_denied" {
             return Err(BadAnswer::Denied);
         }
-        let text = answer.error_description.unwrap_or_else(|| "the server refused".into());
-        return Err(BadAnswer::Refused(format!("{} ({})", tidy(&text, 300), tidy(&error, 80))));
+        let description = answer.error_description.map(|text| tidy(&text, 300)).filter(|text| !text.is_empty());
+        return Err(BadAnswer::Refused(Refusal { code: tidy(&error, 80), description }));
     }
     answer.code.filter(|code| !code.is_empty()).ok_or(BadAnswer::NoCode)
 }
@@ -149,7 +165,7 @@ mod tests {
             authorization_endpoint: Some("https://a.example/authorize?tenant=1".parse().unwrap()),
             answers_with_iss: true,
             has_separate_grants: true,
-            ..Server::new("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
+            ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
         };
         let mut request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
         request.scope = "openid read".parse().unwrap();

@@ -6,15 +6,27 @@ use crate::{
     bearer::present,
     id_token::{self, InvalidIdToken},
     text::tidy,
+    who::text,
 };
 use gatepass_oauth::{TokenResponse, TokenType};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct UserInfo {
     sub: Option<String>,
     email: Option<String>,
     name: Option<String>,
+}
+
+impl UserInfo {
+    /// Reads the members by the names of OpenID Connect, or by the vendor's own.
+    fn of(claims: &Map<String, Value>, server: &Server) -> Self {
+        let own = server.provider.and_then(|provider| provider.identity.as_ref());
+        let [sub, email, name] = own
+            .map_or(["sub", "email", "name"], |own| [&own.subject, &own.email, &own.name])
+            .map(|name| claims.get(name));
+        Self { sub: text(sub), email: text(email), name: text(name) }
+    }
 }
 
 /// Names the account. The userinfo endpoint is asked only for what the ID token leaves out, believed
@@ -39,14 +51,16 @@ pub async fn identify(
         email: claims.email,
         name: claims.name,
     });
-    let granted = tokens.scope.as_ref().unwrap_or(&request.scope).contains("openid");
+    let own_way = server.provider.is_some_and(|provider| provider.identity.is_some());
+    let granted = own_way || tokens.scope.as_ref().unwrap_or(&request.scope).contains("openid");
     let more = match &server.userinfo_endpoint {
         Some(endpoint) if granted && known.email.is_none() => {
             let prover = prover.filter(|_| tokens.token_type == TokenType::Dpop);
             let call = Call::get(endpoint.clone());
             match present(transport, prover, &tokens.access_token, &call)
                 .await
-                .and_then(|reply| reply.read::<UserInfo>())
+                .and_then(|reply| reply.read::<Map<_, _>>())
+                .map(|claims| UserInfo::of(&claims, server))
             {
                 Ok(info) if known.sub.is_none() || info.sub == known.sub => info,
                 _ => UserInfo::default(),

@@ -13,10 +13,11 @@ pub mod event;
 pub mod identity;
 pub mod push;
 pub mod race;
+pub mod wish;
 
 use crate::{
     ClientAuthentication, Failure, KeyBinding, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
-    id_token::InvalidIdToken, sign_in::attempt::BadAnswer,
+    id_token::InvalidIdToken, loopback::uri::LoopbackUri, sign_in::attempt::BadAnswer, which_client::ClientError,
 };
 pub use event::Event;
 use gatepass_keys::{entropy::NoEntropy, jws::SigningKeyError};
@@ -35,6 +36,10 @@ pub struct SignInRequest {
     pub scope: Scope,
     /// Which API the token is for (RFC 8707).
     pub resource: Option<ResourceUri>,
+    /// The same as some vendors name it, who know no `resource`.
+    pub audience: Option<String>,
+    /// Where the browser's answer comes back.
+    pub redirect: LoopbackUri,
     /// The space that the account is for, if it is for one.
     pub space: Option<String>,
     /// What this machine calls itself, for the page on which a device is approved.
@@ -54,6 +59,8 @@ impl SignInRequest {
             authentication: ClientAuthentication::None,
             scope,
             resource: None,
+            audience: None,
+            redirect: LoopbackUri::default(),
             space: None,
             device_name: None,
             key_binding: KeyBinding::default(),
@@ -67,6 +74,9 @@ pub enum SignInError {
     /// The server was not found.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// No client is known there, or the server does not know it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The server has no way that is asked for.
     #[error(transparent)]
     NoWay(#[from] NoWay),

@@ -105,7 +105,7 @@ impl Race<'_> {
         mut pasted: Option<mpsc::Receiver<String>>,
         showing: oneshot::Sender<()>,
     ) -> Result<Won, SignInError> {
-        let mut loopback = Loopback::bind().await?;
+        let mut loopback = Loopback::bind_for(&self.request.redirect).await?;
         let attempt = Attempt::new(self.server, self.request, loopback.redirect_uri(), self.entropy)?.ok_or(NoWay)?;
         let attempt = match self.dpop_key {
             Some(key) => attempt.bound_to(key.thumbprint()?),
@@ -228,6 +228,8 @@ impl Race<'_> {
             asker: self.asker(),
             url: &self.server.token_endpoint,
             resource: self.request.resource.as_ref(),
+            audience: self.request.audience.as_deref(),
+            provider: self.server.provider,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What the vault holds, once it is open.
 
 use crate::{
-    Account, AccountId, Asker, ClientAuthentication, DpopKey, NotSelected, Selection, SignIns, Tokens, WebUrl,
-    helpers::Kept,
+    Account, AccountId, Asker, ClientAuthentication, DpopKey, NotSelected, Selection, SignIns, Terms, Tokens, WebUrl,
+    helpers::Kept, registration::Registered,
 };
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct Contents {
     /// What is kept for other tools.
     #[serde(default)]
     pub helpers: Kept,
+    /// The clients that this program has registered for itself, at most one for an issuer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registrations: Vec<Registered>,
 }
 
 /// One sign-in.
@@ -40,6 +43,9 @@ pub struct SignIn {
     /// The key that the refresh token is bound to, and the access token where the server has it so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_key: Option<DpopKey>,
+    /// What else was agreed on with the server.
+    #[serde(default)]
+    pub terms: Terms,
     /// Grows with every change of the tokens.
     pub generation: u64,
     /// The tokens; `None` when the server ended the sign-in.

@@ -37,6 +37,7 @@ fn sign_in(subject: &str) -> SignIn {
         revocation_endpoint: None,
         authentication: ClientAuthentication::None,
         dpop_key: None,
+        terms: Default::default(),
         generation: 0,
         tokens: Some(Tokens {
             access_token: "gpa_visible".into(),

@@ -22,9 +22,13 @@ pub struct Asked {
     pub method: String,
     pub path: String,
     pub bearer: Option<String>,
+    /// The whole `Authorization` header.
+    pub authorization: Option<String>,
+    pub query: HashMap<String, String>,
     pub form: HashMap<String, String>,
     /// Every header, its name in small letters.
     pub headers: HashMap<String, String>,
+    pub body: String,
 }
 
 /// What it answers.
@@ -97,6 +101,7 @@ pub fn metadata(issuer: &str) -> Value {
         "response_types_supported": ["code"],
         "authorization_response_iss_parameter_supported": true,
         "gatepass_separate_grants": true,
+        "gatepass_client_id": "gatepass-cli",
     })
 }
 
@@ -140,6 +145,11 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
         method,
         path: target.split('?').next()?.to_owned(),
         bearer: header("authorization").and_then(|text| text.strip_prefix("Bearer ").map(str::to_owned)),
+        authorization: header("authorization"),
+        query: url::form_urlencoded::parse(target.split_once('?').map_or("", |(_, query)| query).as_bytes())
+            .into_owned()
+            .collect(),
+        body: String::from_utf8_lossy(&bytes[body_start..]).into_owned(),
         form: url::form_urlencoded::parse(&bytes[body_start..]).into_owned().collect(),
         headers: head
             .lines()
@@ -224,6 +234,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
         revocation_endpoint: Some(format!("{issuer}/revoke").parse().unwrap()),
         authentication: ClientAuthentication::None,
         dpop_key: None,
+        terms: Default::default(),
         generation: 0,
         tokens: Some(Tokens {
             access_token: "access-0".into(),

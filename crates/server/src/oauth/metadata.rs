@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use axum::{Json, extract::State, response::IntoResponse};
-use gatepass_authority::add_client::FIRST_PARTY_SCOPE;
+use gatepass_authority::add_client::{FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE};
 use gatepass_keys::{Algorithm, SigningKey};
 use gatepass_oauth::{
     ClientAuthMethod, GrantType, ResponseMode, ServerMetadata, pkce::METHOD_S256, sign_in_method::known_classes,
@@ -89,6 +89,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
         gatepass_separate_grants: true,
+        gatepass_client_id: Some(FIRST_PARTY_CLIENT.to_owned()),
         ..ServerMetadata::default()
     }
 }

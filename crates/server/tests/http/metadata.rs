@@ -21,6 +21,7 @@ on_both_engines! {
         assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
         assert_eq!(document["authorization_response_iss_parameter_supported"], true);
         assert_eq!(document["request_uri_parameter_supported"], false);
+        assert_eq!(document["gatepass_client_id"], "gatepass-cli");
     }
 
     async fn the_key_set_holds_public_keys_only(server: TestServer) {

@@ -9,8 +9,8 @@ mod proxy;
 mod server;
 mod site;
 mod terminal;
-mod tools;
 mod tmux;
+mod tools;
 mod upstream;
 mod wire;
 
@@ -23,7 +23,7 @@ pub(crate) use proxy::{Proxy, next, send};
 pub(crate) use server::{Server, command_line};
 pub(crate) use site::{Asked, Site, Told};
 pub(crate) use terminal::{Terminal, event};
-pub(crate) use tools::{accepts, run_from, tool_is_here, tree};
 pub(crate) use tmux::Tmux;
+pub(crate) use tools::{accepts, run_from, tool_is_here, tree};
 pub(crate) use upstream::Upstream;
 pub(crate) use wire::{DEVICE_GRANT, half_a_request, send_and_leave};
