@@ -20,6 +20,9 @@ variables! {
     /// A bearer token to use as it is, never refreshed and never stored. It is sent to the server that
     /// `--server` or `GATEPASS_SERVER` names.
     TOKEN = "GATEPASS_TOKEN",
+    /// The file with the token of a Kubernetes service account, for `login --assertion kubernetes`; without it the one
+    /// that Kubernetes mounts.
+    KUBERNETES_TOKEN_FILE = "GATEPASS_KUBERNETES_TOKEN_FILE",
     /// The folder of settings and vault; without it, `gatepass` in `XDG_CONFIG_HOME` or `~/.config`.
     HOME = "GATEPASS_HOME",
     /// `auto` uses the operating system's keyring where there is one, `off` leaves it alone.
@@ -78,6 +81,10 @@ pub(crate) const FORCE_HYPERLINK: &str = "FORCE_HYPERLINK";
 pub(crate) const KUBERNETES_EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 /// The files of kubectl's configuration.
 pub(crate) const KUBECONFIG: &str = "KUBECONFIG";
+/// Where a GitHub Actions job asks for an ID token, and with what.
+pub(crate) const GITHUB_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+/// The job's own token.
+pub(crate) const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 /// The folder of docker's configuration.
 pub(crate) const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 /// The file of aws's configuration.

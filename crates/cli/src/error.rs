@@ -2,8 +2,8 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    Account, BearerError, CallError, Failure, NarrowError, NotSelected, SignInError, SignOutError, Transient,
-    Unreachable, VaultError,
+    Account, BearerError, CallError, Failure, NarrowError, NoAssertion, NotSelected, SignInError, SignOutError,
+    Transient, Unreachable, VaultError,
     agent::{AgentError, ListenError, TroubleKind},
     config::ConfigError,
     device::DeviceError,
@@ -12,6 +12,7 @@ use gatepass_client::{
     helpers::{BadInput, InstalledError},
     home::is_not_ours,
     lock::LockError,
+    oauth::ErrorCode,
     sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
@@ -93,6 +94,15 @@ impl Error {
     pub(crate) fn of_account(error: BearerError, account: &Account) -> Self {
         let message = format!("{account}: {error}");
         match error {
+            BearerError::Rejected(refusal) if refusal.is(ErrorCode::InvalidClient) => {
+                let client = &account.client_id;
+                Self::sign_in_again(
+                    format!(
+                        "{account}: the server does not accept the client {client} any more, or not its proof: {refusal}"
+                    ),
+                    account,
+                )
+            }
             BearerError::SignedOut | BearerError::Rejected(_) => Self::sign_in_again(message, account),
             other => Self { message, ..other.into() },
         }
@@ -238,6 +248,13 @@ impl From<BearerError> for Error {
                 let kind = if inner.kind == Kind::Refused { Kind::Failed } else { inner.kind };
                 Self { kind, message: error.to_string(), hint: inner.hint }
             }
+            BearerError::Transient(Transient::NoAssertion(NoAssertion::Github(ref failure))) => {
+                let inner = Self::from(failure.clone());
+                Self { message: error.to_string(), ..inner }
+            }
+            BearerError::Transient(Transient::NoAssertion(_)) => {
+                Self::new(Kind::Failed, &error).hint("check that the platform still writes the file")
+            }
             BearerError::Transient(Transient::Busy) => Self::new(Kind::Failed, &error).hint("try again"),
             BearerError::Transient(Transient::CannotKeep(_)) => Self::new(Kind::Failed, &error)
                 .hint("nothing was lost; check free space, permissions and whose the folder is, then try again"),
@@ -335,6 +352,11 @@ impl From<SignInError> for Error {
         match error {
             SignInError::Discovery(error) => error.into(),
             SignInError::Client(error) => error.into(),
+            SignInError::NoAssertion(NoAssertion::Github(failure)) => {
+                let inner = Self::from(failure.clone());
+                Self { message: NoAssertion::Github(failure).to_string(), ..inner }
+            }
+            SignInError::NoAssertion(none) => Self::new(Kind::Usage, none),
             SignInError::NoTokens(failure) | SignInError::Device(DeviceError::NotStarted(failure)) => failure.into(),
             SignInError::NotPushed(ref failure) => {
                 let inner = Self::from(failure.clone());

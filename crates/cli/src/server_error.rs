@@ -50,6 +50,7 @@ impl From<ClientError> for Error {
                 |hint| format!("check the client's ID and secret, and what it may do; or {hint}"),
             )),
             ClientError::SecretNeeded { hint, .. } => Self::new(Kind::Usage, message).hint(hint),
+            ClientError::NoKey(_) => Self::new(Kind::Usage, message).hint("use a key of a kind that the server takes"),
             ClientError::NoSecrets(_) => {
                 Self::new(Kind::Usage, message).hint("if it takes one all the same, say how with --client-auth-method")
             }

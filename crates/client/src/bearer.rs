@@ -248,7 +248,7 @@ pub(crate) async fn present(
     call: &Call,
 ) -> Result<Reply, Failure> {
     match prover {
-        Some(prover) => prover.send(transport, Some(token), || call.clone()).await,
+        Some(prover) => prover.send(transport, Some(token), || Ok(call.clone())).await,
         None => transport.send(call.clone().with_bearer(token)).await,
     }
 }

@@ -1,5 +1,9 @@
-//! How the OAuth client that signs in proves itself (RFC 6749 §2.3).
+//! How the OAuth client that signs in proves itself (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2).
+//!
+//! Secrets, keys and certificates are kept by value: each renewal proves the client again, and must not depend on a file
+//! that was there once.
 
+use crate::{client_key::ClientSigner, tls_identity::TlsIdentity};
 use gatepass_oauth::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +24,10 @@ pub enum ClientAuthentication {
         /// The secret.
         secret: Secret,
     },
+    /// By a JWT that it signs for each request.
+    PrivateKeyJwt(ClientSigner),
+    /// By the certificate of the connection.
+    Tls(TlsIdentity),
+    /// There is no client: the grant says all there is to say (RFC 7521 §4.1).
+    Nameless,
 }

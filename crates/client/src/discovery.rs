@@ -7,7 +7,7 @@
 //! 4. Go on only where PKCE by S256 is not ruled out (RFC 7636, RFC 9700 §2.1.1).
 
 use crate::{
-    Call, Failure, Transport, WebUrl,
+    Call, ClientAuthentication, Failure, Transport, WebUrl,
     providers::{self, Provider},
     text::tidy,
 };
@@ -46,6 +46,8 @@ pub struct Server {
     pub gatepass_client_id: Option<ClientId>,
     /// What it says of scopes, grants and client authentication; empty where it says nothing.
     pub supported: Supported,
+    /// The endpoints for clients that prove themselves by a certificate (RFC 8705 §5).
+    pub certificate_endpoints: CertificateEndpoints,
     /// What is known of its vendor.
     pub provider: Option<&'static Provider>,
 }
@@ -59,6 +61,21 @@ pub struct Supported {
     pub grants: Vec<String>,
     /// `token_endpoint_auth_methods_supported`.
     pub auth_methods: Vec<String>,
+    /// `token_endpoint_auth_signing_alg_values_supported`.
+    pub auth_algorithms: Vec<String>,
+}
+
+/// `mtls_endpoint_aliases` (RFC 8705 §5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateEndpoints {
+    /// Instead of the token endpoint.
+    pub token: Option<WebUrl>,
+    /// Instead of the revocation endpoint.
+    pub revocation: Option<WebUrl>,
+    /// Instead of the device authorization endpoint.
+    pub device_authorization: Option<WebUrl>,
+    /// Instead of the endpoint for pushed requests.
+    pub pushed_authorization_request: Option<WebUrl>,
 }
 
 impl Server {
@@ -81,7 +98,27 @@ impl Server {
             takes_client_urls: false,
             gatepass_client_id: None,
             supported: Supported::default(),
+            certificate_endpoints: CertificateEndpoints::default(),
             provider: None,
+        }
+    }
+
+    /// The server as a client meets it that proves itself so: one with a certificate has endpoints of its own.
+    #[must_use]
+    pub fn for_client(self, authentication: &ClientAuthentication) -> Self {
+        if !matches!(authentication, ClientAuthentication::Tls(_)) {
+            return self;
+        }
+        let own = self.certificate_endpoints.clone();
+        let device = self.device_authorization_endpoint.map(|usual| own.device_authorization.unwrap_or(usual));
+        let pushed =
+            self.pushed_authorization_request_endpoint.map(|usual| own.pushed_authorization_request.unwrap_or(usual));
+        Self {
+            token_endpoint: own.token.unwrap_or(self.token_endpoint),
+            revocation_endpoint: self.revocation_endpoint.map(|usual| own.revocation.unwrap_or(usual)),
+            device_authorization_endpoint: device,
+            pushed_authorization_request_endpoint: pushed,
+            ..self
         }
     }
 }
@@ -216,9 +253,26 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
             scopes: metadata.scopes_supported.clone(),
             grants: metadata.grant_types_supported.clone(),
             auth_methods: metadata.token_endpoint_auth_methods_supported.clone(),
+            auth_algorithms: metadata.token_endpoint_auth_signing_alg_values_supported.clone(),
+        },
+        certificate_endpoints: CertificateEndpoints {
+            token: read("token_endpoint", &alias(metadata, "token_endpoint"))?,
+            revocation: read("revocation_endpoint", &alias(metadata, "revocation_endpoint"))?,
+            device_authorization: read(
+                "device_authorization_endpoint",
+                &alias(metadata, "device_authorization_endpoint"),
+            )?,
+            pushed_authorization_request: read(
+                "pushed_authorization_request_endpoint",
+                &alias(metadata, "pushed_authorization_request_endpoint"),
+            )?,
         },
         provider: None,
     })
+}
+
+fn alias(metadata: &ServerMetadata, endpoint: &str) -> Option<String> {
+    metadata.mtls_endpoint_aliases.as_ref()?.get(endpoint)?.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@
 //! | one encrypted file, and who keeps its key | [`vault`] |
 //! | a token to use now, a request that carries it | [`bearer`] |
 //! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
-//! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
+//! | who asks, and how it is proven | [`asker`], [`client_authentication`], [`client_key`], [`tls_identity`] |
+//! | services that sign in by themselves | [`sign_in::unattended`], [`grant`], [`assertion`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | a token that may do less | [`exchange`] |
 //! | tokens for containers and virtual machines, over a local socket | [`agent`] |
@@ -31,10 +32,12 @@
 pub mod account;
 pub mod agent;
 pub mod asker;
+pub mod assertion;
 pub mod bearer;
 pub mod calendar;
 pub mod choose;
 pub mod client_authentication;
+pub mod client_key;
 pub mod config;
 pub mod device;
 pub mod discovery;
@@ -44,6 +47,7 @@ pub mod environment;
 pub mod exchange;
 pub mod failure;
 pub mod folder;
+pub mod grant;
 pub mod helpers;
 pub mod home;
 pub mod id_token;
@@ -61,6 +65,7 @@ pub mod sign_ins;
 pub mod sign_out;
 pub mod terms;
 pub mod text;
+pub mod tls_identity;
 pub mod token_endpoint;
 pub mod tokens;
 mod told;
@@ -73,15 +78,18 @@ pub mod who;
 
 pub use account::{Account, AccountId, NotSelected, Selection};
 pub use asker::Asker;
+pub use assertion::{AssertionSource, NoAssertion};
 pub use bearer::{Bearer, BearerError, CallError};
 pub use choose::{Choice, Ways};
 pub use client_authentication::ClientAuthentication;
+pub use client_key::ClientKey;
 pub use config::Config;
 pub use discovery::{DiscoveryError, Server, discover};
 pub use dpop::{DpopKey, KeyBinding, Prover};
 pub use environment::Environment;
 pub use exchange::{AboveCeiling, NarrowError, Narrowing};
 pub use failure::{Failure, Refusal, Unreachable};
+pub use grant::Grant;
 pub use home::Home;
 pub use lock::Locking;
 pub use network::Network;
@@ -90,6 +98,7 @@ pub use sign_in::{Event, SignInError, SignInRequest, wish::Wish};
 pub use sign_ins::{Person, SignIns};
 pub use sign_out::{SignOutError, SignedOut};
 pub use terms::Terms;
+pub use tls_identity::TlsIdentity;
 pub use tokens::{Freshness, Tokens};
 pub use transport::{Call, Reply, Transport};
 pub use vault::{Vault, VaultError, contents::Contents, contents::SignIn, custody::Custody, custody::KeySources};

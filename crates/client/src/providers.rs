@@ -46,6 +46,9 @@ pub struct Provider {
     /// The redirect URI that its clients have, where it is not the usual one; its port is left open.
     #[serde(default)]
     pub redirect_uri: Option<String>,
+    /// Whether what a client signs to prove itself is for the token endpoint, and not for the issuer (RFC 7523 §3).
+    #[serde(default)]
+    pub assertion_for_token_endpoint: bool,
     /// What its answer about a person calls things, where that is not OpenID Connect.
     #[serde(default)]
     pub identity: Option<IdentityMembers>,

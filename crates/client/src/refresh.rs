@@ -19,11 +19,16 @@
 //! Where the vault cannot be written (a full disk, a folder that is read-only) no refresh is begun, and the token that is
 //! there is used as long as it lives.
 //!
+//! A service or a workload has no refresh token: the request of its sign-in is made again ([`Grant`]), by the same steps. An
+//! assertion that is refused is no end then, since the platform gives another in time.
+//!
 //! There are three outcomes, and only one ends a sign-in: `invalid_grant` or `invalid_client` from the
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
 use crate::{
-    AccountId, Bearer, Failure, Freshness, Refusal, SignIns, Unreachable, id_token,
+    AccountId, Bearer, Failure, Freshness, Grant, NoAssertion, Refusal, SignIns, Unreachable,
+    grant::NotGranted,
+    id_token,
     lock::{FileLock, LockError},
     token_endpoint::TokenEndpoint,
     tokens::Tokens,
@@ -64,6 +69,9 @@ pub enum Transient {
     /// The server.
     #[error(transparent)]
     Server(#[from] Failure),
+    /// There was no assertion to show.
+    #[error(transparent)]
+    NoAssertion(#[from] NoAssertion),
     /// Another process refreshes and does not come to an end.
     #[error("another process is refreshing this sign-in")]
     Busy,
@@ -76,7 +84,30 @@ pub enum Transient {
 /// What step 4 was begun with.
 struct Presented {
     sign_in: SignIn,
-    refresh_token: Secret,
+    /// `None` where the grant of the sign-in is made again.
+    refresh_token: Option<Secret>,
+}
+
+impl Presented {
+    /// Whether what the vault holds is still what was begun with.
+    fn is_current(&self, stored: &SignIn) -> bool {
+        match &self.refresh_token {
+            None => stored.tokens.is_some() && stored.generation == self.sign_in.generation,
+            Some(presented) => {
+                let current = stored.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+                current.is_some_and(|current| current.expose() == presented.expose())
+            }
+        }
+    }
+}
+
+impl From<NotGranted> for Transient {
+    fn from(error: NotGranted) -> Self {
+        match error {
+            NotGranted::Server(failure) => Self::Server(failure),
+            NotGranted::NoAssertion(none) => Self::NoAssertion(none),
+        }
+    }
 }
 
 /// Why a token is to be replaced.
@@ -128,8 +159,12 @@ impl SignIns {
             tracing::debug!("account {account}: another process has refreshed, its token is adopted");
             return Ok(Renewal::Refreshed(bearer));
         }
-        let Some(refresh_token) = tokens.refresh_token.clone() else {
-            return Ok(self.without_refresh_token(&sign_in, reason));
+        let refresh_token = match sign_in.renewal {
+            Grant::RefreshToken => match tokens.refresh_token.clone() {
+                Some(token) => Some(token),
+                None => return Ok(self.without_refresh_token(&sign_in, reason)),
+            },
+            Grant::ClientCredentials | Grant::Assertion { .. } => None,
         };
         // Step 3.
         if let Err(error) = self.with_vault(|vault| vault.rehearse()).await {
@@ -164,7 +199,9 @@ impl SignIns {
         let stored = self.stored(&account).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
         let token = stored.as_ref().and_then(|sign_in| sign_in.tokens.as_ref()?.refresh_token.clone());
         match (stored, token) {
-            (Some(sign_in), Some(refresh_token)) => self.fetch_once(Presented { sign_in, refresh_token }).await,
+            (Some(sign_in), Some(refresh_token)) => {
+                self.fetch_once(Presented { sign_in, refresh_token: Some(refresh_token) }).await
+            }
             _ => Ok(renewal),
         }
     }
@@ -173,21 +210,25 @@ impl SignIns {
         let requested_at = self.clock().now();
         // Step 4. What broke off may have been done: the same again, at once, has the same answer.
         let answer = match self.ask(&presented).await {
-            Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }) => self.ask(&presented).await,
+            Err(Transient::Server(Failure::Unreachable { why: Unreachable::BrokenOff, .. })) => {
+                self.ask(&presented).await
+            }
             answer => answer,
         };
         let (next, refusal) = match answer {
             Ok(response) => {
                 let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
-                let previous = Some(&presented.refresh_token);
+                let previous = presented.refresh_token.as_ref();
                 let mut next = Tokens::from_response(response, scope, previous, requested_at);
                 if let Some(tokens) = &presented.sign_in.tokens {
                     next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in.account, requested_at);
                 }
                 (Some(next), None)
             }
-            Err(Failure::Refused(refusal)) if ends_sign_in(&refusal) => (None, Some(refusal)),
-            Err(failure) => return Err(failure.into()),
+            Err(Transient::Server(Failure::Refused(refusal))) if ends_sign_in(&refusal, &presented.sign_in.renewal) => {
+                (None, Some(refusal))
+            }
+            Err(cause) => return Err(cause),
         };
         // Step 5.
         let account = presented.sign_in.account.id();
@@ -205,7 +246,7 @@ impl SignIns {
         })
     }
 
-    async fn ask(&self, presented: &Presented) -> Result<TokenResponse, Failure> {
+    async fn ask(&self, presented: &Presented) -> Result<TokenResponse, Transient> {
         let sign_in = &presented.sign_in;
         let endpoint = TokenEndpoint {
             asker: sign_in.asker(self),
@@ -214,7 +255,10 @@ impl SignIns {
             audience: sign_in.terms.audience.as_deref(),
             provider: sign_in.terms.provider(),
         };
-        endpoint.refresh(&presented.refresh_token).await
+        match &presented.refresh_token {
+            Some(token) => Ok(endpoint.refresh(token).await?),
+            None => Ok(sign_in.renewal.ask(self.transport(), &endpoint, &sign_in.scope).await?.0),
+        }
     }
 
     /// Step 5: the token that is stored afterwards.
@@ -222,8 +266,7 @@ impl SignIns {
         self.with_vault(move |vault| {
             vault.update(|contents| {
                 let sign_in = contents.get_mut(&presented.sign_in.account.id())?;
-                let current = sign_in.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
-                if current.is_some_and(|current| current.expose() == presented.refresh_token.expose()) {
+                if presented.is_current(sign_in) {
                     sign_in.tokens = tokens;
                     sign_in.generation = sign_in.generation.saturating_add(1);
                 }
@@ -307,6 +350,7 @@ impl SignIns {
     }
 }
 
-fn ends_sign_in(refusal: &Refusal) -> bool {
-    refusal.is(ErrorCode::InvalidGrant) || refusal.is(ErrorCode::InvalidClient)
+fn ends_sign_in(refusal: &Refusal, renewal: &Grant) -> bool {
+    let ends_grant = refusal.is(ErrorCode::InvalidGrant) && !matches!(renewal, Grant::Assertion { .. });
+    ends_grant || refusal.is(ErrorCode::InvalidClient)
 }

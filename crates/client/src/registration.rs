@@ -9,7 +9,7 @@
 //!    with `invalid_client`). A page that only a browser sees would never tell us.
 
 use crate::{
-    Asker, Call, ClientAuthentication, Failure, Reply, Server, Transport, WebUrl, loopback::uri::LoopbackUri,
+    Asker, Call, ClientAuthentication, Failure, Reply, Server, SignIns, Transport, WebUrl, loopback::uri::LoopbackUri,
     token_endpoint::revoke, which_client::secret_method,
 };
 use gatepass_oauth::{ClientAuthMethod, ClientId, ErrorCode, GrantType, Issuer, Secret, UtcMillis};
@@ -154,13 +154,21 @@ impl Registered {
     }
 
     /// Step 4: whether the server still knows it. When that cannot be told, it counts as known.
-    pub async fn is_known(&self, transport: &Transport, server: &Server) -> bool {
+    pub(crate) async fn is_known(&self, sign_ins: &SignIns, server: &Server) -> bool {
+        let transport = sign_ins.transport();
         if let Some(Management { uri, token }) = &self.management {
             let reply = transport.send(Call::get(uri.clone()).with_bearer(token)).await;
             return !matches!(reply, Ok(reply) if matches!(reply.status, 401 | 404 | 410));
         }
         let Some(endpoint) = &server.revocation_endpoint else { return true };
-        let asker = Asker { transport, client_id: &self.client_id, authentication: &self.authentication, prover: None };
+        let asker = Asker {
+            transport,
+            clock: sign_ins.clock(),
+            entropy: sign_ins.entropy(),
+            client_id: &self.client_id,
+            authentication: &self.authentication,
+            prover: None,
+        };
         let nothing = Secret::from("no-token");
         let told = revoke(asker, endpoint, ("refresh_token", &nothing)).await;
         !matches!(told, Err(failure) if failure.is(ErrorCode::InvalidClient))

@@ -1,7 +1,7 @@
 //! The sign-ins of this machine: the one value that a program holds.
 
 use crate::{
-    Account, AccountId, Config, DpopKey, Environment, Event, Home, KeySources, Network, Server, SignInError,
+    Account, AccountId, Config, DpopKey, Environment, Event, Grant, Home, KeySources, Network, Server, SignInError,
     SignInRequest, Terms, Transport, Ways,
     choose::choose,
     discovery::discover,
@@ -178,6 +178,7 @@ impl SignIns {
             authentication: request.authentication.clone(),
             dpop_key,
             terms,
+            renewal: Grant::RefreshToken,
             generation: 0,
         };
         tracing::debug!("account {} is kept", account.id());

@@ -85,6 +85,35 @@ impl TokenEndpoint<'_> {
         self.ask(GrantType::TokenExchange, &fields).await
     }
 
+    /// Fetches a token for the client itself (RFC 6749 §4.4.2).
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn client_credentials(&self, scope: &Scope) -> Result<TokenResponse, Failure> {
+        self.ask_for(GrantType::ClientCredentials, None, scope).await
+    }
+
+    /// Fetches a token for whom an assertion speaks of (RFC 7523 §2.1).
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn assertion(&self, assertion: &Secret, scope: &Scope) -> Result<TokenResponse, Failure> {
+        self.ask_for(GrantType::JwtBearer, Some(("assertion", assertion.expose())), scope).await
+    }
+
+    /// No scope leaves it to the server.
+    async fn ask_for(
+        &self,
+        grant: GrantType,
+        shown: Option<(&str, &str)>,
+        scope: &Scope,
+    ) -> Result<TokenResponse, Failure> {
+        let text = scope.to_string();
+        let scope = (!scope.is_empty()).then_some(("scope", text.as_str()));
+        let fields: Vec<_> = shown.into_iter().chain(scope).collect();
+        self.ask(grant, &fields).await
+    }
+
     async fn ask(&self, grant: GrantType, fields: &[(&str, &str)]) -> Result<TokenResponse, Failure> {
         let mut form = vec![("grant_type", grant.as_str())];
         form.extend_from_slice(fields);

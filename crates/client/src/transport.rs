@@ -5,7 +5,7 @@
 //! that lies, stalls or shouts costs at most that. Requests to this machine pass no proxy.
 
 use crate::{
-    Failure, Network, Refusal, Unreachable, WebUrl,
+    Failure, Network, Refusal, TlsIdentity, Unreachable, WebUrl,
     dpop::memory::Memory,
     failure::ProxyTrouble,
     text::tidy,
@@ -57,7 +57,8 @@ pub struct Transport(Arc<Inner>);
 
 struct Inner {
     timeouts: Timeouts,
-    memory: Memory,
+    memory: Arc<Memory>,
+    identity: Option<TlsIdentity>,
     network: Network,
     seen: Seen,
     outside: OnceLock<Client>,
@@ -203,9 +204,23 @@ impl Transport {
     pub fn with(timeouts: Timeouts, network: Network) -> Self {
         Self(Arc::new(Inner {
             timeouts,
-            memory: Memory::default(),
+            memory: Arc::default(),
+            identity: None,
             network,
             seen: Seen::default(),
+            outside: OnceLock::new(),
+            loopback: OnceLock::new(),
+        }))
+    }
+
+    /// The same, with a client certificate for servers that ask for one (RFC 8705 §2). Connections are its own.
+    pub(crate) fn showing(&self, identity: TlsIdentity) -> Self {
+        Self(Arc::new(Inner {
+            timeouts: self.0.timeouts,
+            memory: Arc::clone(&self.0.memory),
+            identity: Some(identity),
+            network: self.0.network.clone(),
+            seen: self.0.seen.clone(),
             outside: OnceLock::new(),
             loopback: OnceLock::new(),
         }))
@@ -289,7 +304,8 @@ impl Transport {
             return Ok(client);
         }
         let settings = |why: String| Failure::Unreachable { host: url.host(), why: Unreachable::Settings(why) };
-        let tls = trust::client_config(self.0.network.ca_file.as_deref(), &self.0.seen).map_err(settings)?;
+        let tls = trust::client_config(self.0.network.ca_file.as_deref(), &self.0.seen, self.0.identity.as_ref())
+            .map_err(settings)?;
         let mut builder = Client::builder().no_proxy().tls_backend_preconfigured(tls);
         if !url.is_loopback()
             && let Some(proxy) = self.0.network.proxy()

@@ -4,7 +4,7 @@
 //! saw is read for what a person wants to know: whose it is, who issued it, and what is wrong with it. All of it
 //! travels as the error of the handshake, so nothing is shared and nothing is asked twice.
 
-use crate::{calendar::rfc3339, text::tidy};
+use crate::{TlsIdentity, calendar::rfc3339, text::tidy};
 use gatepass_oauth::UtcMillis;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, OtherError, SignatureScheme,
@@ -138,23 +138,31 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// TLS as requests speak it, with the authorities of a file besides the system's.
+/// TLS as requests speak it, with the authorities of a file besides the system's, and the client's own certificate for
+/// servers that ask for one.
 ///
 /// # Errors
 /// Why the file cannot be used, or TLS not be set up.
-pub(crate) fn client_config(ca_file: Option<&Path>, seen: &Seen) -> Result<ClientConfig, String> {
+pub(crate) fn client_config(
+    ca_file: Option<&Path>,
+    seen: &Seen,
+    identity: Option<&TlsIdentity>,
+) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let more = match ca_file {
         Some(path) => authorities(path).map_err(|why| format!("the CA file {}: {why}", path.display()))?,
         None => Vec::new(),
     };
     let judge = Judge { provider: Arc::clone(&provider), more, verifier: OnceLock::new(), seen: seen.clone() };
-    Ok(ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(judge))
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(Arc::new(judge));
+    match identity {
+        Some(identity) => identity.onto(config).map_err(|error| error.to_string()),
+        None => Ok(config.with_no_client_auth()),
+    }
 }
 
 /// The certificates in a PEM file.

@@ -8,7 +8,8 @@
 //! 5. The one that was registered here before (RFC 7591), if the server still knows it; else a new registration.
 
 use crate::{
-    ClientAuthentication, Failure, Refusal, Server, SignIns, VaultError,
+    ClientAuthentication, ClientKey, Failure, Refusal, Server, SignIns, VaultError,
+    client_key::ClientSigner,
     loopback::uri::LoopbackUri,
     registration::{self, Registered},
     sign_in::{
@@ -73,6 +74,9 @@ pub enum ClientError {
         /// How to come by one.
         hint: &'static str,
     },
+    /// The key signs nothing.
+    #[error("the client's key cannot be used at {0}")]
+    NoKey(Issuer),
     /// The server takes no secrets.
     #[error("{0} takes no client secrets, but other proofs")]
     NoSecrets(Issuer),
@@ -111,6 +115,20 @@ impl ClientAuthentication {
     }
 }
 
+impl ClientAuthentication {
+    /// A key, by the algorithm that the server takes, for whom the server wants what is signed with it to be.
+    #[must_use]
+    pub fn by_key(key: ClientKey, kid: Option<String>, server: &Server) -> Option<Self> {
+        let alg = key.algorithm_for(&server.supported.auth_algorithms)?;
+        let kid = kid.or_else(|| key.kid().map(str::to_owned));
+        let audience = match server.provider {
+            Some(provider) if provider.assertion_for_token_endpoint => server.token_endpoint.to_string(),
+            _ => server.issuer.to_string(),
+        };
+        Some(Self::PrivateKeyJwt(ClientSigner { key, kid, alg, audience }))
+    }
+}
+
 impl SignIns {
     /// The client for a sign-in at `server`.
     ///
@@ -126,6 +144,8 @@ impl SignIns {
             let authentication = match &wish.proof {
                 Proof::None => ClientAuthentication::None,
                 Proof::Secret { secret, method } => ClientAuthentication::by_secret(secret.clone(), *method, server)?,
+                Proof::Key { key, kid } => ClientAuthentication::by_key(key.clone(), kid.clone(), server)
+                    .ok_or_else(|| ClientError::NoKey(server.issuer.clone()))?,
                 Proof::Ready(authentication) => authentication.clone(),
             };
             return Ok(named(client_id, authentication));
@@ -140,7 +160,7 @@ impl SignIns {
             return Ok(named(url, ClientAuthentication::None));
         }
         if let Some(kept) = self.kept_registration(wish, server).await?
-            && kept.is_known(self.transport(), server).await
+            && kept.is_known(self, server).await
         {
             let Registered { client_id, authentication, .. } = kept;
             return Ok(Chosen { client_id, authentication, origin: Origin::Kept });
@@ -183,7 +203,11 @@ impl SignIns {
         if contents.registrations.iter().any(|known| known.issuer == *issuer) {
             return Ok(None);
         }
-        let earlier = contents.sign_ins.into_iter().rfind(|sign_in| sign_in.account.issuer == *issuer);
+        let earlier = contents
+            .sign_ins
+            .into_iter()
+            // A service's own client is for no person.
+            .rfind(|sign_in| sign_in.account.issuer == *issuer && sign_in.renewal.is_of_a_person());
         Ok(earlier.map(|sign_in| Chosen {
             client_id: sign_in.account.client_id,
             authentication: sign_in.authentication,

@@ -16,6 +16,7 @@
 //! | proofs that a key is held, made and verified | [`dpop`] |
 //! | the certificate of a client | [`certificate`] |
 //! | private keys that sign | [`signing_key`] |
+//! | private keys as their owners have them | [`private_key`] |
 //! | what a signed token says of itself, not verified yet | [`jose`] |
 //! | signatures of notices to a webhook | [`webhook`] |
 
@@ -26,6 +27,7 @@ pub mod entropy;
 pub mod jose;
 pub mod jwk;
 pub mod jws;
+pub mod private_key;
 pub mod seal;
 pub mod server_secret;
 pub mod signing_key;
@@ -39,6 +41,7 @@ pub use entropy::Entropy;
 pub use gatepass_oauth::Secret;
 pub use jwk::{Jwk, JwkSet};
 pub use jws::Algorithm;
+pub use private_key::PrivateKey;
 pub use seal::SealingKey;
 pub use server_secret::{KeyedHash, ServerSecret};
 pub use signing_key::SigningKey;

@@ -27,7 +27,8 @@ pub struct SigningKey {
     random: SystemRandom,
 }
 
-enum Pair {
+/// A key pair of one kind.
+pub(crate) enum Pair {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
     Rs256(Box<rsa::KeyPair>),
@@ -142,7 +143,7 @@ impl SigningKey {
         Self::from_pair(Pair::Es256(pair.map_err(|_| SigningKeyError::Damaged)?))
     }
 
-    fn from_pair(pair: Pair) -> Result<Self, SigningKeyError> {
+    pub(crate) fn from_pair(pair: Pair) -> Result<Self, SigningKeyError> {
         let (key, algorithm) = match &pair {
             Pair::Es256(pair) => {
                 // An uncompressed point: 0x04, x, y.
@@ -210,25 +211,42 @@ impl SigningKey {
         header: &impl Serialize,
         claims: &impl Serialize,
     ) -> Result<String, SigningKeyError> {
+        self.sign_by(self.algorithm(), header, claims)
+    }
+
+    /// The same by an algorithm of the key's choice: an RSA key has two.
+    pub(crate) fn sign_by(
+        &self,
+        algorithm: Algorithm,
+        header: &impl Serialize,
+        claims: &impl Serialize,
+    ) -> Result<String, SigningKeyError> {
         let json = |bytes: Result<Vec<u8>, serde_json::Error>| {
             bytes.map(|bytes| base64url(&bytes)).map_err(|_| SigningKeyError::Damaged)
         };
         let mut token = format!("{}.{}", json(serde_json::to_vec(header))?, json(serde_json::to_vec(claims))?);
-        let signature = self.signature(token.as_bytes())?;
+        let signature = self.signature(algorithm, token.as_bytes())?;
         token.push('.');
         token.push_str(&base64url(&signature));
         Ok(token)
     }
 
-    fn signature(&self, text: &[u8]) -> Result<Vec<u8>, SigningKeyError> {
-        Ok(match &self.pair {
-            Pair::Es256(pair) => pair.sign(&self.random, text).map_err(|_| NoEntropy)?.as_ref().to_vec(),
-            Pair::EdDsa(pair) => pair.try_sign(text).map_err(|_| NoEntropy)?.as_ref().to_vec(),
-            Pair::Rs256(pair) => {
+    fn signature(&self, algorithm: Algorithm, text: &[u8]) -> Result<Vec<u8>, SigningKeyError> {
+        Ok(match (&self.pair, algorithm) {
+            (Pair::Es256(pair), Algorithm::Es256) => {
+                pair.sign(&self.random, text).map_err(|_| NoEntropy)?.as_ref().to_vec()
+            }
+            (Pair::EdDsa(pair), Algorithm::EdDsa) => pair.try_sign(text).map_err(|_| NoEntropy)?.as_ref().to_vec(),
+            (Pair::Rs256(pair), Algorithm::Rs256 | Algorithm::Ps256) => {
+                let padding: &'static dyn signature::RsaEncoding = match algorithm {
+                    Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
+                    _ => &signature::RSA_PKCS1_SHA256,
+                };
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&signature::RSA_PKCS1_SHA256, &self.random, text, &mut signature).map_err(|_| NoEntropy)?;
+                pair.sign(padding, &self.random, text, &mut signature).map_err(|_| NoEntropy)?;
                 signature
             }
+            _ => return Err(SigningKeyError::NotSigned),
         })
     }
 }

@@ -5,7 +5,7 @@
 use crate::error::{Error, Kind};
 use clap::{Args, ValueEnum};
 use gatepass_client::{
-    Secret,
+    ClientAuthentication, ClientKey, Secret, TlsIdentity,
     oauth::{ClientAuthMethod, ClientId},
     sign_in::wish::Proof,
 };
@@ -31,6 +31,18 @@ pub(crate) struct ClientOptions {
     /// How the secret is sent; without it as the server lists, else as client_secret_basic
     #[arg(long, value_name = "METHOD", requires = "client_secret_file")]
     client_auth_method: Option<SecretMethod>,
+    /// The file with the client's private key, in PEM or as a JWK: it signs for each request (private_key_jwt)
+    ///
+    /// With --client-cert-file it is the certificate's key, in PEM. It is kept with the sign-in, which goes on without the
+    /// file.
+    #[arg(long, value_name = "FILE", conflicts_with = "client_secret_file")]
+    client_key_file: Option<PathBuf>,
+    /// The name that the server knows the key by, where the file does not say
+    #[arg(long, value_name = "KID", requires = "client_key_file", conflicts_with = "client_cert_file")]
+    client_key_id: Option<String>,
+    /// The file with the client's certificate, and those that lead to its authority, in PEM (RFC 8705)
+    #[arg(long, value_name = "FILE", requires_all = ["client_id", "client_key_file"])]
+    client_cert_file: Option<PathBuf>,
 }
 
 /// How a secret is sent (RFC 6749 §2.3.1).
@@ -51,13 +63,35 @@ impl ClientOptions {
         self.client_id.as_ref().map(read).transpose()
     }
 
-    /// Whether the secret comes by stdin, which then is not there for anything else.
+    /// Whether the secret or the key comes by stdin, which then is not there for anything else.
     pub(crate) fn reads_stdin(&self) -> bool {
-        self.client_secret_file.as_deref() == Some(Path::new("-"))
+        [&self.client_secret_file, &self.client_key_file]
+            .into_iter()
+            .any(|file| file.as_deref() == Some(Path::new("-")))
+    }
+
+    /// Whether the client has something to prove itself with.
+    pub(crate) fn has_proof(&self) -> bool {
+        self.client_secret_file.is_some() || self.client_key_file.is_some()
+    }
+
+    fn proof_by_key(&self, path: &Path) -> Result<Proof, Error> {
+        let text = read_text(path, "the client's key")?;
+        if let Some(file) = &self.client_cert_file {
+            let certificate = read_text(file, "the client's certificate")?;
+            let wrong = |why| Error::new(Kind::Usage, format!("the client's certificate in {}: {why}", file.display()));
+            let identity = TlsIdentity::read(certificate.expose().to_owned(), text).map_err(wrong)?;
+            return Ok(Proof::Ready(ClientAuthentication::Tls(identity)));
+        }
+        let wrong = |why| Error::new(Kind::Usage, format!("the client's key in {}: {why}", path.display()));
+        Ok(Proof::Key { key: ClientKey::read(text).map_err(wrong)?, kid: self.client_key_id.clone() })
     }
 
     /// How the client proves itself.
     pub(crate) fn proof(&self) -> Result<Proof, Error> {
+        if let Some(path) = &self.client_key_file {
+            return self.proof_by_key(path);
+        }
         let Some(path) = &self.client_secret_file else { return Ok(Proof::None) };
         let method = self.client_auth_method.map(|method| match method {
             SecretMethod::ClientSecretBasic => ClientAuthMethod::ClientSecretBasic,
@@ -67,10 +101,9 @@ impl ClientOptions {
     }
 }
 
-/// Reads a secret of one line from a file, or from stdin.
-pub(crate) fn read_secret(path: &Path) -> Result<Secret, Error> {
+/// Reads a file or stdin, whole and bounded, as what it is called.
+fn read_text(path: &Path, what: &str) -> Result<Secret, Error> {
     let from = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
-    let wrong = |why: String| Error::new(Kind::Usage, format!("the client's secret in {from}: {why}"));
     let mut text = String::new();
     let read = if path == Path::new("-") {
         io::stdin().lock().take(MAX_SECRET + 1).read_to_string(&mut text)
@@ -78,11 +111,23 @@ pub(crate) fn read_secret(path: &Path) -> Result<Secret, Error> {
         File::open(path).and_then(|file| file.take(MAX_SECRET + 1).read_to_string(&mut text))
     };
     let whole = Secret::from(text);
+    let wrong = |why: String| Error::new(Kind::Usage, format!("{what} in {from}: {why}"));
     read.map_err(|error| wrong(error.to_string()))?;
+    match u64::try_from(whole.expose().len()) {
+        Ok(length) if length <= MAX_SECRET => Ok(whole),
+        _ => Err(wrong("it is longer than 64 KiB".into())),
+    }
+}
+
+/// Reads a secret of one line from a file, or from stdin.
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, Error> {
+    let whole = read_text(path, "the client's secret")?;
     let line = whole.expose().trim_end_matches(['\r', '\n']);
     // RFC 6749 appendix A.2: visible characters and spaces.
     if line.is_empty() || whole.expose().len() > 4096 || !line.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
-        return Err(wrong("a secret is one line of 1 to 4096 visible ASCII characters".into()));
+        let from = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+        let why = "a secret is one line of 1 to 4096 visible ASCII characters";
+        return Err(Error::new(Kind::Usage, format!("the client's secret in {from}: {why}")));
     }
     Ok(Secret::from(line))
 }

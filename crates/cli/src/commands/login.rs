@@ -1,6 +1,8 @@
 //! `gatepass login`: sign in, by whatever way works here.
 
-use super::{client_options::ClientOptions, server_options::ServerOptions, whoami};
+use super::{
+    client_options::ClientOptions, server_options::ServerOptions, unattended_options::UnattendedOptions, whoami,
+};
 use crate::{
     context::{Context, run_async, server_of},
     env,
@@ -25,6 +27,8 @@ const EXAMPLES: &str = "Examples:
   gatepass login --issuer https://github.com --client-id Iv1.0123 --device
   gatepass login --issuer https://accounts.google.com --client-id ID --client-secret-file FILE
   gatepass login --issuer https://tenant.eu.auth0.com --client-id ID --audience urn:my:api
+  gatepass login --client-credentials --client-id ID --client-secret-file FILE
+  gatepass login --assertion kubernetes
   pass show app | gatepass login --issuer https://sso.example --client-id ID --client-secret-file -";
 
 /// Sign in
@@ -81,6 +85,8 @@ pub(crate) struct Login {
     #[arg(long, value_name = "URL")]
     redirect_uri: Option<String>,
     #[command(flatten)]
+    unattended: UnattendedOptions,
+    #[command(flatten)]
     client: ClientOptions,
     #[command(flatten)]
     at: ServerOptions,
@@ -101,13 +107,19 @@ impl Login {
             Some(text) => server_of(text)?,
             None => context.server(&contents)?,
         };
+        let grant = self.unattended.grant(&self.client, &server)?;
         let wish = self.wish(context, server)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
         let screen = Screen { ways: self.ways(), no_browser: self.no_browser, copy: self.copy };
         if env::read(env::TOKEN).is_some() {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
-        let account = run_async(screen::sign_in(context.ui, &sign_ins, &wish, screen))?;
+        let account = run_async(async {
+            match grant {
+                Some(grant) => Ok(sign_ins.sign_in_unattended(&wish, grant).await?),
+                None => screen::sign_in(context.ui, &sign_ins, &wish, screen).await,
+            }
+        })?;
         if self.dpop && !gives_bound_tokens(&sign_ins, &account)? {
             context.ui.warn(
                 "the server gave a plain access token for the key; only it knows whether the refresh token is bound",
@@ -188,7 +200,10 @@ fn done(context: &Context<'_>, sign_ins: &SignIns, account: &Account, had_vault:
     }
     ui.talk(&format!("Signed in as {account}."));
     let contents = sign_ins.vault().read()?;
-    if let Some(tokens) = contents.get(&account.id()).and_then(|sign_in| sign_in.tokens.as_ref())
+    let kept = contents.get(&account.id());
+    if kept.is_some_and(|sign_in| !sign_in.renewal.is_of_a_person()) {
+        ui.talk("It is renewed without a person, for as long as the server allows.");
+    } else if let Some(tokens) = kept.and_then(|sign_in| sign_in.tokens.as_ref())
         && let (None, Some(end)) = (&tokens.refresh_token, tokens.expires_at)
     {
         ui.talk(&format!("The server gave no refresh token, so this lasts until {} only.", rfc3339(end)));

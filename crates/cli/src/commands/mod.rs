@@ -16,6 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod server_options;
 pub(crate) mod status;
 pub(crate) mod token;
+mod unattended_options;
 pub(crate) mod whoami;
 
 use crate::{

@@ -98,7 +98,7 @@ fn overrides() -> impl Iterator<Item = (&'static str, String)> {
 
 fn token_state(sign_in: &SignIn, now: UtcMillis) -> String {
     let Some(tokens) = &sign_in.tokens else { return "ended by the server; sign in again".into() };
-    let renewed = tokens.refresh_token.is_some();
+    let renewed = sign_in.is_renewed();
     match tokens.expires_at {
         None => "does not say when it ends".into(),
         Some(end) if end > now => format!("until {} ({} left)", rfc3339(end), span(now.until(end).as_secs())),
@@ -139,7 +139,7 @@ fn as_json(
                 "name": account.name,
                 "space": account.space,
                 "scopes": tokens.map_or(&sign_in.scope, |tokens| &tokens.scope).iter().collect::<Vec<_>>(),
-                "signed_in": tokens.is_some_and(|t| t.refresh_token.is_some() || t.expires_at.is_none_or(|end| end > now)),
+                "signed_in": tokens.is_some_and(|t| sign_in.is_renewed() || t.expires_at.is_none_or(|end| end > now)),
                 "key_bound": sign_in.dpop_key.is_some(),
                 "expires_at": tokens.and_then(|tokens| tokens.expires_at).map(rfc3339),
             })

@@ -54,6 +54,7 @@ mod sign_in;
 mod soak;
 mod start_and_end;
 mod support;
+mod unattended;
 
 #[path = "../../../client/tests/support/mod.rs"]
 mod fake;

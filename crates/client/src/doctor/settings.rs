@@ -71,7 +71,7 @@ fn folder_file(folder: Option<&Path>) -> Check {
 }
 
 fn authorities(path: &Path) -> Check {
-    match trust::client_config(Some(path), &trust::Seen::default()) {
+    match trust::client_config(Some(path), &trust::Seen::default(), None) {
         Ok(_) => Check::ok(Section::Configuration, "CA file", path.display().to_string()),
         Err(why) => Check::failure(Section::Configuration, "CA file", why)
             .remedy("name a file of certificates in PEM with --ca-file, GATEPASS_CA_FILE or ca_file in config.toml"),

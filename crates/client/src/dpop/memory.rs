@@ -13,7 +13,7 @@ const MAX_ORIGINS: usize = 64;
 /// The longest nonce that is kept, in bytes.
 const MAX_NONCE: usize = 512;
 /// How far two clocks may be apart without notice, in milliseconds: a `Date` has whole seconds, and takes its time.
-pub(super) const TOLERATED: u64 = 3000;
+const TOLERATED: u64 = 3000;
 
 /// What is known of one origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,20 @@ impl Memory {
         }
     }
 
-    pub(super) fn set_clock(&self, url: &Url, ahead: i64) {
+    /// Takes over the server's time from an answer that refuses what was made by ours, or by what was `believed` of the
+    /// server's; whether that changes anything.
+    pub(crate) fn learn_time(&self, url: &Url, date: Option<UtcMillis>, ours: &Clock, believed: i64) -> bool {
+        let Some(date) = date else { return false };
+        let ahead = date.0.saturating_sub(ours.now().0);
+        let changes = ahead.abs_diff(believed) > TOLERATED;
+        if changes {
+            self.set_clock(url, ahead);
+            tracing::debug!(origin = origin(url), seconds = ahead / 1000, "the server's clock is another");
+        }
+        changes
+    }
+
+    fn set_clock(&self, url: &Url, ahead: i64) {
         self.change(url, |known| known.clock_ahead = ahead);
     }
 

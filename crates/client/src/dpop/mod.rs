@@ -137,11 +137,11 @@ impl Prover<'_> {
         self,
         transport: &Transport,
         token: Option<&Secret>,
-        make: impl Fn() -> Call,
+        make: impl Fn() -> Result<Call, Failure>,
     ) -> Result<Reply, Failure> {
         let (mut nonce_told, mut time_told) = (false, false);
         loop {
-            let call = make();
+            let call = make()?;
             let url = call.url().clone();
             let known = transport.memory().of(url.url());
             let proof = self.prove(&call, token, &known)?;
@@ -171,14 +171,7 @@ impl Prover<'_> {
 
     /// Takes over the server's time from an answer that refuses a proof; whether that changes anything.
     fn learns_time(self, transport: &Transport, reply: &Reply, url: &crate::WebUrl, known: &Known) -> bool {
-        let Some(date) = reply.told().date else { return false };
-        let ahead = date.0.saturating_sub(self.clock.now().0);
-        let changes = ahead.abs_diff(known.clock_ahead) > memory::TOLERATED;
-        if changes {
-            transport.memory().set_clock(url.url(), ahead);
-            tracing::debug!(host = url.host(), seconds = ahead / 1000, "the server's clock is another");
-        }
-        changes
+        transport.memory().learn_time(url.url(), reply.told().date, self.clock, known.clock_ahead)
     }
 }
 

@@ -125,6 +125,7 @@ mod tests {
             authentication: Default::default(),
             dpop_key: None,
             terms: Default::default(),
+            renewal: Default::default(),
             generation: 0,
             tokens: Some(Tokens {
                 access_token: "now".into(),

@@ -13,11 +13,13 @@ pub mod event;
 pub mod identity;
 pub mod push;
 pub mod race;
+pub mod unattended;
 pub mod wish;
 
 use crate::{
-    ClientAuthentication, Failure, KeyBinding, choose::NoWay, device::DeviceError, discovery::DiscoveryError,
-    id_token::InvalidIdToken, loopback::uri::LoopbackUri, sign_in::attempt::BadAnswer, which_client::ClientError,
+    ClientAuthentication, Failure, KeyBinding, NoAssertion, choose::NoWay, device::DeviceError,
+    discovery::DiscoveryError, id_token::InvalidIdToken, loopback::uri::LoopbackUri, sign_in::attempt::BadAnswer,
+    which_client::ClientError,
 };
 pub use event::Event;
 use gatepass_keys::{entropy::NoEntropy, jws::SigningKeyError};
@@ -98,6 +100,9 @@ pub enum SignInError {
     /// The code was not turned into tokens.
     #[error(transparent)]
     NoTokens(#[from] Failure),
+    /// There was no assertion to show.
+    #[error(transparent)]
+    NoAssertion(#[from] NoAssertion),
     /// The device code brought nothing.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -217,6 +217,8 @@ impl Race<'_> {
     pub(super) fn asker(&self) -> Asker<'_> {
         Asker {
             transport: self.transport,
+            clock: self.clock,
+            entropy: self.entropy,
             client_id: &self.request.client_id,
             authentication: &self.request.authentication,
             prover: self.prover(),

@@ -8,7 +8,7 @@
 
 use super::{SignInError, SignInRequest};
 use crate::{
-    Account, ClientAuthentication, KeyBinding, Person, Server, SignIns, Ways, WebUrl,
+    Account, ClientAuthentication, ClientKey, KeyBinding, Person, Server, SignIns, Ways, WebUrl,
     discovery::{DiscoveryError, discover_as},
     loopback::uri::LoopbackUri,
     providers::{self, Provider},
@@ -65,6 +65,13 @@ pub enum Proof {
         secret: Secret,
         /// `client_secret_basic` or `client_secret_post`.
         method: Option<ClientAuthMethod>,
+    },
+    /// By a key that signs (RFC 7523 §2.2).
+    Key {
+        /// The key.
+        key: ClientKey,
+        /// The name that the server knows it by, where its file does not say.
+        kid: Option<String>,
     },
     /// As it is.
     Ready(ClientAuthentication),
@@ -170,7 +177,7 @@ impl SignIns {
         let mut pasted = person.pasted.take();
         loop {
             let request = wish.request(&server, &client);
-            let open = open_to(server.clone(), &client, person.ways)?;
+            let open = open_to(server.clone().for_client(&client.authentication), &client, person.ways)?;
             let (relay, lines) = mpsc::channel(4);
             let again = Person {
                 environment: person.environment.clone(),
@@ -200,7 +207,7 @@ impl SignIns {
     }
 
     /// Step 1.
-    async fn find(&self, wish: &Wish) -> Result<Server, DiscoveryError> {
+    pub(super) async fn find(&self, wish: &Wish) -> Result<Server, DiscoveryError> {
         let provider = wish.provider.or_else(|| providers::of(&wish.issuer));
         let found = match &wish.endpoints.token {
             Some(token) => Server { provider, ..Server::bare(wish.issuer.clone(), token.clone()) },

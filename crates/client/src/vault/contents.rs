@@ -1,8 +1,8 @@
 //! What the vault holds, once it is open.
 
 use crate::{
-    Account, AccountId, Asker, ClientAuthentication, DpopKey, NotSelected, Selection, SignIns, Terms, Tokens, WebUrl,
-    helpers::Kept, registration::Registered,
+    Account, AccountId, Asker, ClientAuthentication, DpopKey, Grant, NotSelected, Selection, SignIns, Terms, Tokens,
+    WebUrl, helpers::Kept, registration::Registered,
 };
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct SignIn {
     /// What else was agreed on with the server.
     #[serde(default)]
     pub terms: Terms,
+    /// What the next access token is fetched with.
+    #[serde(default, skip_serializing_if = "Grant::is_of_a_person")]
+    pub renewal: Grant,
     /// Grows with every change of the tokens.
     pub generation: u64,
     /// The tokens; `None` when the server ended the sign-in.
@@ -53,10 +56,18 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// Whether there will be a next access token, as far as can be told here.
+    #[must_use]
+    pub fn is_renewed(&self) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| tokens.refresh_token.is_some() || !self.renewal.is_of_a_person())
+    }
+
     /// Its client, as the endpoints of the server meet it.
     pub(crate) fn asker<'a>(&'a self, sign_ins: &'a SignIns) -> Asker<'a> {
         Asker {
             transport: sign_ins.transport(),
+            clock: sign_ins.clock(),
+            entropy: sign_ins.entropy(),
             client_id: &self.account.client_id,
             authentication: &self.authentication,
             prover: self.dpop_key.as_ref().map(|key| sign_ins.prover(key)),

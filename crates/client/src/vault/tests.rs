@@ -38,6 +38,7 @@ fn sign_in(subject: &str) -> SignIn {
         authentication: ClientAuthentication::None,
         dpop_key: None,
         terms: Default::default(),
+        renewal: Default::default(),
         generation: 0,
         tokens: Some(Tokens {
             access_token: "gpa_visible".into(),

@@ -235,6 +235,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
         authentication: ClientAuthentication::None,
         dpop_key: None,
         terms: Default::default(),
+        renewal: Default::default(),
         generation: 0,
         tokens: Some(Tokens {
             access_token: "access-0".into(),
