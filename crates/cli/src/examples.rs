@@ -23,6 +23,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "gatepass login --device --copy",
             "gatepass login --plain",
             "gatepass login --json",
+            "gatepass login --assertion github-actions",
         ],
     ),
     ("logout", &["gatepass logout", "gatepass logout --account ada@example.com", "gatepass logout --all"]),

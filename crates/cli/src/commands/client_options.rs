@@ -35,7 +35,7 @@ pub(crate) struct ClientOptions {
     ///
     /// With --client-cert-file it is the certificate's key, in PEM. It is kept with the sign-in, which goes on without the
     /// file.
-    #[arg(long, value_name = "FILE", conflicts_with = "client_secret_file")]
+    #[arg(long, value_name = "FILE", requires = "client_id", conflicts_with = "client_secret_file")]
     client_key_file: Option<PathBuf>,
     /// The name that the server knows the key by, where the file does not say
     #[arg(long, value_name = "KID", requires = "client_key_file", conflicts_with = "client_cert_file")]
