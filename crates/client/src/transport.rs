@@ -496,6 +496,7 @@ mod tests {
             host: "a.example".into(),
             told: Told::default(),
             headers: HeaderMap::new(),
+            secrets: vec!["refresh-secret".into()],
         }
     }
 
