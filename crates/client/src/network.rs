@@ -9,7 +9,11 @@
 //! `HTTP_PROXY` is for plain http, which never leaves this machine here; and what stays on this machine passes
 //! no proxy at all. So it changes nothing.
 
-use crate::{WebUrl, config::Config};
+use crate::{
+    WebUrl,
+    config::Config,
+    trust::{self, Seen},
+};
 use gatepass_oauth::Secret;
 use hyper_util::client::proxy::matcher::Matcher;
 use serde::Deserialize;
@@ -64,8 +68,23 @@ impl Network {
     #[must_use]
     pub fn proxy_for(&self, url: &WebUrl) -> Option<&ProxyUrl> {
         let proxy = self.proxy.as_ref().filter(|_| !url.is_loopback())?;
-        let rules = Matcher::builder().all(proxy.0.expose()).no(self.no_proxy.as_deref().unwrap_or_default()).build();
-        rules.intercept(&url.as_str().parse().ok()?).map(|_| proxy)
+        self.rules()?.intercept(&url.as_str().parse().ok()?).map(|_| proxy)
+    }
+
+    /// Which requests pass the proxy, for those who have an HTTP client of their own. Requests to this machine pass none,
+    /// whatever it says.
+    #[must_use]
+    pub fn rules(&self) -> Option<Matcher> {
+        let proxy = self.proxy.as_ref()?;
+        Some(Matcher::builder().all(proxy.0.expose()).no(self.no_proxy.as_deref().unwrap_or_default()).build())
+    }
+
+    /// Whom to trust, for those who have an HTTP client of their own.
+    ///
+    /// # Errors
+    /// Why the authorities cannot be read.
+    pub fn tls(&self) -> Result<rustls::ClientConfig, String> {
+        trust::client_config(self.ca_file.as_deref(), &Seen::default())
     }
 
     /// The same for the HTTP client.

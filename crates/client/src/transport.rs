@@ -30,6 +30,18 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 /// The longest answer that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// The fields of a form that hold a secret.
+const SECRET_FIELDS: [&str; 9] = [
+    "code",
+    "code_verifier",
+    "device_code",
+    "refresh_token",
+    "token",
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "subject_token",
+];
 /// What requests say they come from.
 pub const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
 
@@ -83,6 +95,8 @@ pub struct Call {
     proof: Option<Secret>,
     body: Option<(&'static str, Secret)>,
     accept: &'static str,
+    /// What an answer may repeat, and nobody may see.
+    secrets: Vec<Secret>,
 }
 
 impl Authorization {
@@ -103,14 +117,24 @@ impl Call {
     /// A GET request.
     #[must_use]
     pub fn get(url: WebUrl) -> Self {
-        Self { method: Method::GET, url, authorization: None, proof: None, body: None, accept: JSON }
+        Self {
+            method: Method::GET,
+            url,
+            authorization: None,
+            proof: None,
+            body: None,
+            accept: JSON,
+            secrets: Vec::new(),
+        }
     }
 
     /// A POST request with form fields.
     #[must_use]
     pub fn form(url: WebUrl, fields: &[(&str, &str)]) -> Self {
         let body = Serializer::new(String::new()).extend_pairs(fields).finish();
-        Self { body: Some(("application/x-www-form-urlencoded", body.into())), ..Self::post(url) }
+        let secrets = fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(name)).map(|(_, value)| (*value).into());
+        let secrets = secrets.collect();
+        Self { body: Some(("application/x-www-form-urlencoded", body.into())), secrets, ..Self::post(url) }
     }
 
     /// A POST request with a JSON document.
@@ -123,6 +147,7 @@ impl Call {
     #[must_use]
     pub fn with_bearer(mut self, token: &Secret) -> Self {
         self.authorization = Some(Authorization::Bearer(token.clone()));
+        self.secrets.push(token.clone());
         self
     }
 
@@ -132,6 +157,7 @@ impl Call {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let pair = format!("{}:{}", encode(name), encode(secret.expose()));
         self.authorization = Some(Authorization::Basic(STANDARD.encode(pair).into()));
+        self.secrets.push(secret.clone());
         self
     }
 
@@ -139,6 +165,7 @@ impl Call {
     pub(crate) fn with_proof(mut self, token: Option<&Secret>, proof: Secret) -> Self {
         if let Some(token) = token {
             self.authorization = Some(Authorization::Dpop(token.clone()));
+            self.secrets.push(token.clone());
         }
         self.proof = Some(proof);
         self
@@ -164,7 +191,15 @@ impl Call {
     }
 
     fn post(url: WebUrl) -> Self {
-        Self { method: Method::POST, url, authorization: None, proof: None, body: None, accept: JSON }
+        Self {
+            method: Method::POST,
+            url,
+            authorization: None,
+            proof: None,
+            body: None,
+            accept: JSON,
+            secrets: Vec::new(),
+        }
     }
 }
 
@@ -178,6 +213,7 @@ pub struct Reply {
     host: String,
     told: Told,
     headers: HeaderMap,
+    secrets: Vec<Secret>,
 }
 
 impl fmt::Debug for Reply {
@@ -295,7 +331,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body, host, told, headers })
+        Ok(Reply { status, body, host, told, headers, secrets: call.secrets })
     }
 
     fn client(&self, url: &WebUrl) -> Result<&Client, Failure> {
@@ -450,10 +486,17 @@ impl Reply {
         Failure::Unreachable { host: self.host.clone(), why }
     }
 
+    /// What somebody else says, without the secrets that were sent to him.
+    fn without_secrets(&self, text: String) -> String {
+        let told = self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= 8);
+        told.fold(text, |text, secret| text.replace(secret, "<secret>"))
+    }
+
     fn refusal(&self) -> Option<Refusal> {
         let body: ErrorBody = serde_json::from_slice(&self.body).ok()?;
-        let code = tidy(&body.error, 80);
-        let description = body.error_description.map(|text| tidy(&text, 300)).filter(|text| !text.is_empty());
+        let code = tidy(&self.without_secrets(body.error), 80);
+        let description = body.error_description.map(|text| tidy(&self.without_secrets(text), 300));
+        let description = description.filter(|text| !text.is_empty());
         (!code.is_empty()).then_some(Refusal { code, description })
     }
 }
@@ -469,6 +512,7 @@ mod tests {
             host: "a.example".into(),
             told: Told::default(),
             headers: HeaderMap::new(),
+            secrets: vec!["refresh-secret".into()],
         }
     }
 
@@ -506,6 +550,16 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_cannot_repeat_a_secret() {
+        let text = reply(400, r#"{"error":"refresh-secret","error_description":"no refresh-secret is known"}"#);
+        let failure = text.read::<serde_json::Value>().unwrap_err().to_string();
+        assert_eq!(failure, "no <secret> is known (<secret>)");
+        let url = || "https://a.example/".parse().unwrap();
+        let call = Call::form(url(), &[("client_id", "cli"), ("code", "x"), ("token", "y")]).with_bearer(&"z".into());
+        assert_eq!(call.secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["x", "y", "z"]);
+    }
+
+    #[test]
     fn a_refusal_cannot_write_to_the_terminal() {
         let text = reply(400, r#"{"error":"x\u001b[2J","error_description":"\u001b]0;hi\u0007 you"}"#);
         let failure = text.read::<serde_json::Value>().unwrap_err().to_string();
@@ -515,7 +569,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_answer_makes_reading_panic(status in 100u16..1000, body: Vec<u8>) {
-            let _ = Reply { status, body, host: String::new(), told: Told::default(), headers: HeaderMap::new() }.read::<serde_json::Value>();
+            let _ = Reply { status, body, host: String::new(), told: Told::default(), headers: HeaderMap::new(), secrets: vec!["refresh-secret".into()] }.read::<serde_json::Value>();
         }
     }
 }

@@ -97,7 +97,7 @@ impl Proxy {
         account: Option<&Account>,
     ) -> Result<(), Error> {
         let end = ended()?;
-        let connections = connections(&upstream, self.h2c)?;
+        let connections = connections(&upstream, self.h2c, &context.network()?)?;
         tokio::pin!(end);
         tokio::select! {
             begun = keeper.begin() => begun?,

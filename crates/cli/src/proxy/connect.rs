@@ -2,25 +2,22 @@
 //!
 //! - Over TLS the upstream chooses HTTP/2 or HTTP/1.1 (ALPN); requests for an upgrade have connections of their own, since
 //!   only HTTP/1.1 knows them. Without TLS it is HTTP/1.1, or HTTP/2 if the person says so.
-//! - The system's trust store decides whom to believe, as everywhere in gatepass.
-//! - `HTTPS_PROXY` and `NO_PROXY` count, but not for an upstream on this machine.
+//! - Whom to believe, and which proxy to pass, is settled as for every other request of gatepass (`--ca-file`, `HTTPS_PROXY`,
+//!   the settings); an upstream on this machine passes no proxy.
 
 use super::{BoxError, Upstream, replay::Outgoing};
 use crate::error::{Error, Kind};
+use gatepass_client::Network;
 use hyper::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
-    client::{
-        legacy::{
-            Client,
-            connect::{HttpConnector, proxy::Tunnel},
-        },
-        proxy::matcher::Matcher,
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, proxy::Tunnel},
     },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
-use rustls_platform_verifier::BuilderVerifierExt;
 use std::{
     io,
     pin::Pin,
@@ -55,11 +52,11 @@ pub(crate) struct Connections {
 }
 
 /// Makes ready to connect. `prior_knowledge` speaks HTTP/2 to an http upstream (RFC 9113 §3.3).
-pub(crate) fn connections(upstream: &Upstream, prior_knowledge: bool) -> Result<Connections, Error> {
+pub(crate) fn connections(upstream: &Upstream, prior_knowledge: bool, network: &Network) -> Result<Connections, Error> {
     let url = upstream.url();
     let is_https = url.url().scheme() == "https";
-    let config = tls(is_https)?;
-    let dial = Dial::to(upstream);
+    let config = tls(is_https, network)?;
+    let dial = Dial::to(upstream, network)?;
     let begin = || HttpsConnectorBuilder::new().with_tls_config(config.clone()).https_or_http();
     let both = Connector(begin().enable_all_versions().wrap_connector(dial.clone()));
     let old = Connector(begin().enable_http1().wrap_connector(dial));
@@ -80,15 +77,14 @@ fn client(connector: Connector, http2_only: bool) -> Http {
 }
 
 /// Whom to believe. Without TLS nobody needs to be.
-fn tls(is_https: bool) -> Result<ClientConfig, Error> {
+fn tls(is_https: bool, network: &Network) -> Result<ClientConfig, Error> {
+    if is_https {
+        return network.tls().map_err(|why| Error::new(Kind::Usage, why));
+    }
     let failed = |error: rustls::Error| Error::new(Kind::Failed, format!("TLS cannot be set up: {error}"));
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(failed)?;
-    Ok(if is_https {
-        builder.with_platform_verifier().map_err(failed)?.with_no_client_auth()
-    } else {
-        builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    })
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// The way to the upstream's host: straight, or through the network's own proxy.
@@ -99,7 +95,7 @@ enum Dial {
 }
 
 impl Dial {
-    fn to(upstream: &Upstream) -> Self {
+    fn to(upstream: &Upstream, network: &Network) -> Result<Self, Error> {
         let mut straight = HttpConnector::new();
         straight.enforce_http(false);
         straight.set_nodelay(true);
@@ -107,7 +103,11 @@ impl Dial {
         straight.set_keepalive(Some(PROBE));
         let url = upstream.url();
         let found = if url.is_loopback() { None } else { url.as_str().parse::<Uri>().ok() };
-        match found.and_then(|uri| Matcher::from_env().intercept(&uri)) {
+        Ok(match found.and_then(|uri| network.rules()?.intercept(&uri)) {
+            Some(proxy) if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) => {
+                return Err(Error::new(Kind::Usage, "gatepass proxy passes http proxies, and no SOCKS proxy")
+                    .hint("name an http proxy in HTTPS_PROXY, or the host in NO_PROXY"));
+            }
             Some(proxy) => {
                 let tunnel = Tunnel::new(proxy.uri().clone(), straight);
                 Self::Tunnel(match proxy.basic_auth() {
@@ -116,7 +116,7 @@ impl Dial {
                 })
             }
             None => Self::Straight(straight),
-        }
+        })
     }
 }
 

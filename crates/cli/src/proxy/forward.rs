@@ -1,7 +1,7 @@
 //! One request's way there and back.
 
 use super::{
-    Credential, Guard, Keeper, Upstream, authorize,
+    Credential, Guard, Keeper, Upstream,
     body::{Active, Activity, Answer},
     connect::Connections,
     guard::is_own_origin,
@@ -149,14 +149,17 @@ impl Forward {
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = outbound.headers.clone();
         let unfit = |_| Problem::new(StatusCode::BAD_GATEWAY, "the token holds characters that no header may hold");
-        let authorization = authorize(credential, &outbound.method, &outbound.uri)
-            .map_err(|error| Unanswered::Problem(unfit(error)))?;
+        let authorization =
+            credential.authorize(&outbound.method, &outbound.uri).map_err(|error| Unanswered::Problem(unfit(error)))?;
         request.headers_mut().extend(authorization);
         let is_upgrade = outbound.connection.upgrade.is_some();
         let client = if is_upgrade { &self.connections.upgrades } else { &self.connections.usual };
         let host = || self.upstream.url().host();
         match tokio::time::timeout(ANSWER, client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => {
+                credential.hear(&outbound.uri, response.headers());
+                Ok(response)
+            }
             Ok(Err(_)) if memory.is_some_and(Memory::client_failed) => Err(Unanswered::Problem(broken_request())),
             Ok(Err(error)) => {
                 let problem = Problem::no_answer(&host(), &error);
@@ -195,15 +198,20 @@ impl Forward {
         used: &Credential,
         memory: Option<&Memory>,
     ) -> Result<Response<Incoming>, Problem> {
-        let Some(credential) = self.keeper.after_401(used).await? else { return Ok(refused) };
-        let body = match memory {
-            None => Outgoing::Empty,
-            Some(memory) => match memory.again() {
-                Some(body) => body,
-                // The client may repeat it; the next request has the new token.
-                None => return Ok(refused),
-            },
+        let again = || memory.map_or(Some(Outgoing::Empty), Memory::again);
+        let refused = match used.lacked_nonce(refused.headers()).then(again).flatten() {
+            Some(body) => {
+                drop(refused);
+                self.send(outbound, used, body, memory).await?
+            }
+            None => refused,
         };
+        if refused.status() != StatusCode::UNAUTHORIZED {
+            return Ok(refused);
+        }
+        let Some(credential) = self.keeper.after_401(used).await? else { return Ok(refused) };
+        // The client may repeat what is not remembered; the next request has the new token.
+        let Some(body) = again() else { return Ok(refused) };
         drop(refused);
         let response = self.send(outbound, &credential, body, memory).await?;
         if response.status() == StatusCode::UNAUTHORIZED {

@@ -156,7 +156,7 @@ impl Keeper {
 
     /// The token to repeat a request with after a 401 to `used`; `None` when the answer is to be passed on.
     pub(super) async fn after_401(&self, used: &Credential) -> Result<Option<Arc<Credential>>, Problem> {
-        let (Source::Account { sign_ins, account, .. }, Credential::SignIn(bearer)) = (&self.source, used) else {
+        let (Source::Account { sign_ins, account, .. }, Credential::SignIn(bearer, _)) = (&self.source, used) else {
             return Ok(None);
         };
         let _flight = self.flight.lock().await;
@@ -261,7 +261,7 @@ impl Keeper {
 
     fn hold(&self, sign_ins: &SignIns, bearer: Bearer, seen: Option<Stamp>) -> Arc<Credential> {
         let (now, end) = (sign_ins.clock().now(), bearer.expires_at());
-        let credential = Arc::new(Credential::SignIn(bearer));
+        let credential = Arc::new(Credential::SignIn(bearer, Box::new(sign_ins.clone())));
         let mut state = self.state();
         state.held = Held::Token(Arc::clone(&credential), end);
         state.seen = seen;

@@ -3,7 +3,7 @@
 //! 1. Listen on loopback only ([`listen`]).
 //! 2. Let in who knows the secret in the path, or whose Host and Origin are our own ([`guard`]).
 //! 3. Turn the request into one for the upstream: its address ([`upstream`]), its headers ([`headers`], RFC 9110 §7.6.1),
-//!    and the token of the moment ([`keeper`], [`authorize()`]).
+//!    and the token of the moment ([`keeper`], [`authorize`]).
 //! 4. Send it on a connection that is kept ([`connect`]), its body as it comes and remembered up to a bound ([`replay`]).
 //! 5. After a 401, once more with a new token ([`forward`]).
 //! 6. Give the answer back as it comes ([`body`]), or join the two connections after an upgrade ([`tunnel`]).
@@ -28,7 +28,6 @@ mod tunnel;
 mod upstream;
 
 pub(crate) use authorize::Credential;
-use authorize::authorize;
 pub(crate) use connect::connections;
 pub(crate) use forward::Forward;
 pub(crate) use guard::Guard;

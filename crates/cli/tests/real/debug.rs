@@ -53,7 +53,7 @@ fn every_command_of_a_sign_in_tells_what_it_does_and_no_secret() {
             &["token", "--min-ttl", "2h"],
             &["since the old one lasts for less than 7200 s", "POST HOST/token answered 400", ": an error of its own"],
         ),
-        (&["token", "--min-ttl", "2h"], &["refreshed, kept: true"]),
+        (&["token", "--min-ttl", "2h"], &["refreshed and kept"]),
         (&["whoami"], &["POST HOST/api/v1/user/rpc answered 401", "since a resource answered 401 to the old one"]),
         (&["status", "--online"], &[]),
         (&["doctor"], &["GET HOST/.well-known/oauth-authorization-server answered 200"]),
@@ -103,7 +103,8 @@ async fn a_sign_in_by_browser_tells_neither_code_nor_state() {
             parsed.query_pairs().filter(|(name, _)| names.contains(&&**name)).map(|(_, value)| value.into_owned()),
         );
     }
-    assert!(secrets.len() >= 5, "{secrets:?}");
+    // The rest of the request was pushed, and stands in no address.
+    assert!(secrets.len() >= 4, "{secrets:?}");
     for secret in secrets {
         assert!(!debug.contains(&secret), "{secret} in {debug}");
     }

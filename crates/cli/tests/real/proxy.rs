@@ -165,7 +165,7 @@ async fn while_the_server_is_away_the_old_token_is_used_and_after_a_401_the_clie
 async fn a_body_up_to_ten_mebibytes_is_sent_twice_and_a_longer_one_once() {
     let (place, upstream) = (Place::sqlite().await, Upstream::start().await);
     let server = place.serve_with_user();
-    let terminal = Terminal::signed_in(&server).await;
+    let terminal = Terminal::signed_in_without_key(&server).await;
     let proxy = Proxy::of(&terminal, &upstream.url, &[]);
     let mebibytes = |count: usize| -> Vec<u8> { (0..count << 20).map(|at| (at * 31 % 251) as u8).collect() };
 

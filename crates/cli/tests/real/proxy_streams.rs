@@ -43,7 +43,7 @@ async fn an_event_arrives_before_the_stream_ends() {
 async fn a_socket_passes_also_when_its_token_was_over() {
     let (place, upstream) = (Place::sqlite().await, Upstream::start().await);
     let server = place.serve_with_user();
-    let terminal = Terminal::signed_in(&server).await;
+    let terminal = Terminal::signed_in_without_key(&server).await;
     let proxy = Proxy::of(&terminal, &upstream.url, &[]);
     let (_, refresh) = terminal.tokens().unwrap();
     // A repeat of this refresh is answered with the same token, which is then the only one that works.

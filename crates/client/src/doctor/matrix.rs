@@ -71,7 +71,7 @@ pub(super) fn judge(issuer: &Issuer, asked: &[Asked]) -> (Vec<Check>, Option<Ser
     let mut checks: Vec<_> = found.iter().map(|(asked, found)| check(issuer, asked, found, right.is_some())).collect();
     match &right {
         Some(metadata) => {
-            checks.push(endpoints(issuer, metadata));
+            checks.extend(endpoints(issuer, metadata));
             checks.push(pkce(metadata));
         }
         None if !checks.iter().any(|check| check.outcome == Outcome::Failure) => checks.push(
@@ -142,8 +142,9 @@ fn check(issuer: &Issuer, asked: &Asked, found: &Found, is_found: bool) -> Check
     }
 }
 
-fn endpoints(issuer: &Issuer, metadata: &ServerMetadata) -> Check {
-    match discovery::check(issuer, metadata) {
+/// `None` where the check of PKCE says what is wrong.
+fn endpoints(issuer: &Issuer, metadata: &ServerMetadata) -> Option<Check> {
+    Some(match discovery::check(issuer, metadata) {
         Ok(server) => {
             let has = [
                 ("authorization", server.authorization_endpoint.is_some()),
@@ -159,8 +160,9 @@ fn endpoints(issuer: &Issuer, metadata: &ServerMetadata) -> Check {
             Check::failure(Section::Server, "endpoints", error.to_string())
                 .remedy("an endpoint is an https URL; the server's operator must correct its metadata")
         }
+        Err(DiscoveryError::NoS256(_)) => return None,
         Err(error) => Check::failure(Section::Server, "endpoints", error.to_string()),
-    }
+    })
 }
 
 fn pkce(metadata: &ServerMetadata) -> Check {
