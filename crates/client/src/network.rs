@@ -84,7 +84,7 @@ impl Network {
     /// # Errors
     /// Why the authorities cannot be read.
     pub fn tls(&self) -> Result<rustls::ClientConfig, String> {
-        trust::client_config(self.ca_file.as_deref(), &Seen::default())
+        trust::client_config(self.ca_file.as_deref(), &Seen::default(), None)
     }
 
     /// The same for the HTTP client.
