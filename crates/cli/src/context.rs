@@ -232,12 +232,12 @@ impl<'a> Context<'a> {
 
     /// The same for a token that may do less.
     pub(crate) fn narrowed_bearer(&self, min_ttl: Option<Duration>, narrowing: &Narrowing) -> Result<Bearer, Error> {
-        if let Some(token) = self.raw_token() {
+        if let Some(raw) = self.raw() {
             if !narrowing.is_empty() {
-                let message = format!("{} is used as it is, and cannot be narrowed", env::TOKEN);
+                let message = format!("{} is used as it is, and cannot be narrowed", raw.variable);
                 return Err(Error::new(Kind::Usage, message));
             }
-            return header_safe(Bearer::plain(token, None));
+            return header_safe(Bearer::plain(raw.secret, None));
         }
         if let Some(granted) = agent::token(self, min_ttl, narrowing)? {
             let expires_at = granted.expires_at();
@@ -271,9 +271,38 @@ impl<'a> Context<'a> {
         Ok((bearer.token().clone(), bearer.expires_at()))
     }
 
-    /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
-    pub(crate) fn raw_token(&self) -> Option<Secret> {
-        env::read(env::TOKEN).map(Secret::from)
+    /// The credential of the environment: what is shorter lived before what is not.
+    pub(crate) fn raw(&self) -> Option<Raw> {
+        [env::TOKEN, env::API_KEY]
+            .into_iter()
+            .find_map(|variable| Some(Raw { secret: env::read(variable)?.into(), variable }))
+    }
+
+    /// The one server that the credential of the environment is sent to: typed, or in the settings. The file of a folder
+    /// names none, since the folder may have come from a stranger.
+    pub(crate) fn server_of_raw(&self, raw: &Raw) -> Result<Issuer, Error> {
+        let text = match self.typed_server() {
+            Some(text) => Some(text),
+            None => self.config()?.server.as_deref(),
+        };
+        text.map(server_of).transpose()?.ok_or_else(|| {
+            Error::new(Kind::Usage, format!("{} is set, but no server that it is for", raw.variable))
+                .hint(format!("name it with --server or {}; a .gatepass.toml does not count", env::SERVER))
+        })
+    }
+}
+
+/// A credential of the environment, used as it is.
+pub(crate) struct Raw {
+    pub(crate) secret: Secret,
+    /// Where it is from.
+    pub(crate) variable: &'static str,
+}
+
+impl Raw {
+    /// Whether it is a key of the server's own API, and for nobody else.
+    pub(crate) fn is_api_key(&self) -> bool {
+        self.variable == env::API_KEY
     }
 }
 

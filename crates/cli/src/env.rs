@@ -18,8 +18,11 @@ variables! {
     /// The space, as `--space`.
     SPACE = "GATEPASS_SPACE",
     /// A bearer token to use as it is, never refreshed and never stored. It is sent to the server that
-    /// `--server` or `GATEPASS_SERVER` names.
+    /// `--server`, `GATEPASS_SERVER` or `config.toml` names, and not to one that a `.gatepass.toml` names.
     TOKEN = "GATEPASS_TOKEN",
+    /// A key of the server's API, to use as it is instead of a sign-in where `GATEPASS_TOKEN` is not set. It is sent to that
+    /// same server and to no other.
+    API_KEY = "GATEPASS_API_KEY",
     /// The file with the token of a Kubernetes service account, for `login --assertion kubernetes`; without it the one
     /// that Kubernetes mounts.
     KUBERNETES_TOKEN_FILE = "GATEPASS_KUBERNETES_TOKEN_FILE",
@@ -97,7 +100,7 @@ pub(crate) fn read(name: &str) -> Option<String> {
 
 /// Whether a variable's value may be shown.
 pub(crate) fn is_secret(name: &str) -> bool {
-    matches!(name, TOKEN | VAULT_PASSPHRASE | SECRET | WEBHOOK_SECRET | DATABASE_URL)
+    matches!(name, TOKEN | API_KEY | VAULT_PASSPHRASE | SECRET | WEBHOOK_SECRET | DATABASE_URL)
 }
 
 #[cfg(test)]

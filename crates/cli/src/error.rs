@@ -117,6 +117,16 @@ impl Error {
     /// A new sign-in of this account is needed.
     pub(crate) fn sign_in_again(message: impl Display, account: &Account) -> Self {
         let space = account.space.as_ref().map(|space| format!(" --space {space}")).unwrap_or_default();
+        // A client that is itself has no person who could.
+        if account.subject.as_deref() == Some(account.client_id.as_str()) {
+            return Self::new(Kind::SignInNeeded, message).hint_command(
+                "sign in with what proves the client now, such as",
+                format!(
+                    "gatepass login --server {}{space} --client-credentials --client-id {} --client-secret-file FILE",
+                    account.issuer, account.client_id
+                ),
+            );
+        }
         Self::sign_in_needed(message, Some(&format!("{}{space}", account.issuer)))
     }
 

@@ -15,6 +15,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// The longest assertion that is taken, in bytes.
 const MAX: u64 = 64 * 1024;
@@ -104,16 +105,20 @@ async fn github(transport: &Transport, url: &WebUrl, token: &Secret, audience: &
 }
 
 fn read(path: &Path) -> Result<Secret, String> {
-    // A pipe would be waited for.
+    // A pipe would be waited for. A link is followed: that is how Kubernetes replaces a token.
     if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
         return Err("it is no file".into());
     }
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MAX + 1).read_to_string(&mut text));
-    let whole = Secret::from(text);
-    read.map_err(|error| error.to_string())?;
-    let jwt = whole.expose().trim();
-    if is_jwt(jwt) { Ok(jwt.into()) } else { Err("it is no JWT".into()) }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    File::open(path).and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes)).map_err(|error| error.to_string())?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX) {
+        return Err("it is longer than 64 KiB".into());
+    }
+    match std::str::from_utf8(&bytes).map(str::trim) {
+        Ok("") => Err("it is empty".into()),
+        Ok(jwt) if is_jwt(jwt) => Ok(jwt.into()),
+        _ => Err("it holds no JWT, or more than one".into()),
+    }
 }
 
 /// Three parts, each of the alphabet of base64url.
@@ -143,21 +148,41 @@ mod tests {
     fn a_file_is_taken_only_if_it_holds_one_jwt() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
-        for (text, good) in [
-            (" a.b-_9.c\n".to_owned(), true),
-            ("a.b".into(), false),
-            ("a..c".into(), false),
-            ("a.b.c d".into(), false),
-            (String::new(), false),
-            ("a.b.c\u{0}".into(), false),
-            (format!("a.b.{}", "c".repeat(70_000)), false),
-        ] {
-            fs::write(&file, &text).unwrap();
-            assert_eq!(read(&file).is_ok(), good, "{:.20}", text);
+        for text in ["a.b-_9.c", "a.b-_9.c\n", " a.b-_9.c\r\n\n"] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(read(&file).unwrap().expose(), "a.b-_9.c");
         }
-        fs::write(&file, [0xff, 0xfe]).unwrap();
-        assert!(read(&file).is_err());
-        assert!(read(folder.path()).is_err() && read(&folder.path().join("none")).is_err());
+        for (bytes, why) in [
+            (&b"a.b"[..], "it holds no JWT, or more than one"),
+            (b"a..c", "it holds no JWT, or more than one"),
+            (b"a.b.c d", "it holds no JWT, or more than one"),
+            (b"a.b.c\nd.e.f\n", "it holds no JWT, or more than one"),
+            (b"a.b.c\0", "it holds no JWT, or more than one"),
+            (b"\xff\xfe", "it holds no JWT, or more than one"),
+            (b"", "it is empty"),
+            (b"\r\n", "it is empty"),
+            (&[b'a'; 70_000], "it is longer than 64 KiB"),
+        ] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(read(&file).err().as_deref(), Some(why));
+        }
+        assert_eq!(read(folder.path()).err().as_deref(), Some("it is no file"));
+        assert!(read(&folder.path().join("none")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("token"), folder.path().join("link"));
+        fs::write(&file, "a.b.c").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read(&link).unwrap().expose(), "a.b.c");
+        fs::remove_file(&file).unwrap();
+        assert!(read(&link).is_err(), "it leads nowhere");
+        std::os::unix::fs::symlink("loop2", folder.path().join("loop2")).unwrap();
+        assert!(read(&folder.path().join("loop2")).is_err());
+        assert_eq!(read(Path::new("/dev/zero")).err().as_deref(), Some("it is no file"));
     }
 
     #[test]

@@ -10,11 +10,14 @@
 //! it over is found out in step 4. There is nothing of all this on the disk: whoever wants to keep such tokens for their
 //! life keeps them in memory, as [`crate::agent`] does.
 //!
+//! A service or a workload ([`Grant`]) has no refresh token: the request of its sign-in is made again, for less. A workload
+//! without a client cannot exchange, so that is done at once.
+//!
 //! A refusal here says something about what was asked, never about the sign-in, which only a plain refresh may end.
 
 use crate::{
-    AccountId, Bearer, BearerError, Failure, Refusal, SignIn, SignIns, Tokens, Transient, VaultError,
-    token_endpoint::TokenEndpoint,
+    AccountId, Bearer, BearerError, ClientAuthentication, Failure, Grant, Refusal, SignIn, SignIns, Tokens, Transient,
+    VaultError, grant::NotGranted, token_endpoint::TokenEndpoint,
 };
 use gatepass_oauth::{ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use std::time::Duration;
@@ -75,6 +78,15 @@ impl From<Failure> for NarrowError {
         match failure {
             Failure::Refused(refusal) => Self::Refused(refusal),
             other => Self::Bearer(BearerError::Transient(Transient::Server(other))),
+        }
+    }
+}
+
+impl From<NotGranted> for NarrowError {
+    fn from(error: NotGranted) -> Self {
+        match error {
+            NotGranted::Server(failure) => failure.into(),
+            NotGranted::NoAssertion(none) => Self::Bearer(BearerError::Transient(none.into())),
         }
     }
 }
@@ -170,6 +182,9 @@ impl SignIns {
         if narrowing.is_met_by(&sign_in) {
             return Ok(Tokens { refresh_token: None, ..tokens });
         }
+        if matches!(sign_in.authentication, ClientAuthentication::Nameless) {
+            return self.narrowed_by_refresh(account, narrowing).await;
+        }
         // Step 2.
         match self.exchange(&sign_in, &tokens, narrowing).await {
             Err(NarrowError::Refused(refusal)) if is_not_offered(&refusal) => {
@@ -223,7 +238,6 @@ impl SignIns {
         }
         let _lock = self.settle(account).await?;
         let (sign_in, tokens) = self.signed_in(account).await?;
-        let Some(refresh_token) = &tokens.refresh_token else { return Err(NarrowError::NotOffered) };
         self.with_vault(|vault| vault.rehearse()).await?;
         let endpoint = TokenEndpoint {
             asker: sign_in.asker(self),
@@ -233,7 +247,14 @@ impl SignIns {
             provider: sign_in.terms.provider(),
         };
         let requested_at = self.clock().now();
-        let response = endpoint.refresh_to(refresh_token, to.scope.as_ref()).await?;
+        let response = match (&sign_in.renewal, &tokens.refresh_token) {
+            (Grant::RefreshToken, Some(token)) => endpoint.refresh_to(token, to.scope.as_ref()).await?,
+            (Grant::RefreshToken, None) => return Err(NarrowError::NotOffered),
+            (again, _) => {
+                let scope = to.scope.as_ref().unwrap_or(&sign_in.scope);
+                again.ask(self.transport(), &endpoint, scope).await?.0
+            }
+        };
         if let Some(next) = response.refresh_token.clone() {
             self.keep_rotation(account, next).await?;
         }

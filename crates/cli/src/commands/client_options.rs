@@ -2,7 +2,10 @@
 //!
 //! A secret is never an argument, since everybody on the machine can read those: it is read from a file, or from stdin.
 
-use crate::error::{Error, Kind};
+use crate::{
+    error::{Error, Kind},
+    ui::Ui,
+};
 use clap::{Args, ValueEnum};
 use gatepass_client::{
     ClientAuthentication, ClientKey, Secret, TlsIdentity,
@@ -75,7 +78,8 @@ impl ClientOptions {
         self.client_secret_file.is_some() || self.client_key_file.is_some()
     }
 
-    fn proof_by_key(&self, path: &Path) -> Result<Proof, Error> {
+    fn proof_by_key(&self, path: &Path, ui: &Ui) -> Result<Proof, Error> {
+        warn_of_readers(path, "the client's key", ui);
         let text = read_text(path, "the client's key")?;
         if let Some(file) = &self.client_cert_file {
             let certificate = read_text(file, "the client's certificate")?;
@@ -88,11 +92,12 @@ impl ClientOptions {
     }
 
     /// How the client proves itself.
-    pub(crate) fn proof(&self) -> Result<Proof, Error> {
+    pub(crate) fn proof(&self, ui: &Ui) -> Result<Proof, Error> {
         if let Some(path) = &self.client_key_file {
-            return self.proof_by_key(path);
+            return self.proof_by_key(path, ui);
         }
         let Some(path) = &self.client_secret_file else { return Ok(Proof::None) };
+        warn_of_readers(path, "the client's secret", ui);
         let method = self.client_auth_method.map(|method| match method {
             SecretMethod::ClientSecretBasic => ClientAuthMethod::ClientSecretBasic,
             SecretMethod::ClientSecretPost => ClientAuthMethod::ClientSecretPost,
@@ -117,6 +122,23 @@ fn read_text(path: &Path, what: &str) -> Result<Secret, Error> {
         Ok(length) if length <= MAX_SECRET => Ok(whole),
         _ => Err(wrong("it is longer than 64 KiB".into())),
     }
+}
+
+/// Says so where every user of the machine can read what is to be secret. It is no more than said: what a platform mounts
+/// into a container has such modes, and the file is none of ours.
+fn warn_of_readers(path: &Path, what: &str, ui: &Ui) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let readable =
+            std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o004 != 0);
+        if readable {
+            let path = path.display();
+            ui.warn(&format!("every user of this machine can read {what} in {path}; 'chmod 600 {path}' ends that"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, what, ui);
 }
 
 /// Reads a secret of one line from a file, or from stdin.

@@ -115,7 +115,7 @@ fn variables() -> Vec<Check> {
         let hidden = env::is_secret(name) || matches!(name, env::ACCOUNT | env::VAULT_KEY_COMMAND);
         let told = if hidden { format!("{name} is set") } else { format!("{name} is {value}") };
         checks.push(match name {
-            env::TOKEN => Check::warning(
+            env::TOKEN | env::API_KEY => Check::warning(
                 Section::Configuration,
                 "variable",
                 format!("{told}, and is used instead of any sign-in"),

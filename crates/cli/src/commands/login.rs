@@ -111,8 +111,8 @@ impl Login {
         let wish = self.wish(context, server)?;
         let had_vault = sign_ins.vault().custody()?.is_some();
         let screen = Screen { ways: self.ways(), no_browser: self.no_browser, copy: self.copy };
-        if env::read(env::TOKEN).is_some() {
-            context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
+        if let Some(raw) = context.raw() {
+            context.ui.warn(&format!("{} is set and will be used instead of this sign-in", raw.variable));
         }
         let account = run_async(async {
             match grant {
@@ -161,7 +161,7 @@ impl Login {
             provider: self.at.provider(),
             client_id: self.client.client_id()?,
             client_url: read("client_url in the settings", context.config()?.client_url.as_ref())?,
-            proof: self.client.proof()?,
+            proof: self.client.proof(context.ui)?,
             scope: read("--scope", self.scope.as_ref())?,
             resource: read("--resource", self.resource.as_ref())?,
             audience,

@@ -8,7 +8,10 @@ use crate::{
     proxy::{Credential, Doors, Forward, Guard, Keeper, Upstream, connections, serve},
 };
 use clap::Args;
-use gatepass_client::{Account, Entropy, SignIn, WebUrl, oauth::ResourceUri};
+use gatepass_client::{
+    Account, Entropy, SignIn, WebUrl,
+    oauth::{Issuer, ResourceUri},
+};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
@@ -63,8 +66,11 @@ impl Proxy {
 
     /// Whose token it is: the environment's, or the one of the account that is meant.
     fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>), Error> {
-        if context.raw_token().is_some() {
+        if let Some(raw) = context.raw() {
             let (token, _) = context.access_token(None)?;
+            if raw.is_api_key() {
+                self.is_for(&context.server_of_raw(&raw)?)?;
+            }
             return Ok((Keeper::of_token(Credential::Raw(token)), None));
         }
         let sign_ins = context.sign_ins()?;
@@ -74,6 +80,18 @@ impl Proxy {
         let account = sign_in.account.clone();
         let ui = context.ui.clone();
         Ok((Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error)), Some(account)))
+    }
+
+    /// A key of a server's API goes to that server alone.
+    fn is_for(&self, server: &Issuer) -> Result<(), Error> {
+        match server.as_str().parse::<WebUrl>() {
+            Ok(own) if own.url().origin() == self.upstream.url().origin() => Ok(()),
+            _ => Err(Error::new(
+                Kind::Usage,
+                format!("{} is for {server}, and is not sent to {}", env::API_KEY, self.upstream.host()),
+            )
+            .hint(format!("set {} to a token for that API", env::TOKEN))),
+        }
     }
 
     /// A token for one API should not be shown to another (RFC 8707 §2).
@@ -129,7 +147,10 @@ impl Proxy {
         } else {
             ui.data(url);
         }
-        let whose = account.map_or_else(|| format!("the token of {}", env::TOKEN), ToString::to_string);
+        let whose = account.map_or_else(
+            || format!("what {} holds", context.raw().map_or(env::TOKEN, |raw| raw.variable)),
+            ToString::to_string,
+        );
         ui.talk(&format!("Requests go to {} with {whose}. Ctrl-C ends it.", self.upstream));
         if self.no_path_token {
             ui.warn("every program on this machine, of every user, can use this account through the proxy");

@@ -3,7 +3,7 @@
 
 use crate::{
     agent,
-    context::{Context, no_server, run_async, server_of},
+    context::{Context, run_async, server_of},
     error::{Error, Kind},
     rpc::{self, As},
     ui::Ui,
@@ -44,10 +44,16 @@ pub(crate) struct Identity {
 
 impl Whoami {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
-        if let Some(token) = context.raw_token() {
-            let sign_ins = context.sign_ins_or_none()?;
-            let server = context.named_server()?.ok_or_else(no_server)?;
-            let identity = run_async(ask_with(&sign_ins, &server, &token))?;
+        if let Some(raw) = context.raw() {
+            let (sign_ins, server) = (context.sign_ins_or_none()?, context.server_of_raw(&raw)?);
+            context.bearer(None)?;
+            let identity = run_async(async {
+                match raw.is_api_key() {
+                    // What metadata says of other hosts is not asked.
+                    true => rpc::user(&sign_ins, &server, As::Token(&raw.secret), "whoami").await,
+                    false => ask_with(&sign_ins, &server, &raw.secret).await,
+                }
+            })?;
             return print(context.ui, &identity, server.as_str());
         }
         if let Some(granted) = agent::token(context, None, &Narrowing::default())? {

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// An agent that listens.
-struct Agent {
+pub(crate) struct Agent {
     program: Program,
     address: String,
     token_file: Option<String>,
@@ -20,7 +20,7 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(terminal: &Terminal, arguments: &[&str]) -> Self {
+    pub(crate) fn start(terminal: &Terminal, arguments: &[&str]) -> Self {
         let all = [&["agent", "--json"], arguments].concat();
         let program = Program::start(&mut terminal.command(&all));
         let listening = event(&program, "listening");
@@ -39,7 +39,7 @@ impl Agent {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         run(&mut self.container(arguments))
     }
 }

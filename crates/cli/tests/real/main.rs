@@ -27,6 +27,7 @@ macro_rules! on_both_engines {
 
 mod administration;
 mod agent;
+mod api_key;
 mod browser;
 mod credential_aws;
 mod credential_docker;
@@ -55,6 +56,7 @@ mod soak;
 mod start_and_end;
 mod support;
 mod unattended;
+mod unattended_everywhere;
 
 #[path = "../../../client/tests/support/mod.rs"]
 mod fake;
