@@ -1,7 +1,7 @@
 //! Tokens that may be used now, and requests that carry them: alone, or with a proof of the key that they are bound to.
 
 use crate::{
-    AccountId, Call, DpopKey, Failure, Freshness, Prover, Refusal, Reply, SignIns, Transport,
+    AccountId, Call, DpopKey, Failure, Freshness, Prover, Refusal, Reply, SignIns, TlsIdentity, Transport,
     refresh::{Reason, Renewal, Transient},
     vault::{VaultError, contents::SignIn},
 };
@@ -19,6 +19,8 @@ pub struct Bearer {
     generation: u64,
     /// There for a token that is bound to it, and for no other.
     key: Option<DpopKey>,
+    /// What its client showed when it was given: it may be bound to that.
+    certificate: Option<TlsIdentity>,
 }
 
 impl Bearer {
@@ -36,13 +38,14 @@ impl Bearer {
             life: tokens.expires_at.map(|end| tokens.obtained_at.until(end)),
             generation: sign_in.generation,
             key,
+            certificate: sign_in.authentication.certificate().cloned(),
         })
     }
 
     /// A token that came from elsewhere, of which nothing else is known.
     #[must_use]
     pub fn plain(token: Secret, expires_at: Option<UtcMillis>) -> Self {
-        Self { token, expires_at, life: None, generation: 0, key: None }
+        Self { token, expires_at, life: None, generation: 0, key: None, certificate: None }
     }
 
     /// How it is used: the word before it in the `Authorization` header.
@@ -216,7 +219,12 @@ impl SignIns {
     /// [`Failure`]; an answer of any status is none.
     pub async fn present(&self, bearer: &Bearer, call: &Call) -> Result<Reply, Failure> {
         let prover = bearer.key().map(|key| self.prover(key));
-        present(self.transport(), prover, bearer.token(), call).await
+        match &bearer.certificate {
+            Some(certificate) => {
+                present(&self.transport().showing(certificate.clone()), prover, bearer.token(), call).await
+            }
+            None => present(self.transport(), prover, bearer.token(), call).await,
+        }
     }
 
     /// The headers that authorize one request now, by what is known of the resource's nonce and time; see

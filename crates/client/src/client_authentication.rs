@@ -31,3 +31,14 @@ pub enum ClientAuthentication {
     /// There is no client: the grant says all there is to say (RFC 7521 §4.1).
     Nameless,
 }
+
+impl ClientAuthentication {
+    /// The certificate of the connection. Servers bind tokens to it (RFC 8705 §3), so that requests with a token show it too.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&TlsIdentity> {
+        match self {
+            Self::Tls(identity) => Some(identity),
+            _ => None,
+        }
+    }
+}

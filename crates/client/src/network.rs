@@ -10,7 +10,7 @@
 //! no proxy at all. So it changes nothing.
 
 use crate::{
-    WebUrl,
+    TlsIdentity, WebUrl,
     config::Config,
     trust::{self, Seen},
 };
@@ -79,12 +79,12 @@ impl Network {
         Some(Matcher::builder().all(proxy.0.expose()).no(self.no_proxy.as_deref().unwrap_or_default()).build())
     }
 
-    /// Whom to trust, for those who have an HTTP client of their own.
+    /// Whom to trust, for those who have an HTTP client of their own, and the certificate to show to servers that ask.
     ///
     /// # Errors
     /// Why the authorities cannot be read.
-    pub fn tls(&self) -> Result<rustls::ClientConfig, String> {
-        trust::client_config(self.ca_file.as_deref(), &Seen::default(), None)
+    pub fn tls(&self, certificate: Option<&TlsIdentity>) -> Result<rustls::ClientConfig, String> {
+        trust::client_config(self.ca_file.as_deref(), &Seen::default(), certificate)
     }
 
     /// The same for the HTTP client.

@@ -165,8 +165,9 @@ impl SignIns {
         };
         let won = race.run(ways, person.pasted).await?;
         let now = self.clock.now();
-        let account =
-            identify(&self.transport, race.prover(), &server, request, &won.tokens, won.nonce.as_deref()).await?;
+        let certified = request.authentication.certificate().map(|own| self.transport.showing(own.clone()));
+        let transport = certified.as_ref().unwrap_or(&self.transport);
+        let account = identify(transport, race.prover(), &server, request, &won.tokens, won.nonce.as_deref()).await?;
         let terms = Terms::of(&server, request);
         let sign_in = SignIn {
             account: account.clone(),

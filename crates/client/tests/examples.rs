@@ -4,7 +4,11 @@
 mod support;
 
 use serde_json::json;
-use std::{path::PathBuf, process::Command};
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 use support::{Answer, Fake, granted, refused};
 
 const SMALL_CLI: &str = include_str!("../examples/small_cli.rs");
@@ -64,4 +68,30 @@ fn the_small_program_signs_in_asks_and_signs_out() {
     assert!(done, "{error}");
     assert_eq!(fake.asked("/revoke").len(), 1);
     assert!(!run(&[]).0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_service_signs_itself_in_and_does_its_work() {
+    let fake = Fake::start(|asked, _| match (asked.path.as_str(), asked.bearer.as_deref()) {
+        // "notes-service:hunter2", and no refresh token.
+        ("/token", _) if asked.authorization.as_deref() == Some("Basic bm90ZXMtc2VydmljZTpodW50ZXIy") => {
+            Answer::Json(200, json!({"access_token": "access-1", "token_type": "Bearer", "expires_in": 3600}))
+        }
+        ("/notes", Some("access-1")) => Answer::Json(200, json!(["a note"])),
+        _ => refused("invalid_client"),
+    });
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("secret");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    let mut command = Command::new(example("headless_service"));
+    command.env_clear().env("XDG_CONFIG_HOME", home.path()).env("NOTES_SERVER", &fake.issuer);
+    command.env("NOTES_SECRET_FILE", &secret).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+    let mut service = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(service.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    service.kill().unwrap();
+    service.wait().unwrap();
+    assert_eq!(line, "10 bytes, status 200\n");
+    assert_eq!(fake.asked("/token")[0].form["grant_type"], "client_credentials");
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Entropy, SignIn, WebUrl,
+    Account, Entropy, SignIn, TlsIdentity, WebUrl,
     oauth::{Issuer, ResourceUri},
 };
 use serde_json::json;
@@ -53,33 +53,35 @@ impl Proxy {
         if self.upstream.is_loopback() && self.upstream.url().port_or_known_default() == self.port {
             return Err(Error::new(Kind::Usage, "the proxy would forward to itself").hint("choose another --port"));
         }
-        let (keeper, account) = self.keeper(context)?;
+        let (keeper, account, certificate) = self.keeper(context)?;
         // One thread: a request is handed from one connection to another, which is quickest without another core.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
-        let outcome = runtime.block_on(self.forward(context, upstream, keeper, account.as_ref()));
+        let outcome = runtime.block_on(self.forward(context, (upstream, certificate), keeper, account.as_ref()));
         runtime.shutdown_background();
         outcome
     }
 
-    /// Whose token it is: the environment's, or the one of the account that is meant.
-    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>), Error> {
+    /// Whose token it is: the environment's, or the one of the account that is meant; and the certificate of its client.
+    #[expect(clippy::type_complexity, reason = "a name for it would say no more")]
+    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>, Option<TlsIdentity>), Error> {
         if let Some(raw) = context.raw() {
             let (token, _) = context.access_token(None)?;
             if raw.is_api_key() {
                 self.is_for(&context.server_of_raw(&raw)?)?;
             }
-            return Ok((Keeper::of_token(Credential::Raw(token)), None));
+            return Ok((Keeper::of_token(Credential::Raw(token)), None, None));
         }
         let sign_ins = context.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = context.sign_in(&contents)?;
         self.warn_of_another_resource(context, sign_in);
-        let account = sign_in.account.clone();
+        let (account, certificate) = (sign_in.account.clone(), sign_in.authentication.certificate().cloned());
         let ui = context.ui.clone();
-        Ok((Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error)), Some(account)))
+        let keeper = Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error));
+        Ok((keeper, Some(account), certificate))
     }
 
     /// A key of a server's API goes to that server alone.
@@ -110,12 +112,12 @@ impl Proxy {
     async fn forward(
         &self,
         context: &Context<'_>,
-        upstream: Upstream,
+        (upstream, certificate): (Upstream, Option<TlsIdentity>),
         keeper: Arc<Keeper>,
         account: Option<&Account>,
     ) -> Result<(), Error> {
         let end = ended()?;
-        let connections = connections(&upstream, self.h2c, &context.network()?)?;
+        let connections = connections(&upstream, self.h2c, &context.network()?, certificate.as_ref())?;
         tokio::pin!(end);
         tokio::select! {
             begun = keeper.begin() => begun?,

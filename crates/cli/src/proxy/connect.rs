@@ -7,7 +7,7 @@
 
 use super::{BoxError, Upstream, replay::Outgoing};
 use crate::error::{Error, Kind};
-use gatepass_client::Network;
+use gatepass_client::{Network, TlsIdentity};
 use hyper::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
@@ -51,11 +51,17 @@ pub(crate) struct Connections {
     pub(super) upgrades: Http,
 }
 
-/// Makes ready to connect. `prior_knowledge` speaks HTTP/2 to an http upstream (RFC 9113 §3.3).
-pub(crate) fn connections(upstream: &Upstream, prior_knowledge: bool, network: &Network) -> Result<Connections, Error> {
+/// Makes ready to connect. `prior_knowledge` speaks HTTP/2 to an http upstream (RFC 9113 §3.3); the certificate is shown to an
+/// upstream that asks for one.
+pub(crate) fn connections(
+    upstream: &Upstream,
+    prior_knowledge: bool,
+    network: &Network,
+    certificate: Option<&TlsIdentity>,
+) -> Result<Connections, Error> {
     let url = upstream.url();
     let is_https = url.url().scheme() == "https";
-    let config = tls(is_https, network)?;
+    let config = tls(is_https, network, certificate)?;
     let dial = Dial::to(upstream, network)?;
     let begin = || HttpsConnectorBuilder::new().with_tls_config(config.clone()).https_or_http();
     let both = Connector(begin().enable_all_versions().wrap_connector(dial.clone()));
@@ -77,9 +83,9 @@ fn client(connector: Connector, http2_only: bool) -> Http {
 }
 
 /// Whom to believe. Without TLS nobody needs to be.
-fn tls(is_https: bool, network: &Network) -> Result<ClientConfig, Error> {
+fn tls(is_https: bool, network: &Network, certificate: Option<&TlsIdentity>) -> Result<ClientConfig, Error> {
     if is_https {
-        return network.tls().map_err(|why| Error::new(Kind::Usage, why));
+        return network.tls(certificate).map_err(|why| Error::new(Kind::Usage, why));
     }
     let failed = |error: rustls::Error| Error::new(Kind::Failed, format!("TLS cannot be set up: {error}"));
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));

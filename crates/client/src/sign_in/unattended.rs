@@ -10,7 +10,7 @@
 use super::{SignInError, SignInRequest, wish::Wish};
 use crate::{
     Account, Asker, Call, ClientAuthentication, DpopKey, Failure, Grant, Prover, Server, SignIn, SignIns, Terms,
-    Tokens, WebUrl,
+    TlsIdentity, Tokens, WebUrl,
     assertion::subject_of,
     bearer::present,
     grant::NotGranted,
@@ -56,7 +56,8 @@ impl SignIns {
                     issuer: server.issuer.clone(),
                     client_id: client.client_id,
                     refusal: refusal.clone(),
-                    hint: server.provider.map(|provider| provider.client_hint.as_str()),
+                    // The notes tell people how to come by a client of theirs.
+                    hint: None,
                 }
                 .into(),
                 None => error,
@@ -170,7 +171,7 @@ impl SignIns {
         // A token for another API opens nothing at the server itself.
         if server.gatepass_client_id.is_some()
             && wish.resource.is_none()
-            && let Some(who) = self.ask_gatepass(server, response, prover).await?
+            && let Some(who) = self.ask_gatepass(server, response, prover, client.authentication.certificate()).await?
         {
             let nameless = matches!(client.authentication, ClientAuthentication::Nameless);
             let told = who.client_id.and_then(|text| text.parse().ok()).filter(|_| nameless);
@@ -188,11 +189,14 @@ impl SignIns {
         server: &Server,
         response: &TokenResponse,
         prover: Option<Prover<'_>>,
+        certificate: Option<&TlsIdentity>,
     ) -> Result<Option<WhoAmI>, Failure> {
         let Ok(url) = server.issuer.endpoint("/api/v1/user/rpc").parse::<WebUrl>() else { return Ok(None) };
         let call = Call::json(url, &json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" }));
         let prover = prover.filter(|_| response.token_type == TokenType::Dpop);
-        let reply = present(self.transport(), prover, &response.access_token, &call).await?;
+        let certified = certificate.map(|certificate| self.transport().showing(certificate.clone()));
+        let transport = certified.as_ref().unwrap_or(self.transport());
+        let reply = present(transport, prover, &response.access_token, &call).await?;
         match reply.read::<Answer>() {
             Ok(answer) => Ok(Some(answer.result)),
             Err(failure @ Failure::Unreachable { .. }) => Err(failure),
