@@ -271,11 +271,13 @@ impl<'a> Context<'a> {
         Ok((bearer.token().clone(), bearer.expires_at()))
     }
 
-    /// The credential of the environment: what is shorter lived before what is not.
+    /// The credential of the environment: what is shorter lived before what is not. A key stays a key under both names, as
+    /// 'gatepass exec' gives it.
     pub(crate) fn raw(&self) -> Option<Raw> {
-        [env::TOKEN, env::API_KEY]
-            .into_iter()
-            .find_map(|variable| Some(Raw { secret: env::read(variable)?.into(), variable }))
+        let (token, key) = (env::read(env::TOKEN), env::read(env::API_KEY));
+        let token = token.filter(|token| key.as_ref() != Some(token));
+        let token = token.map(|token| Raw { secret: token.into(), variable: env::TOKEN });
+        token.or_else(|| Some(Raw { secret: key?.into(), variable: env::API_KEY }))
     }
 
     /// The one server that the credential of the environment is sent to: typed, or in the settings. The file of a folder

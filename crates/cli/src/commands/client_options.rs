@@ -34,10 +34,8 @@ pub(crate) struct ClientOptions {
     /// How the secret is sent; without it as the server lists, else as client_secret_basic
     #[arg(long, value_name = "METHOD", requires = "client_secret_file")]
     client_auth_method: Option<SecretMethod>,
-    /// The file with the client's private key, in PEM or as a JWK: it signs for each request (private_key_jwt)
-    ///
-    /// With --client-cert-file it is the certificate's key, in PEM. It is kept with the sign-in, which goes on without the
-    /// file.
+    /// The file with the client's private key, in PEM or as a JWK, which signs each request (private_key_jwt) or is the
+    /// certificate's; it is kept with the sign-in
     #[arg(long, value_name = "FILE", requires = "client_id", conflicts_with = "client_secret_file")]
     client_key_file: Option<PathBuf>,
     /// The name that the server knows the key by, where the file does not say

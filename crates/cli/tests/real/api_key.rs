@@ -52,13 +52,16 @@ fn it_goes_to_the_named_server_and_to_no_other() {
     let said = with_key(&terminal, &["proxy", &other.issuer]).failed(2);
     assert!(said.contains(&format!("GATEPASS_API_KEY is for {}", own.issuer)) && !said.contains(KEY), "{said}");
     assert!(other.asked("/userinfo").is_empty() && other.asked("/").is_empty());
+    // What 'exec' runs has it under both names, and may no more with it.
+    let within = ["exec", "--", env!("CARGO_BIN_EXE_gatepass"), "proxy", &other.issuer];
+    assert!(with_key(&terminal, &within).failed(2).contains("GATEPASS_API_KEY is for"));
     let proxy = Proxy::start(terminal.command(&["proxy", &own.issuer]).env("GATEPASS_API_KEY", KEY));
-    let answer = ureq(&proxy.path("/api/v1/user/rpc"));
+    let answer = asked(&proxy.path("/api/v1/user/rpc"));
     assert!(answer.contains("deploy"), "{answer}");
 }
 
-/// A request without a runtime.
-fn ureq(url: &str) -> String {
+/// A request in a runtime of its own.
+fn asked(url: &str) -> String {
     let runtime = gatepass_testkit::tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "whoami"});
