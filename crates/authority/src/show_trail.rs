@@ -5,6 +5,7 @@ use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use gatepass_store::audit::end_of_pages;
 pub use gatepass_store::audit::{AuditFilter, AuditRow, first_id};
+use std::cmp::Reverse;
 
 /// What to read.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Authority {
             }
         }
         // Pages follow one another by the time of their writing, which is not quite that of their events.
-        found.sort_unstable_by(|a: &AuditRow, b| b.id.cmp(&a.id));
+        found.sort_unstable_by_key(|row: &AuditRow| Reverse(row.id));
         found.truncate(query.limit);
         found.reverse();
         Ok(found)

@@ -95,7 +95,7 @@ pub(super) fn pass(source: Incoming, budget: &Arc<Budget>, remembers: bool) -> (
         waiting: None,
         client_failed: false,
     }));
-    let memory = Memory { shared: Arc::clone(&shared), hint: hint.clone() };
+    let memory = Memory { shared: Arc::clone(&shared), hint };
     (Outgoing::Passing(Passing { shared, sending: Sending::First, hint }), Some(memory))
 }
 
@@ -111,7 +111,7 @@ impl Memory {
             waker.wake();
         }
         drop(shared);
-        let (shared, hint) = (Arc::clone(&self.shared), self.hint.clone());
+        let (shared, hint) = (Arc::clone(&self.shared), self.hint);
         Some(Outgoing::Passing(Passing { shared, sending: Sending::Second, hint }))
     }
 
@@ -217,7 +217,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Passing(passing) => passing.hint.clone(),
+            Self::Passing(passing) => passing.hint,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! `gatepass` at the servers of other vendors: mocks that answer as the vendors document it, one file of tests for each
 //! idea. A whole foreign server, not of our making, is in `interop/`.
 
-#[path = "../../../client/tests/support/mod.rs"]
-mod fake;
+use crate::fake;
 
 mod answers;
 mod clients;

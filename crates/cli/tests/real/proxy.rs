@@ -167,7 +167,8 @@ async fn a_body_up_to_ten_mebibytes_is_sent_twice_and_a_longer_one_once() {
     let server = place.serve_with_user();
     let terminal = Terminal::signed_in_without_key(&server).await;
     let proxy = Proxy::of(&terminal, &upstream.url, &[]);
-    let mebibytes = |count: usize| -> Vec<u8> { (0..count << 20).map(|at| (at * 31 % 251) as u8).collect() };
+    let mebibytes =
+        |count: usize| -> Vec<u8> { (0..count << 20).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect() };
 
     let long = mebibytes(12);
     let echoed = proxy.post("/echo", long.clone()).await.bytes().await.unwrap();

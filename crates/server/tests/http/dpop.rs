@@ -3,7 +3,7 @@
 use gatepass_oauth::ClientAuthMethod;
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
-    authority::EventKind,
+    authority::{CliAccessTokens, ClientPolicy, EventKind},
     keys::{Clock, Entropy, ProofKey, dpop::Wanted},
     on_both_engines, tokio,
 };
@@ -366,8 +366,8 @@ on_both_engines! {
 /// The operator's word turns the command line's access tokens into bound ones.
 #[tokio::test]
 async fn the_operator_may_have_the_command_lines_access_tokens_bound_too() {
-    let settings = Some("[clients]\ncli_access_tokens = \"dpop\"\n".to_owned());
-    let server = TestServer::with(Engine::Sqlite, Options { settings, ..Options::default() }).await;
+    let clients = ClientPolicy { cli_access_tokens: CliAccessTokens::Dpop, ..ClientPolicy::default() };
+    let server = TestServer::with(Engine::Sqlite, Options { clients, ..Options::default() }).await;
     let (own, ours, path) = (own(), key(), "/api/v1/user/rpc");
     let first = own_tokens(&server, &ours).await;
     let second = refresh(&server, &own, &first.text("refresh_token"), &[proof(&server, &ours, "/token", None)]).await;
