@@ -43,7 +43,7 @@ impl Asker<'_> {
             && reply.refuses_with(ErrorCode::InvalidClient)
             && transport.memory().learn_time(endpoint.url(), reply.told().date, self.clock, believed)
         {
-            return self.send(transport, endpoint, fields).await;
+            return Box::pin(self.send(transport, endpoint, fields)).await;
         }
         Ok(reply)
     }

@@ -219,12 +219,8 @@ impl SignIns {
     /// [`Failure`]; an answer of any status is none.
     pub async fn present(&self, bearer: &Bearer, call: &Call) -> Result<Reply, Failure> {
         let prover = bearer.key().map(|key| self.prover(key));
-        match &bearer.certificate {
-            Some(certificate) => {
-                present(&self.transport().showing(certificate.clone()), prover, bearer.token(), call).await
-            }
-            None => present(self.transport(), prover, bearer.token(), call).await,
-        }
+        let certified = bearer.certificate.as_ref().map(|certificate| self.transport().showing(certificate.clone()));
+        present(certified.as_ref().unwrap_or(self.transport()), prover, bearer.token(), call).await
     }
 
     /// The headers that authorize one request now, by what is known of the resource's nonce and time; see

@@ -252,7 +252,7 @@ impl SignIns {
             (Grant::RefreshToken, None) => return Err(NarrowError::NotOffered),
             (again, _) => {
                 let scope = to.scope.as_ref().unwrap_or(&sign_in.scope);
-                again.ask(self.transport(), &endpoint, scope).await?.0
+                Box::pin(again.ask(self.transport(), &endpoint, scope)).await?.0
             }
         };
         if let Some(next) = response.refresh_token.clone() {

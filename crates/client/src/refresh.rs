@@ -257,7 +257,8 @@ impl SignIns {
         };
         match &presented.refresh_token {
             Some(token) => Ok(endpoint.refresh(token).await?),
-            None => Ok(sign_in.renewal.ask(self.transport(), &endpoint, &sign_in.scope).await?.0),
+            // Boxed, since it is rare and would make every refresh's future larger.
+            None => Ok(Box::pin(sign_in.renewal.ask(self.transport(), &endpoint, &sign_in.scope)).await?.0),
         }
     }
 
