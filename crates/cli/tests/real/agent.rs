@@ -206,7 +206,9 @@ async fn an_idle_agent_is_small_and_ends_by_itself() {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.pid)).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(kib <= 12 * 1024, "the agent has taken {kib} KiB of memory");
+    // A build for debugging has more than a MiB of tables of addresses, which are private pages too.
+    let most = if cfg!(debug_assertions) { 13 } else { 12 };
+    assert!(kib <= most * 1024, "the agent has taken {kib} KiB of memory");
     agent.program.end().done();
 }
 

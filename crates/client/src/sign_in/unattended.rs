@@ -114,7 +114,7 @@ impl SignIns {
                 NotGranted::NoAssertion(none) => SignInError::NoAssertion(none),
             })?;
         // Step 4.
-        let account = self.whose(wish, server, client, &response, prover, assertion.as_ref()).await?;
+        let account = self.whose(wish, server, client, (&response, assertion.as_ref()), prover).await?;
         // Step 5.
         let request = SignInRequest {
             audience: wish.audience.clone(),
@@ -152,9 +152,8 @@ impl SignIns {
         wish: &Wish,
         server: &Server,
         client: &Chosen,
-        response: &TokenResponse,
+        (response, assertion): (&TokenResponse, Option<&Secret>),
         prover: Option<Prover<'_>>,
-        assertion: Option<&Secret>,
     ) -> Result<Account, SignInError> {
         let named = |client_id: ClientId, subject: Option<String>, name: Option<String>| Account {
             issuer: server.issuer.clone(),
