@@ -79,6 +79,10 @@ fn github(server: &Issuer) -> Result<AssertionSource, Error> {
         .hint("add 'permissions: id-token: write' to the job")
     };
     let [url, token] = [env::GITHUB_URL, env::GITHUB_TOKEN].map(|name| env::read(name).ok_or_else(|| missing(name)));
-    let url = url?.parse().map_err(|error| Error::new(Kind::Usage, format!("{}: {error}", env::GITHUB_URL)))?;
-    Ok(AssertionSource::GithubActions { url, token: JobToken(token?.into()), audience: server.to_string() })
+    let (url, token) = (url?, token?);
+    if !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::new(Kind::Usage, format!("{} holds characters that no token has", env::GITHUB_TOKEN)));
+    }
+    let url = url.parse().map_err(|error| Error::new(Kind::Usage, format!("{}: {error}", env::GITHUB_URL)))?;
+    Ok(AssertionSource::GithubActions { url, token: JobToken(token.into()), audience: server.to_string() })
 }

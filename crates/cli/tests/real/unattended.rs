@@ -181,6 +181,11 @@ pub(crate) struct Platform {
 impl Platform {
     /// With a trust policy for its workload `repo:acme/app` at the server of `place`.
     pub(crate) fn trusted(place: &Place) -> Self {
+        Self::trusted_with(place, &[])
+    }
+
+    /// The same with more in the policy.
+    pub(crate) fn trusted_with(place: &Place, more: &[&str]) -> Self {
         let entropy = Entropy::system();
         let (key, _) = SigningKey::generate(&SealingKey::generate(&entropy).unwrap(), &entropy).unwrap();
         let set = place.folder().join("platform.json");
@@ -188,7 +193,7 @@ impl Platform {
         place.admin(&["service", "add", "deploy"]).done();
         let trust = ["trust", "add", "--issuer", ISSUER, "--jwks-file", set.to_str().unwrap()];
         let whom = ["--subject", "repo:acme/*", "--service-account", "deploy", "--scope", "account"];
-        let added = place.admin(&[&trust[..], &whom, &["--json"]].concat()).json();
+        let added = place.admin(&[&trust[..], &whom, more, &["--json"]].concat()).json();
         Self { key, clock: Clock::System, policy: added["id"].as_str().unwrap_or_default().to_owned() }
     }
 
@@ -295,6 +300,7 @@ async fn a_github_actions_job_asks_its_runner_anew_for_each_token() {
     };
     let said = terminal.run(&arguments).failed(2);
     assert!(said.contains("id-token: write"), "{said}");
+    assert!(!job("a\r\nX-Evil: b").failed(2).contains("X-Evil"));
     let said = job("stranger").failed(1);
     assert!(said.contains("GitHub Actions gave no ID token"), "{said}");
     job("job-token").done();

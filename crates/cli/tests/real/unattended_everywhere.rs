@@ -322,3 +322,20 @@ async fn a_key_that_everybody_can_read_is_told() {
         said.done();
     }
 }
+
+/// Kubernetes gives the same token until four fifths of its life are over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_pod_whose_token_is_not_replaced_yet_is_renewed_where_the_policy_lets_it_come_again() {
+    let place = Place::sqlite().await;
+    place.settings(SHORT);
+    let platform = Platform::trusted_with(&place, &["--reusable"]);
+    let server = place.serve();
+    let terminal = Terminal::new();
+    let path = file(&terminal, "token", platform.assertion(&server.url));
+    let mut command = terminal.command(&["login", "--server", &server.url, "--assertion", "kubernetes"]);
+    run(command.env("GATEPASS_KUBERNETES_TOKEN_FILE", &path)).done();
+    let first = stored_token(&terminal);
+    sleep(END);
+    assert_ne!(terminal.run(&["token"]).done().trim(), first);
+    assert_eq!(whoami(&terminal)["name"], "deploy");
+}
