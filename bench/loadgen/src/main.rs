@@ -13,6 +13,7 @@ mod check;
 mod cold;
 mod flows;
 mod http;
+mod instructions;
 mod procs;
 mod profile;
 mod run;

@@ -14,6 +14,7 @@ use crate::{
     Result,
     args::RunArguments,
     flows,
+    instructions::Instructions,
     procs::{self, Watch},
     profile::Server,
     tally::{Tally, round},
@@ -74,7 +75,7 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
 /// What the processes and the machine used while it was measured.
 struct Measured {
     wall: f64,
-    processes: Vec<(Watch, f64, f64)>,
+    processes: Vec<(Watch, f64, f64, Option<u64>)>,
     generator: f64,
     busy: f64,
     stolen: f64,
@@ -84,19 +85,21 @@ impl Measured {
     async fn during(watches: Vec<Watch>, end: Instant) -> Self {
         let myself = Watch::myself();
         let (began, generator, (busy, stolen)) = (Instant::now(), myself.cpu(), procs::machine());
-        let mut processes: Vec<_> = watches.into_iter().map(|watch| (watch.cpu(), watch.memory(), watch)).collect();
+        let begin = |watch: Watch| (watch.cpu(), watch.memory(), Instructions::of(watch.pid), watch);
+        let mut processes: Vec<_> = watches.into_iter().map(begin).collect();
         while Instant::now() + Duration::from_millis(1100) < end {
             tokio::time::sleep(Duration::from_secs(1)).await;
             // Reading the memory of a whole tree costs too much to do it every second.
-            for (_, memory, watch) in processes.iter_mut().filter(|(_, _, watch)| !watch.tree) {
+            for (_, memory, _, watch) in processes.iter_mut().filter(|(.., watch)| !watch.tree) {
                 *memory = memory.max(watch.memory());
             }
         }
         tokio::time::sleep_until(end.into()).await;
         let (busy_now, stolen_now) = procs::machine();
-        let processes = processes.into_iter().map(|(cpu, memory, watch)| {
+        let processes = processes.into_iter().map(|(cpu, memory, instructions, watch)| {
+            let count = instructions.filter(|_| !watch.tree).and_then(|mut instructions| instructions.count());
             let (cpu, memory) = (watch.cpu() - cpu, memory.max(watch.memory()));
-            (watch, cpu, memory)
+            (watch, cpu, memory, count)
         });
         Self {
             wall: began.elapsed().as_secs_f64(),
@@ -116,16 +119,17 @@ fn result(arguments: &RunArguments, plan: &Plan, measured: &Measured) -> Value {
     let tally = plan.tally.borrow();
     let operations = tally.operations();
     let mut processes = json!({});
-    for (watch, cpu, memory) in &measured.processes {
+    for (watch, cpu, memory, instructions) in &measured.processes {
         processes[&watch.name] = json!({
             "cpu_s": round(*cpu, 3),
             "cpu_s_per_1k": round(cpu * 1000.0 / operations.max(1) as f64, 4),
             "cpu_pct": measured.percent(*cpu),
+            "instructions_per_op": instructions.map(|count| count / operations.max(1) as u64),
             "mem_mib": round(*memory, 1),
             "mem_kind": if watch.tree { "pss" } else { "rss" },
         });
     }
-    let watched: f64 = measured.processes.iter().map(|(_, cpu, _)| cpu).sum();
+    let watched: f64 = measured.processes.iter().map(|(_, cpu, ..)| cpu).sum();
     json!({
         "label": arguments.label,
         "workload": format!("{:?}", arguments.workload),

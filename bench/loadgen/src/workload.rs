@@ -79,11 +79,7 @@ impl Plan {
             Workload::Introspect => needed(&server()?.introspect, "introspection_endpoint"),
             Workload::DeviceAuthorize => needed(&server()?.device, "device_authorization_endpoint"),
             Workload::DevicePoll => needed(&server()?.device_token, "token_endpoint"),
-            Workload::ClientCredentials
-            | Workload::Jwt
-            | Workload::Refresh
-            | Workload::Code
-            | Workload::CodeOidc => {
+            Workload::ClientCredentials | Workload::Jwt | Workload::Refresh | Workload::Code | Workload::CodeOidc => {
                 needed(&server()?.token, "token_endpoint")
             }
         }
