@@ -182,7 +182,7 @@ impl SignIns {
                 let previous = Some(&presented.refresh_token);
                 let mut next = Tokens::from_response(response, scope, previous, requested_at);
                 if let Some(tokens) = &presented.sign_in.tokens {
-                    next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in.account, requested_at);
+                    next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in, requested_at);
                 }
                 (Some(next), None)
             }
