@@ -91,7 +91,7 @@ impl Agent {
         let ceiling = Narrowing { scope: self.scope, resource: self.resource, audience: None, ttl: self.ttl };
         // The vault is opened here, where a passphrase can be asked for.
         let contents = sign_ins.vault().read()?;
-        let for_one = !ceiling.is_empty() || self.tcp.is_some() || context.account_was_typed();
+        let for_one = !ceiling.is_empty() || self.tcp.is_some() || context.account_was_typed()?;
         let only = if for_one { Some(context.account(&contents)?) } else { None };
         drop(contents);
         let address = match self.tcp {
