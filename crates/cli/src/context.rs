@@ -249,7 +249,7 @@ impl<'a> Context<'a> {
             return header_safe(bearer);
         }
         let account = &sign_in.account;
-        let bearer = run_async(async {
+        let bearer = run_with(&sign_ins, async {
             let narrowed = sign_ins.narrowed_bearer(&account.id(), narrowing, min_ttl).await;
             narrowed.map_err(|error| Error::of_narrowing(error, account))
         })?;
@@ -306,8 +306,32 @@ pub(crate) fn no_server() -> Error {
     )
 }
 
-/// Runs something that needs the network, until it ends or Ctrl-C is pressed.
+/// Runs something that needs the network, until it ends or Ctrl-C is pressed. It uses no sign-in.
 pub(crate) fn run_async<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    run(work, std::future::ready(()))
+}
+
+/// The same for what uses sign-ins: a refresh that is under way comes to its end, unless Ctrl-C is pressed again.
+pub(crate) fn run_with<T>(sign_ins: &SignIns, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    run(
+        work,
+        finished(sign_ins, async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }),
+    )
+}
+
+/// Comes when no refresh is under way any more, or somebody will not wait for it.
+pub(crate) async fn finished(sign_ins: &SignIns, impatience: impl Future<Output = ()>) {
+    tokio::select! {
+        () = sign_ins.finish() => {}
+        () = impatience => {}
+    }
+}
+
+fn run<T>(work: impl Future<Output = Result<T, Error>>, last: impl Future<Output = ()>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -321,6 +345,7 @@ pub(crate) fn run_async<T>(work: impl Future<Output = Result<T, Error>>) -> Resu
             }),
         }
     });
+    runtime.block_on(last);
     // What is under way in a thread needs no waiting for: the vault is replaced wholly or not at all.
     runtime.shutdown_background();
     outcome

@@ -10,7 +10,7 @@
 //! | running them side by side | [`sign_in`] |
 //! | one encrypted file, and who keeps its key | [`vault`] |
 //! | a token to use now, a request that carries it | [`bearer`] |
-//! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
+//! | one refresh per machine, with three outcomes, seen through to its end | [`refresh`], [`tokens`], [`lock`], [`SignIns::finish`] |
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | a token that may do less | [`exchange`] |
@@ -47,6 +47,7 @@ pub mod folder;
 pub mod helpers;
 pub mod home;
 pub mod id_token;
+mod in_flight;
 pub mod lock;
 mod lock_files;
 pub mod loopback;

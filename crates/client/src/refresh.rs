@@ -30,13 +30,10 @@ use crate::{
     vault::{VaultError, contents::SignIn},
 };
 use gatepass_oauth::{ErrorCode, Secret, TokenResponse, UtcMillis};
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// How long to wait for another process's refresh: longer than its request may take.
-const LOCK_WAIT: Duration = Duration::from_secs(45);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(45);
 /// How long between two looks at the lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -113,7 +110,7 @@ impl SignIns {
         let transient =
             |cause, sign_in: &SignIn| Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) });
         // Step 1.
-        let lock = match self.account_lock(account, &seen, reason).await {
+        let lock = match self.account_lock(account, self.patience(&seen, reason)).await {
             Ok(Some(lock)) => lock,
             Ok(None) => return transient(Transient::Busy, &seen),
             Err(error) => return transient(Transient::CannotKeep(error.to_string()), &seen),
@@ -136,19 +133,16 @@ impl SignIns {
             return transient(Transient::CannotKeep(error.to_string()), &sign_in);
         }
         let (this, presented) = (self.clone(), Presented { sign_in: sign_in.clone(), refresh_token });
-        let working = tokio::spawn(async move {
+        let working = self.see_through(async move {
             // Who was stopped for long may have lost it, and a token that was given up meanwhile must not be shown again.
             match lock.is_held() {
                 true => this.fetch(presented).await,
                 false => Err(Transient::Busy),
             }
         });
-        match working.await {
-            Ok(Ok(renewal)) => Ok(renewal),
-            Ok(Err(cause)) => transient(cause, &sign_in),
-            Err(error) => {
-                Err(VaultError::Io { what: "use", path: self.vault().home().vault(), source: io::Error::other(error) })
-            }
+        match working.await? {
+            Ok(renewal) => Ok(renewal),
+            Err(cause) => transient(cause, &sign_in),
         }
     }
 
@@ -233,26 +227,30 @@ impl SignIns {
         .await
     }
 
-    /// Step 1: the lock, or `None` when it is not had in time. While a token surely works the lock is not worth
-    /// waiting for: whoever holds it is replacing that token.
-    async fn account_lock(
-        &self,
-        account: &AccountId,
-        seen: &SignIn,
-        reason: Reason<'_>,
-    ) -> Result<Option<FileLock>, VaultError> {
-        self.vault().make_home()?;
-        let home = self.vault().home();
-        let mut wanted = home.wanted(home.account_lock(account));
+    /// How long the lock is worth waiting for. While a token surely works it is not: whoever holds it is replacing that
+    /// token.
+    fn patience(&self, seen: &SignIn, reason: Reason<'_>) -> Duration {
         let now = self.clock().now();
         let works = seen
             .tokens
             .as_ref()
             .is_some_and(|tokens| matches!(tokens.freshness(now, 0), Freshness::Fresh | Freshness::Due));
-        let wait = match reason {
+        match reason {
             Reason::Age if works => Duration::ZERO,
             _ => LOCK_WAIT,
-        };
+        }
+    }
+
+    /// Step 1: the lock, or `None` when it is not had in time. Nobody keeps a thread while they wait: the holder needs
+    /// one to come to its end.
+    pub(crate) async fn account_lock(
+        &self,
+        account: &AccountId,
+        wait: Duration,
+    ) -> Result<Option<FileLock>, VaultError> {
+        self.vault().make_home()?;
+        let home = self.vault().home();
+        let mut wanted = home.wanted(home.account_lock(account));
         let started = Instant::now();
         loop {
             match wanted.try_take() {

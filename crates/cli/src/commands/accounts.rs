@@ -2,7 +2,7 @@
 
 use super::logout;
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     error::{Error, Kind},
 };
 use clap::{Args, Subcommand};
@@ -155,7 +155,7 @@ fn unbind(context: &Context<'_>, folder: &Path) -> Result<(), Error> {
 }
 
 fn remove(context: &Context<'_>, sign_ins: &SignIns, account: &Account, force: bool) -> Result<(), Error> {
-    run_async(logout::sign_out(context, sign_ins, account, force))?;
+    run_with(sign_ins, logout::sign_out(context, sign_ins, account, force))?;
     let home = context.home()?;
     let mut bindings = Bindings::read(&home)?;
     if !folders_of(&bindings, &account.id()).is_empty() {

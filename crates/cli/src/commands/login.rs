@@ -2,7 +2,7 @@
 
 use super::{client_options::ClientOptions, server_options::ServerOptions, whoami};
 use crate::{
-    context::{Context, run_async, server_of},
+    context::{Context, run_with, server_of},
     env,
     error::{Error, Kind},
     screen::{self, Screen},
@@ -107,7 +107,7 @@ impl Login {
         if env::read(env::TOKEN).is_some() {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", env::TOKEN));
         }
-        let account = run_async(screen::sign_in(context.ui, &sign_ins, &wish, screen))?;
+        let account = run_with(&sign_ins, screen::sign_in(context.ui, &sign_ins, &wish, screen))?;
         if self.dpop && !gives_bound_tokens(&sign_ins, &account)? {
             context.ui.warn(
                 "the server gave a plain access token for the key; only it knows whether the refresh token is bound",
