@@ -3,7 +3,10 @@
 //! 1. Take the sign-in's access token, refreshed if it nears its end.
 //! 2. Exchange it at the sign-in's own server, as the sign-in's own client (§2.1). The sign-in itself stays as it is.
 //! 3. A server that offers no exchange is asked for the same by a refresh with `scope` (RFC 6749 §6) and `resource`
-//!    (RFC 8707 §2.2). If that rotates the refresh token, the new one is in the vault before anything else happens.
+//!    (RFC 8707 §2.2), with all that protects any refresh. If that rotates the refresh token, the new one is in the vault
+//!    before anything else happens. Before it is asked, the vault is told that the refresh token is shown for less: if the
+//!    answer is lost, a server that repeats itself could give it to the next refresh, which must not take it for the
+//!    sign-in's own.
 //! 4. What comes back is measured: a token that may do more, or lives longer, than was asked for is not handed on.
 //!
 //! RFC 8693 has no parameter for the life of a token. gatepass's server takes `requested_expiry`; another one that passes
@@ -13,8 +16,8 @@
 //! A refusal here says something about what was asked, never about the sign-in, which only a plain refresh may end.
 
 use crate::{
-    AccountId, Bearer, BearerError, Failure, Refusal, SignIn, SignIns, Tokens, Transient, VaultError,
-    token_endpoint::TokenEndpoint,
+    AccountId, Bearer, BearerError, Failure, Refusal, Renewal, SignIn, SignIns, Tokens, Transient, Unreachable,
+    VaultError, refresh::Presented, token_endpoint::TokenEndpoint,
 };
 use gatepass_oauth::{ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use std::time::Duration;
@@ -109,6 +112,12 @@ impl Narrowing {
                 Some(both)
             }
         };
+        // A target of the other kind would be one beside it.
+        match (&ceiling.resource, &ceiling.audience) {
+            (Some(only), None) if self.audience.is_some() => return Err(AboveCeiling::Target(only.to_string())),
+            (None, Some(only)) if self.resource.is_some() => return Err(AboveCeiling::Target(only.clone())),
+            _ => {}
+        }
         let resource = match (&self.resource, &ceiling.resource) {
             (Some(asked), Some(only)) if !asked.names_same(only) => {
                 return Err(AboveCeiling::Target(only.to_string()));
@@ -221,10 +230,50 @@ impl SignIns {
         if to.ttl.is_some() || to.audience.is_some() {
             return Err(NarrowError::NotOffered);
         }
-        let _lock = self.settle(account).await?;
+        let lock = self.settle(account).await?;
+        let (this, account, to) = (self.clone(), account.clone(), to.clone());
+        let working = self.see_through(async move {
+            this.with_vault(|vault| vault.rehearse()).await?;
+            this.settle_what_was_lost(&account).await?;
+            let presented = this.about_to_narrow(&account).await?;
+            match lock.is_held() {
+                true => this.fetch_less(&presented, &to).await,
+                false => Err(BearerError::Transient(Transient::Busy).into()),
+            }
+        });
+        working.await?
+    }
+
+    /// The answer to an earlier refresh for less was lost: asked again, the server could give that one.
+    async fn settle_what_was_lost(&self, account: &AccountId) -> Result<(), NarrowError> {
         let (sign_in, tokens) = self.signed_in(account).await?;
-        let Some(refresh_token) = &tokens.refresh_token else { return Err(NarrowError::NotOffered) };
-        self.with_vault(|vault| vault.rehearse()).await?;
+        let Some(refresh_token) = tokens.refresh_token.filter(|_| tokens.asked_for_less) else { return Ok(()) };
+        match self.fetch(Presented { sign_in, refresh_token }).await {
+            Ok(Renewal::Refreshed(_)) => Ok(()),
+            Ok(Renewal::Rejected(refusal)) => Err(BearerError::Rejected(refusal).into()),
+            Ok(Renewal::SignedOut) => Err(BearerError::SignedOut.into()),
+            Ok(Renewal::Transient { cause, .. }) | Err(cause) => Err(BearerError::Transient(cause).into()),
+        }
+    }
+
+    /// Notes in the vault that the refresh token is shown for less.
+    async fn about_to_narrow(&self, account: &AccountId) -> Result<Presented, NarrowError> {
+        let id = account.clone();
+        let marked = self.with_vault(move |vault| {
+            vault.update(|contents| {
+                let sign_in = contents.get_mut(&id)?;
+                let tokens = sign_in.tokens.as_mut().filter(|tokens| tokens.refresh_token.is_some())?;
+                tokens.asked_for_less = true;
+                Some(sign_in.clone())
+            })
+        });
+        let sign_in = marked.await?.ok_or(NarrowError::NotOffered)?;
+        let refresh_token = sign_in.tokens.as_ref().and_then(|tokens| tokens.refresh_token.clone());
+        Ok(Presented { refresh_token: refresh_token.ok_or(NarrowError::NotOffered)?, sign_in })
+    }
+
+    async fn fetch_less(&self, presented: &Presented, to: &Narrowing) -> Result<Tokens, NarrowError> {
+        let (sign_in, shown) = (&presented.sign_in, &presented.refresh_token);
         let endpoint = TokenEndpoint {
             asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
@@ -233,21 +282,38 @@ impl SignIns {
             provider: sign_in.terms.provider(),
         };
         let requested_at = self.clock().now();
-        let response = endpoint.refresh_to(refresh_token, to.scope.as_ref()).await?;
-        if let Some(next) = response.refresh_token.clone() {
-            self.keep_rotation(account, next).await?;
-        }
-        to.measure(response, &tokens.scope, requested_at)
+        let answer = match endpoint.refresh_to(shown, to.scope.as_ref()).await {
+            Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }) => {
+                endpoint.refresh_to(shown, to.scope.as_ref()).await
+            }
+            answer => answer,
+        };
+        let next = match &answer {
+            Ok(response) => response.refresh_token.as_ref().unwrap_or(shown).clone(),
+            // What was refused has changed nothing at the server.
+            Err(Failure::Refused(_)) => shown.clone(),
+            Err(failure) => return Err(failure.clone().into()),
+        };
+        self.keep_rotation(presented, next).await?;
+        let granted = sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope);
+        to.measure(answer?, granted, requested_at)
     }
 
-    /// The access token that is stored stays, and with it its generation.
-    async fn keep_rotation(&self, account: &AccountId, next: Secret) -> Result<(), VaultError> {
-        let id = account.clone();
+    /// Step 5 of a refresh for less: the next refresh token alone takes the place of the one that was presented. The access
+    /// token stays, and with it its generation; it is what comes back.
+    pub(crate) async fn keep_rotation(
+        &self,
+        presented: &Presented,
+        next: Secret,
+    ) -> Result<Option<Bearer>, VaultError> {
+        let (account, shown) = (presented.sign_in.account.id(), presented.refresh_token.clone());
         self.with_vault(move |vault| {
             vault.update(|contents| {
-                if let Some(tokens) = contents.get_mut(&id).and_then(|sign_in| sign_in.tokens.as_mut()) {
-                    tokens.refresh_token = Some(next);
+                let sign_in = contents.get_mut(&account)?;
+                if let Some(tokens) = sign_in.tokens.as_mut().filter(|tokens| tokens.is_refreshed_with(&shown)) {
+                    (tokens.refresh_token, tokens.asked_for_less) = (Some(next), false);
                 }
+                Bearer::of(sign_in)
             })
         })
         .await
@@ -301,6 +367,12 @@ mod tests {
         assert_eq!(under(of(Some("write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
         assert_eq!(under(of(Some("read write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
         assert!(matches!(under(of(None, Some("https://b.example"), None)), Err(AboveCeiling::Target(_))));
+        let by_name = Narrowing { audience: Some("api".into()), ..Narrowing::default() };
+        assert_eq!(under(by_name.clone()), Err(AboveCeiling::Target("https://a.example".into())));
+        let beside = of(None, Some("https://a.example"), None).under(&by_name, &granted);
+        assert_eq!(beside, Err(AboveCeiling::Target("api".into())));
+        let both = Narrowing { resource: Some("https://a.example".parse().unwrap()), ..by_name.clone() };
+        assert_eq!(by_name.under(&both, &granted), Ok(both));
         let foreign = Narrowing::default().under(&of(Some("admin"), None, None), &granted);
         assert_eq!(foreign, Err(AboveCeiling::NoScope(scope("admin"))));
         let free = Narrowing::default();

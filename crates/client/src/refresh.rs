@@ -19,6 +19,10 @@
 //! Where the vault cannot be written (a full disk, a folder that is read-only) no refresh is begun, and the token that is
 //! there is used as long as it lives.
 //!
+//! Some servers answer a repeat of the last rotation with the same tokens. If the refresh token was last shown for a token
+//! that may do less ([`crate::exchange`]) and the answer was lost, that answer may come now: of it the refresh token alone
+//! is kept, and fetches the sign-in's own token.
+//!
 //! There are three outcomes, and only one ends a sign-in: `invalid_grant` or `invalid_client` from the
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
@@ -71,9 +75,9 @@ pub enum Transient {
 }
 
 /// What step 4 was begun with.
-struct Presented {
-    sign_in: SignIn,
-    refresh_token: Secret,
+pub(crate) struct Presented {
+    pub(crate) sign_in: SignIn,
+    pub(crate) refresh_token: Secret,
 }
 
 /// Why a token is to be replaced.
@@ -94,6 +98,12 @@ impl std::fmt::Display for Reason<'_> {
             Self::TooShort(span) => write!(f, "the old one lasts for less than {} s", span.as_secs()),
             Self::Unauthorized(_) => f.write_str("a resource answered 401 to the old one"),
         }
+    }
+}
+
+impl Presented {
+    fn asked_for_less(&self) -> bool {
+        self.sign_in.tokens.as_ref().is_some_and(|tokens| tokens.asked_for_less)
     }
 }
 
@@ -146,13 +156,14 @@ impl SignIns {
         }
     }
 
-    /// Steps 4 and 5. A repeated answer may tell of an access token whose life is over by now; then the refresh token
-    /// that came with it fetches the next.
-    async fn fetch(&self, presented: Presented) -> Result<Renewal, Transient> {
+    /// Steps 4 and 5. A repeated answer may tell of an access token whose life is over by now, or of one that may do less;
+    /// then the refresh token that came with it fetches the next.
+    pub(crate) async fn fetch(&self, presented: Presented) -> Result<Renewal, Transient> {
         let account = presented.sign_in.account.id();
+        let may_be_less = presented.asked_for_less();
         let renewal = self.fetch_once(presented).await?;
         let Renewal::Refreshed(bearer) = &renewal else { return Ok(renewal) };
-        if bearer.expires_at().is_none_or(|end| self.clock().now() < end) {
+        if !may_be_less && bearer.expires_at().is_none_or(|end| self.clock().now() < end) {
             return Ok(renewal);
         }
         let stored = self.stored(&account).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
@@ -171,6 +182,11 @@ impl SignIns {
             answer => answer,
         };
         let (next, refusal) = match answer {
+            Ok(response) if presented.asked_for_less() => {
+                let next = response.refresh_token.unwrap_or_else(|| presented.refresh_token.clone());
+                let kept = self.keep_rotation(&presented, next).await;
+                return kept.map(|bearer| bearer.map_or(Renewal::SignedOut, Renewal::Refreshed)).map_err(cannot_keep);
+            }
             Ok(response) => {
                 let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
                 let previous = Some(&presented.refresh_token);
@@ -216,8 +232,8 @@ impl SignIns {
         self.with_vault(move |vault| {
             vault.update(|contents| {
                 let sign_in = contents.get_mut(&presented.sign_in.account.id())?;
-                let current = sign_in.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
-                if current.is_some_and(|current| current.expose() == presented.refresh_token.expose()) {
+                let current = sign_in.tokens.as_ref();
+                if current.is_some_and(|tokens| tokens.is_refreshed_with(&presented.refresh_token)) {
                     sign_in.tokens = tokens;
                     sign_in.generation = sign_in.generation.saturating_add(1);
                 }
@@ -303,6 +319,10 @@ impl SignIns {
         let id = account.clone();
         self.with_vault(move |vault| Ok(vault.read()?.get(&id).cloned())).await
     }
+}
+
+fn cannot_keep(error: VaultError) -> Transient {
+    Transient::CannotKeep(error.to_string())
 }
 
 fn ends_sign_in(refusal: &Refusal) -> bool {

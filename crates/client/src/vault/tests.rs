@@ -47,6 +47,7 @@ fn sign_in(subject: &str) -> SignIn {
             obtained_at: NOW,
             expires_at: None,
             id_token: None,
+            asked_for_less: false,
         }),
     }
 }
