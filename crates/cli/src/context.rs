@@ -266,9 +266,22 @@ impl<'a> Context<'a> {
         Ok((bearer.token().clone(), bearer.expires_at()))
     }
 
-    /// The bearer of `GATEPASS_TOKEN`, and where it may be sent.
+    /// The bearer of `GATEPASS_TOKEN`.
     pub(crate) fn raw_token(&self) -> Option<Secret> {
         env::read(env::TOKEN).map(Secret::from)
+    }
+
+    /// The one server that it is sent to: typed, or in the settings. The file of a folder names none, since the folder may
+    /// have come from a stranger.
+    pub(crate) fn server_of_raw(&self) -> Result<Issuer, Error> {
+        let text = match self.typed_server() {
+            Some(text) => Some(text),
+            None => self.config()?.server.as_deref(),
+        };
+        text.map(server_of).transpose()?.ok_or_else(|| {
+            Error::new(Kind::Usage, format!("{} is set, but no server that it is for", env::TOKEN))
+                .hint(format!("name it with --server or {}; a .gatepass.toml does not count", env::SERVER))
+        })
     }
 }
 

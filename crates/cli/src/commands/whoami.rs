@@ -3,7 +3,7 @@
 
 use crate::{
     agent,
-    context::{Context, no_server, run_async, run_with, server_of},
+    context::{Context, run_async, run_with, server_of},
     error::{Error, Kind},
     rpc::{self, As},
     ui::Ui,
@@ -46,7 +46,7 @@ impl Whoami {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         if let Some(token) = context.raw_token() {
             let sign_ins = context.sign_ins_or_none()?;
-            let server = context.named_server()?.ok_or_else(no_server)?;
+            let server = context.server_of_raw()?;
             let identity = run_async(ask_with(&sign_ins, &server, &token))?;
             return print(context.ui, &identity, server.as_str());
         }
