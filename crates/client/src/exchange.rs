@@ -233,13 +233,16 @@ impl SignIns {
         let lock = self.settle(account).await?;
         let (this, account, to) = (self.clone(), account.clone(), to.clone());
         let working = self.see_through(async move {
+            let held = || match lock.is_held() {
+                true => Ok(()),
+                false => Err(BearerError::Transient(Transient::Busy)),
+            };
             this.with_vault(|vault| vault.rehearse()).await?;
+            held()?;
             this.settle_what_was_lost(&account).await?;
             let presented = this.about_to_narrow(&account).await?;
-            match lock.is_held() {
-                true => this.fetch_less(&presented, &to).await,
-                false => Err(BearerError::Transient(Transient::Busy).into()),
-            }
+            held()?;
+            this.fetch_less(&presented, &to).await
         });
         working.await?
     }
@@ -247,7 +250,10 @@ impl SignIns {
     /// The answer to an earlier refresh for less was lost: asked again, the server could give that one.
     async fn settle_what_was_lost(&self, account: &AccountId) -> Result<(), NarrowError> {
         let (sign_in, tokens) = self.signed_in(account).await?;
-        let Some(refresh_token) = tokens.refresh_token.filter(|_| tokens.asked_for_less) else { return Ok(()) };
+        let refresh_token = tokens.refresh_token.ok_or(NarrowError::NotOffered)?;
+        if !tokens.asked_for_less {
+            return Ok(());
+        }
         match self.fetch(Presented { sign_in, refresh_token }).await {
             Ok(Renewal::Refreshed(_)) => Ok(()),
             Ok(Renewal::Rejected(refusal)) => Err(BearerError::Rejected(refusal).into()),

@@ -10,10 +10,11 @@
 //! | running them side by side | [`sign_in`] |
 //! | one encrypted file, and who keeps its key | [`vault`] |
 //! | a token to use now, a request that carries it | [`bearer`] |
-//! | one refresh per machine, with three outcomes, seen through to its end | [`refresh`], [`tokens`], [`lock`], [`SignIns::finish`] |
+//! | one refresh per machine, with three outcomes | [`refresh`], [`tokens`], [`lock`] |
 //! | who asks, and how it is proven | [`asker`], [`client_authentication`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | a token that may do less | [`exchange`] |
+//! | what is seen through to its end, whoever is gone | [`SignIns::finish`] |
 //! | tokens for containers and virtual machines, over a local socket | [`agent`] |
 //! | signing out | [`sign_out`] |
 //! | tokens for git, docker, kubectl and aws | [`helpers`] |

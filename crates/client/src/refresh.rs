@@ -185,7 +185,8 @@ impl SignIns {
             Ok(response) if presented.asked_for_less() => {
                 let next = response.refresh_token.unwrap_or_else(|| presented.refresh_token.clone());
                 let kept = self.keep_rotation(&presented, next).await;
-                return kept.map(|bearer| bearer.map_or(Renewal::SignedOut, Renewal::Refreshed)).map_err(cannot_keep);
+                let kept = kept.map_err(|error| Transient::CannotKeep(error.to_string()))?;
+                return Ok(kept.map_or(Renewal::SignedOut, Renewal::Refreshed));
             }
             Ok(response) => {
                 let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
@@ -232,8 +233,8 @@ impl SignIns {
         self.with_vault(move |vault| {
             vault.update(|contents| {
                 let sign_in = contents.get_mut(&presented.sign_in.account.id())?;
-                let current = sign_in.tokens.as_ref();
-                if current.is_some_and(|tokens| tokens.is_refreshed_with(&presented.refresh_token)) {
+                let current = sign_in.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+                if current.is_some_and(|current| current.expose() == presented.refresh_token.expose()) {
                     sign_in.tokens = tokens;
                     sign_in.generation = sign_in.generation.saturating_add(1);
                 }
@@ -319,10 +320,6 @@ impl SignIns {
         let id = account.clone();
         self.with_vault(move |vault| Ok(vault.read()?.get(&id).cloned())).await
     }
-}
-
-fn cannot_keep(error: VaultError) -> Transient {
-    Transient::CannotKeep(error.to_string())
 }
 
 fn ends_sign_in(refusal: &Refusal) -> bool {

@@ -53,11 +53,6 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// The issuer as it spells itself in what it signs.
-    pub(crate) fn iss(&self) -> &str {
-        self.terms.iss.as_deref().unwrap_or(self.account.issuer.as_str())
-    }
-
     /// Its client, as the endpoints of the server meet it.
     pub(crate) fn asker<'a>(&'a self, sign_ins: &'a SignIns) -> Asker<'a> {
         Asker {
@@ -66,6 +61,11 @@ impl SignIn {
             authentication: &self.authentication,
             prover: self.dpop_key.as_ref().map(|key| sign_ins.prover(key)),
         }
+    }
+
+    /// The issuer as it spells itself in what it signs.
+    pub(crate) fn iss(&self) -> &str {
+        self.terms.iss.as_deref().unwrap_or(self.account.issuer.as_str())
     }
 }
 
