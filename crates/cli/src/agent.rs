@@ -98,7 +98,7 @@ fn start(home: &Home) -> Option<Child> {
     command.env(env::HOME, std::path::absolute(home.path()).ok()?);
     command.args(["agent", "--on-demand"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // It serves every account and every folder, whatever holds here.
-    for name in [env::SERVER, env::ACCOUNT, env::AGENT_SOCK, env::TOKEN, env::API_KEY] {
+    for name in [env::SERVER, env::ACCOUNT, env::SPACE, env::AGENT_SOCK, env::TOKEN, env::API_KEY] {
         command.env_remove(name);
     }
     #[cfg(unix)]

@@ -172,10 +172,10 @@ impl<'a> Context<'a> {
     /// Which account is meant: what was typed or set decides alone; else the folder's file; else the folder's binding.
     pub(crate) fn selection(&self) -> Result<Selection, Error> {
         // A server that was typed narrows the choice; one from the settings is only where to sign in.
-        let space = self.typed_space()?;
-        if self.typed_server().is_some() || self.typed_account().is_some() || space.is_some() {
+        if self.account_was_typed()? {
             let issuer = self.typed_server().map(server_of).transpose()?;
-            return Ok(Selection { issuer, account: self.typed_account().map(str::to_owned), space });
+            let account = self.typed_account().map(str::to_owned);
+            return Ok(Selection { issuer, account, space: self.typed_space()? });
         }
         if let Some((_, file)) = self.folder_file()?
             && (file.server.is_some() || file.account.is_some() || file.space.is_some())
@@ -200,17 +200,12 @@ impl<'a> Context<'a> {
 
     /// The sign-in that is meant.
     pub(crate) fn sign_in<'c>(&self, contents: &'c Contents) -> Result<&'c SignIn, Error> {
-        contents.select(&self.selection()?).map_err(|error| {
-            let typed = self.typed_server().is_some()
-                || self.typed_account().is_some()
-                || self.typed_space().is_ok_and(|space| space.is_some());
-            match (typed, self.folder_file()) {
-                (false, Ok(Some((path, _)))) => {
-                    let told = Error::from(error);
-                    Error { message: format!("{} (as {} asks)", told.message, path.display()), ..told }
-                }
-                _ => error.into(),
+        contents.select(&self.selection()?).map_err(|error| match (self.account_was_typed(), self.folder_file()) {
+            (Ok(false), Ok(Some((path, _)))) => {
+                let told = Error::from(error);
+                Error { message: format!("{} (as {} asks)", told.message, path.display()), ..told }
             }
+            _ => error.into(),
         })
     }
 
@@ -219,9 +214,9 @@ impl<'a> Context<'a> {
         Ok(self.sign_in(contents)?.account.clone())
     }
 
-    /// Whether the command line or the environment names an account or a server.
-    pub(crate) fn account_was_typed(&self) -> bool {
-        self.typed_server().is_some() || self.typed_account().is_some()
+    /// Whether the command line or the environment names an account, a server or a space.
+    pub(crate) fn account_was_typed(&self) -> Result<bool, Error> {
+        Ok(self.typed_server().is_some() || self.typed_account().is_some() || self.typed_space()?.is_some())
     }
 
     /// A token of the account that is meant, refreshed if need be, and when it ends; or the one of the environment. With
@@ -254,7 +249,7 @@ impl<'a> Context<'a> {
             return header_safe(bearer);
         }
         let account = &sign_in.account;
-        let bearer = run_async(async {
+        let bearer = run_with(&sign_ins, async {
             let narrowed = sign_ins.narrowed_bearer(&account.id(), narrowing, min_ttl).await;
             narrowed.map_err(|error| Error::of_narrowing(error, account))
         })?;
@@ -342,8 +337,32 @@ pub(crate) fn no_server() -> Error {
     )
 }
 
-/// Runs something that needs the network, until it ends or Ctrl-C is pressed.
+/// Runs something that needs the network, until it ends or Ctrl-C is pressed. It uses no sign-in.
 pub(crate) fn run_async<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    run(work, std::future::ready(()))
+}
+
+/// The same for what uses sign-ins: a refresh that is under way comes to its end, unless Ctrl-C is pressed again.
+pub(crate) fn run_with<T>(sign_ins: &SignIns, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    run(
+        work,
+        finished(sign_ins, async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }),
+    )
+}
+
+/// Comes when no refresh is under way any more, or somebody will not wait for it.
+pub(crate) async fn finished(sign_ins: &SignIns, impatience: impl Future<Output = ()>) {
+    tokio::select! {
+        () = sign_ins.finish() => {}
+        () = impatience => {}
+    }
+}
+
+fn run<T>(work: impl Future<Output = Result<T, Error>>, last: impl Future<Output = ()>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -357,6 +376,7 @@ pub(crate) fn run_async<T>(work: impl Future<Output = Result<T, Error>>) -> Resu
             }),
         }
     });
+    runtime.block_on(last);
     // What is under way in a thread needs no waiting for: the vault is replaced wholly or not at all.
     runtime.shutdown_background();
     outcome

@@ -213,7 +213,10 @@ impl From<FolderError> for Error {
         {
             return not_ours(Self::new(Kind::Failed, error));
         }
-        Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+        match error {
+            FolderError::Lock(error) => VaultError::Lock(error).into(),
+            error => Self::new(Kind::Usage, error).hint("correct the file, or move it away"),
+        }
     }
 }
 

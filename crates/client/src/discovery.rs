@@ -7,7 +7,7 @@
 //! 4. Go on only where PKCE by S256 is not ruled out (RFC 7636, RFC 9700 §2.1.1).
 
 use crate::{
-    Call, ClientAuthentication, Failure, Transport, WebUrl,
+    Call, ClientAuthentication, Failure, Transport, Unreachable, WebUrl,
     providers::{self, Provider},
     text::tidy,
 };
@@ -18,6 +18,9 @@ use gatepass_oauth::{ClientId, GrantType, Issuer, ServerMetadata, pkce::METHOD_S
 pub struct Server {
     /// Who it is.
     pub issuer: Issuer,
+    /// The same as it spells it itself, with a slash at the end perhaps: so it must stand in all that it says
+    /// (RFC 9207 §2.4, OpenID Connect Core §3.1.3.7).
+    pub iss: String,
     /// RFC 6749 §3.2.
     pub token_endpoint: WebUrl,
     /// RFC 6749 §3.1; without it there is no sign-in by browser redirect.
@@ -83,6 +86,7 @@ impl Server {
     #[must_use]
     pub fn bare(issuer: Issuer, token_endpoint: WebUrl) -> Self {
         Self {
+            iss: issuer.as_str().to_owned(),
             issuer,
             token_endpoint,
             authorization_endpoint: None,
@@ -156,7 +160,7 @@ pub enum DiscoveryError {
 /// Finds the server of `issuer`, with what is known of its vendor.
 ///
 /// # Errors
-/// [`DiscoveryError`]; a place that cannot be reached ends the search, one that has nothing does not.
+/// [`DiscoveryError`]; a server that cannot be reached ends the search, a place that has nothing or that fails does not.
 pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<Server, DiscoveryError> {
     discover_as(transport, issuer, providers::of(issuer)).await
 }
@@ -182,7 +186,7 @@ pub async fn discover_as(
 }
 
 async fn ask(transport: &Transport, issuer: &Issuer) -> Result<Server, DiscoveryError> {
-    let mut wrong = None;
+    let (mut wrong, mut failed) = (None, None);
     for place in issuer.metadata_urls() {
         let Ok(url) = place.parse::<WebUrl>() else { continue };
         let reply = transport.send(Call::get(url)).await?;
@@ -197,12 +201,18 @@ async fn ask(transport: &Transport, issuer: &Issuer) -> Result<Server, Discovery
                     wrong = Some(error);
                 }
             },
+            // Some servers fail where they have nothing.
+            Err(failure @ Failure::Unreachable { why: Unreachable::Busy(_), .. }) => {
+                failed.get_or_insert(failure);
+            }
             Err(failure @ Failure::Unreachable { .. }) => return Err(failure.into()),
             // An absent document, or a site that answers every path with a page: look on.
             Err(_) => {}
         }
     }
-    Err(wrong.unwrap_or_else(|| DiscoveryError::NoMetadata(issuer.clone())))
+    // The one that failed might have been right.
+    let last = failed.map(DiscoveryError::Failed).or(wrong);
+    Err(last.unwrap_or_else(|| DiscoveryError::NoMetadata(issuer.clone())))
 }
 
 /// Checks a metadata document of `issuer` and takes over its endpoints.
@@ -231,6 +241,7 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
     let device = metadata.grant_types_supported.is_empty() || metadata.offers(GrantType::DeviceCode);
     Ok(Server {
         issuer: issuer.clone(),
+        iss: metadata.issuer.clone(),
         token_endpoint: read("token_endpoint", &metadata.token_endpoint)?
             .ok_or_else(|| DiscoveryError::BadEndpoint { issuer: issuer.clone(), endpoint: "token_endpoint" })?,
         authorization_endpoint: read("authorization_endpoint", &metadata.authorization_endpoint)?,
@@ -287,7 +298,8 @@ mod tests {
     fn only_the_very_issuer_is_believed() {
         let issuer: Issuer = "https://a.example".parse().unwrap();
         assert!(check(&issuer, &metadata("https://a.example", "https://a.example/t")).is_ok());
-        assert!(check(&issuer, &metadata("https://a.example/", "https://a.example/t")).is_ok());
+        let with_slash = check(&issuer, &metadata("https://a.example/", "https://a.example/t")).unwrap();
+        assert_eq!((with_slash.issuer, with_slash.iss.as_str()), (issuer.clone(), "https://a.example/"));
         for other in ["https://A.example", "https://a.example/x", "https://a.example.evil.example", ""] {
             let error = check(&issuer, &metadata(other, "https://a.example/t")).unwrap_err();
             assert!(matches!(error, DiscoveryError::WrongIssuer { .. }), "{other}");

@@ -3,7 +3,10 @@
 //! 1. Take the sign-in's access token, refreshed if it nears its end.
 //! 2. Exchange it at the sign-in's own server, as the sign-in's own client (§2.1). The sign-in itself stays as it is.
 //! 3. A server that offers no exchange is asked for the same by a refresh with `scope` (RFC 6749 §6) and `resource`
-//!    (RFC 8707 §2.2). If that rotates the refresh token, the new one is in the vault before anything else happens.
+//!    (RFC 8707 §2.2), with all that protects any refresh. If that rotates the refresh token, the new one is in the vault
+//!    before anything else happens. Before it is asked, the vault is told that the refresh token is shown for less: if the
+//!    answer is lost, a server that repeats itself could give it to the next refresh, which must not take it for the
+//!    sign-in's own.
 //! 4. What comes back is measured: a token that may do more, or lives longer, than was asked for is not handed on.
 //!
 //! RFC 8693 has no parameter for the life of a token. gatepass's server takes `requested_expiry`; another one that passes
@@ -16,8 +19,8 @@
 //! A refusal here says something about what was asked, never about the sign-in, which only a plain refresh may end.
 
 use crate::{
-    AccountId, Bearer, BearerError, ClientAuthentication, Failure, Grant, Refusal, SignIn, SignIns, Tokens, Transient,
-    VaultError, grant::NotGranted, token_endpoint::TokenEndpoint,
+    AccountId, Bearer, BearerError, ClientAuthentication, Failure, Refusal, Renewal, SignIn, SignIns, Tokens,
+    Transient, Unreachable, VaultError, grant::NotGranted, refresh::Presented, token_endpoint::TokenEndpoint,
 };
 use gatepass_oauth::{ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use std::time::Duration;
@@ -121,6 +124,12 @@ impl Narrowing {
                 Some(both)
             }
         };
+        // A target of the other kind would be one beside it.
+        match (&ceiling.resource, &ceiling.audience) {
+            (Some(only), None) if self.audience.is_some() => return Err(AboveCeiling::Target(only.to_string())),
+            (None, Some(only)) if self.resource.is_some() => return Err(AboveCeiling::Target(only.clone())),
+            _ => {}
+        }
         let resource = match (&self.resource, &ceiling.resource) {
             (Some(asked), Some(only)) if !asked.names_same(only) => {
                 return Err(AboveCeiling::Target(only.to_string()));
@@ -236,39 +245,107 @@ impl SignIns {
         if to.ttl.is_some() || to.audience.is_some() {
             return Err(NarrowError::NotOffered);
         }
-        let _lock = self.settle(account).await?;
         let (sign_in, tokens) = self.signed_in(account).await?;
-        self.with_vault(|vault| vault.rehearse()).await?;
-        let endpoint = TokenEndpoint {
+        if !sign_in.renewal.is_of_a_person() {
+            return self.granted_less(&sign_in, &tokens, to).await;
+        }
+        let lock = self.settle(account).await?;
+        let (this, account, to) = (self.clone(), account.clone(), to.clone());
+        let working = self.see_through(async move {
+            let held = || match lock.is_held() {
+                true => Ok(()),
+                false => Err(BearerError::Transient(Transient::Busy)),
+            };
+            this.with_vault(|vault| vault.rehearse()).await?;
+            held()?;
+            this.settle_what_was_lost(&account).await?;
+            let (sign_in, shown) = this.about_to_narrow(&account).await?;
+            held()?;
+            this.refresh_to_less(&sign_in, &shown, &to).await
+        });
+        working.await?
+    }
+
+    /// The answer to an earlier refresh for less was lost: asked again, the server could give that one.
+    async fn settle_what_was_lost(&self, account: &AccountId) -> Result<(), NarrowError> {
+        let (sign_in, tokens) = self.signed_in(account).await?;
+        let Some(refresh_token) = tokens.refresh_token.clone().filter(|_| tokens.asked_for_less) else { return Ok(()) };
+        match self.fetch(Presented { sign_in, refresh_token: Some(refresh_token) }).await {
+            Ok(Renewal::Refreshed(_)) => Ok(()),
+            Ok(Renewal::Rejected(refusal)) => Err(BearerError::Rejected(refusal).into()),
+            Ok(Renewal::SignedOut) => Err(BearerError::SignedOut.into()),
+            Ok(Renewal::Transient { cause, .. }) | Err(cause) => Err(BearerError::Transient(cause).into()),
+        }
+    }
+
+    /// Notes in the vault that the refresh token is shown for less.
+    async fn about_to_narrow(&self, account: &AccountId) -> Result<(SignIn, Secret), NarrowError> {
+        let id = account.clone();
+        let marked = self.with_vault(move |vault| {
+            vault.update(|contents| {
+                let sign_in = contents.get_mut(&id)?;
+                let tokens = sign_in.tokens.as_mut()?;
+                let shown = tokens.refresh_token.clone()?;
+                tokens.asked_for_less = true;
+                Some((sign_in.clone(), shown))
+            })
+        });
+        marked.await?.ok_or(NarrowError::NotOffered)
+    }
+
+    async fn refresh_to_less(&self, sign_in: &SignIn, shown: &Secret, to: &Narrowing) -> Result<Tokens, NarrowError> {
+        let (endpoint, requested_at) = (self.endpoint_for(sign_in, to), self.clock().now());
+        let answer = match endpoint.refresh_to(shown, to.scope.as_ref()).await {
+            Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }) => {
+                endpoint.refresh_to(shown, to.scope.as_ref()).await
+            }
+            answer => answer,
+        };
+        let next = match &answer {
+            Ok(response) => response.refresh_token.as_ref().unwrap_or(shown).clone(),
+            // What was refused has changed nothing at the server.
+            Err(Failure::Refused(_)) => shown.clone(),
+            Err(failure) => return Err(failure.clone().into()),
+        };
+        self.keep_rotation(&sign_in.account.id(), shown, next).await?;
+        let granted = sign_in.tokens.as_ref().map_or(&sign_in.scope, |tokens| &tokens.scope);
+        to.measure(answer?, granted, requested_at)
+    }
+
+    /// The sign-in of a service rests on no refresh token: its request is made again, for less.
+    async fn granted_less(&self, sign_in: &SignIn, of: &Tokens, to: &Narrowing) -> Result<Tokens, NarrowError> {
+        let (endpoint, requested_at) = (self.endpoint_for(sign_in, to), self.clock().now());
+        let scope = to.scope.as_ref().unwrap_or(&sign_in.scope);
+        let (response, _) = Box::pin(sign_in.renewal.ask(self.transport(), &endpoint, scope)).await?;
+        to.measure(response, &of.scope, requested_at)
+    }
+
+    fn endpoint_for<'a>(&'a self, sign_in: &'a SignIn, to: &'a Narrowing) -> TokenEndpoint<'a> {
+        TokenEndpoint {
             asker: sign_in.asker(self),
             url: &sign_in.token_endpoint,
             resource: to.resource.as_ref().or(sign_in.resource.as_ref()),
             audience: sign_in.terms.audience.as_deref(),
             provider: sign_in.terms.provider(),
-        };
-        let requested_at = self.clock().now();
-        let response = match (&sign_in.renewal, &tokens.refresh_token) {
-            (Grant::RefreshToken, Some(token)) => endpoint.refresh_to(token, to.scope.as_ref()).await?,
-            (Grant::RefreshToken, None) => return Err(NarrowError::NotOffered),
-            (again, _) => {
-                let scope = to.scope.as_ref().unwrap_or(&sign_in.scope);
-                Box::pin(again.ask(self.transport(), &endpoint, scope)).await?.0
-            }
-        };
-        if let Some(next) = response.refresh_token.clone() {
-            self.keep_rotation(account, next).await?;
         }
-        to.measure(response, &tokens.scope, requested_at)
     }
 
-    /// The access token that is stored stays, and with it its generation.
-    async fn keep_rotation(&self, account: &AccountId, next: Secret) -> Result<(), VaultError> {
-        let id = account.clone();
+    /// Step 5 of a refresh for less: the next refresh token alone takes the place of the one that was presented. The access
+    /// token stays, and with it its generation; it is what comes back.
+    pub(crate) async fn keep_rotation(
+        &self,
+        account: &AccountId,
+        shown: &Secret,
+        next: Secret,
+    ) -> Result<Option<Bearer>, VaultError> {
+        let (account, shown) = (account.clone(), shown.clone());
         self.with_vault(move |vault| {
             vault.update(|contents| {
-                if let Some(tokens) = contents.get_mut(&id).and_then(|sign_in| sign_in.tokens.as_mut()) {
-                    tokens.refresh_token = Some(next);
+                let sign_in = contents.get_mut(&account)?;
+                if let Some(tokens) = sign_in.tokens.as_mut().filter(|tokens| tokens.is_refreshed_with(&shown)) {
+                    (tokens.refresh_token, tokens.asked_for_less) = (Some(next), false);
                 }
+                Bearer::of(sign_in)
             })
         })
         .await
@@ -322,6 +399,12 @@ mod tests {
         assert_eq!(under(of(Some("write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
         assert_eq!(under(of(Some("read write"), None, None)), Err(AboveCeiling::Scope(scope("read list"))));
         assert!(matches!(under(of(None, Some("https://b.example"), None)), Err(AboveCeiling::Target(_))));
+        let by_name = Narrowing { audience: Some("api".into()), ..Narrowing::default() };
+        assert_eq!(under(by_name.clone()), Err(AboveCeiling::Target("https://a.example".into())));
+        let beside = of(None, Some("https://a.example"), None).under(&by_name, &granted);
+        assert_eq!(beside, Err(AboveCeiling::Target("api".into())));
+        let both = Narrowing { resource: Some("https://a.example".parse().unwrap()), ..by_name.clone() };
+        assert_eq!(by_name.under(&both, &granted), Ok(both));
         let foreign = Narrowing::default().under(&of(Some("admin"), None, None), &granted);
         assert_eq!(foreign, Err(AboveCeiling::NoScope(scope("admin"))));
         let free = Narrowing::default();

@@ -1,21 +1,26 @@
 //! Which account a folder means: by a file in it, or by a binding that this machine keeps.
 //!
 //! 1. The nearest `.gatepass.toml`, from the folder upwards. It may be shared: it names a server and an account, and
-//!    holds nothing secret.
+//!    holds nothing secret. It may have come from a stranger with the folder, so it chooses among the sign-ins that are
+//!    here and says nothing of where else a secret goes. One that another user laid there, as in `/tmp`, is passed over.
 //! 2. The nearest folder that was bound with [`Bindings::bind`]. That is this machine's own affair and lies in its home.
 
-use crate::{AccountId, Home};
+use crate::{AccountId, Home, home, lock::LockError};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The file's name.
 pub const FILE: &str = ".gatepass.toml";
 /// The most bytes of it that are read.
 const MAX_SIZE: u64 = 64 * 1024;
+/// How long a change of the bindings waits for another process's change, which takes milliseconds.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What a `.gatepass.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -48,6 +53,9 @@ pub enum FolderError {
         /// What and where.
         message: String,
     },
+    /// Another process is changing the bindings and does not come to an end.
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 impl FolderFile {
@@ -60,8 +68,9 @@ impl FolderFile {
             let path = place.join(FILE);
             match fs::metadata(&path) {
                 Ok(data) if data.is_file() => {
-                    let file = Self::read(&path, data.len())?;
-                    return Ok(Some((path, file)));
+                    if let Some(file) = Self::read(&path)? {
+                        return Ok(Some((path, file)));
+                    }
                 }
                 // Something else of that name, a folder that may not be looked into: go on upwards.
                 _ => {}
@@ -70,13 +79,23 @@ impl FolderFile {
         Ok(None)
     }
 
-    fn read(path: &Path, size: u64) -> Result<Self, FolderError> {
+    /// Reads a file; `None` for one of another user.
+    fn read(path: &Path) -> Result<Option<Self>, FolderError> {
         let invalid = |message: String| FolderError::Invalid { path: path.to_owned(), message };
-        if size > MAX_SIZE {
+        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        // Neither a stranger's file, nor a stranger's link to a file.
+        let data = [file.metadata().map_err(failed)?, fs::symlink_metadata(path).map_err(failed)?];
+        if let Some(stranger) = data.iter().find_map(home::stranger) {
+            tracing::debug!("{} is passed over: {stranger}", path.display());
+            return Ok(None);
+        }
+        let mut text = String::new();
+        let length = file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(failed)?;
+        if u64::try_from(length).is_ok_and(|length| length > MAX_SIZE) {
             return Err(invalid("it is longer than 64 KiB".into()));
         }
-        let text = fs::read_to_string(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|error| invalid(error.to_string().trim().replace('\n', "\n  ")))
+        toml::from_str(&text).map(Some).map_err(|error| invalid(error.to_string().trim().replace('\n', "\n  ")))
     }
 }
 
@@ -126,16 +145,23 @@ impl Bindings {
         self.folders.retain(|_, bound| bound != account);
     }
 
-    /// Keeps the bindings.
+    /// Changes the bindings under a lock, on what is read under that lock. What is the same afterwards is not written.
     ///
     /// # Errors
     /// [`FolderError`]; then the earlier ones are kept still.
-    pub fn write(&self, home: &Home) -> Result<(), FolderError> {
+    pub fn update<T>(home: &Home, change: impl FnOnce(&mut Self) -> T) -> Result<T, FolderError> {
         let path = home.bindings();
         let failed = |source| FolderError::Io { path: path.clone(), source };
-        let text = toml::to_string(self).map_err(|error| failed(io::Error::other(error)))?;
         home.create().map_err(failed)?;
-        crate::vault::replace_file(&path, text.as_bytes()).map_err(failed)
+        let _lock = home.wanted(home.bindings_lock()).take(LOCK_WAIT)?;
+        let before = Self::read(home)?;
+        let mut after = before.clone();
+        let result = change(&mut after);
+        if after != before {
+            let text = toml::to_string(&after).map_err(|error| failed(io::Error::other(error)))?;
+            crate::vault::replace_file(&path, text.as_bytes()).map_err(failed)?;
+        }
+        Ok(result)
     }
 }
 
@@ -165,12 +191,13 @@ mod tests {
         let home = Home::at(folder.path().join("home"));
         assert_eq!(Bindings::read(&home).unwrap(), Bindings::default());
         let id = |text: &str| serde_json::from_str::<AccountId>(&format!("\"{text}\"")).unwrap();
-        let mut bindings = Bindings::default();
-        bindings.bind("/work".into(), id("aaaa"));
-        bindings.bind("/work/inner".into(), id("bbbb"));
-        bindings.write(&home).unwrap();
+        let bound = Bindings::update(&home, |bindings| {
+            bindings.bind("/work".into(), id("aaaa"));
+            bindings.bind("/work/inner".into(), id("bbbb"));
+            bindings.clone()
+        });
         let mut read = Bindings::read(&home).unwrap();
-        assert_eq!(read, bindings);
+        assert_eq!(read, bound.unwrap());
         let nearest = |bindings: &Bindings, path: &str| bindings.nearest(Path::new(path)).map(|(_, id)| id.to_string());
         assert_eq!(nearest(&read, "/work/inner/deep").as_deref(), Some("bbbb"));
         assert_eq!(nearest(&read, "/work/other").as_deref(), Some("aaaa"));
@@ -178,5 +205,47 @@ mod tests {
         read.forget(&id("aaaa"));
         assert_eq!(nearest(&read, "/work/other"), None);
         assert!(read.unbind(Path::new("/work/inner")) && !read.unbind(Path::new("/work/inner")));
+    }
+
+    #[test]
+    fn of_many_who_bind_at_once_nobody_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"));
+        let id = serde_json::from_str::<AccountId>("\"aaaa\"").unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..24 {
+                let (home, id) = (&home, &id);
+                scope.spawn(move || {
+                    let folder = format!("/work/{number}").into();
+                    Bindings::update(home, |bindings| bindings.bind(folder, id.clone())).unwrap();
+                });
+            }
+        });
+        assert_eq!(Bindings::read(&home).unwrap().folders.len(), 24);
+    }
+
+    /// Root alone can lay another user's file somewhere.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_or_a_link_of_another_user_is_passed_over_and_roots_is_not() {
+        use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a");
+        fs::create_dir(&deep).unwrap();
+        fs::write(root.path().join(FILE), "account = 'own'\n").unwrap();
+        let nearest = || FolderFile::nearest(&deep).unwrap().unwrap().1.account.unwrap();
+        assert_eq!(fs::metadata("/").map(|data| (data.uid(), home::stranger(&data).is_none())).unwrap(), (0, true));
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        fs::write(deep.join(FILE), "server = 'https://evil.example'\n").unwrap();
+        chown(deep.join(FILE), Some(65_534), None).unwrap();
+        assert_eq!(nearest(), "own");
+        fs::remove_file(deep.join(FILE)).unwrap();
+        fs::write(deep.join("other"), "account = 'other'\n").unwrap();
+        symlink(deep.join("other"), deep.join(FILE)).unwrap();
+        assert_eq!(nearest(), "other");
+        lchown(deep.join(FILE), Some(65_534), None).unwrap();
+        assert_eq!(nearest(), "own");
     }
 }

@@ -103,6 +103,12 @@ impl Home {
         self.0.join("locks").join("helpers.lock")
     }
 
+    /// The lock that guards changes of which folder means which account.
+    #[must_use]
+    pub fn bindings_lock(&self) -> PathBuf {
+        self.0.join("locks").join("bindings.lock")
+    }
+
     /// Where agents keep their socket or token.
     #[must_use]
     pub fn agent_folder(&self) -> PathBuf {
@@ -127,7 +133,7 @@ impl Home {
         self.0.join("locks").join(format!("{account}.lock"))
     }
 
-    /// One of the two locks above, to be taken.
+    /// One of the locks above, to be taken.
     #[must_use]
     pub fn wanted(&self, lock: PathBuf) -> Wanted {
         Wanted::new(lock, self.1)
@@ -175,6 +181,18 @@ fn not_ours(path: &Path) -> Option<NotOurs> {
 
 #[cfg(not(unix))]
 fn not_ours(_: &Path) -> Option<NotOurs> {
+    None
+}
+
+/// Whose a file is, if it is neither ours nor root's, who may change everything of ours anyway.
+#[cfg(unix)]
+pub(crate) fn stranger(data: &fs::Metadata) -> Option<NotOurs> {
+    let owner = std::os::unix::fs::MetadataExt::uid(data);
+    (owner != rustix::process::geteuid().as_raw() && owner != 0).then_some(NotOurs { owner })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn stranger(_: &fs::Metadata) -> Option<NotOurs> {
     None
 }
 

@@ -15,6 +15,7 @@
 //! | services that sign in by themselves | [`sign_in::unattended`], [`grant`], [`assertion`] |
 //! | sign-ins that are bound to a key | [`dpop`] |
 //! | a token that may do less | [`exchange`] |
+//! | what is seen through to its end, whoever is gone | [`SignIns::finish`] |
 //! | tokens for containers and virtual machines, over a local socket | [`agent`] |
 //! | signing out | [`sign_out`] |
 //! | tokens for git, docker, kubectl and aws | [`helpers`] |
@@ -51,6 +52,7 @@ pub mod grant;
 pub mod helpers;
 pub mod home;
 pub mod id_token;
+mod in_flight;
 pub mod lock;
 mod lock_files;
 pub mod loopback;

@@ -3,11 +3,13 @@
 //! The operating system frees the lock when its holder ends, however it ends, so no lock is ever left
 //! behind. Every wait has a bound.
 //!
-//! Some file systems cannot lock: NFS without a lock service, some of FUSE and SMB. There, and there alone
-//! (or where [`Locking::Files`] says so), the lock is a numbered file beside ([`crate::lock_files`]). Whoever can
-//! lock honours such files too, so that both kinds of holders keep each other out.
+//! Some file systems cannot lock: NFS without a lock service, some of FUSE and SMB. There (or where [`Locking::Files`]
+//! says so) the lock is a numbered file beside ([`crate::lock_files`]). Both kinds of holders keep each other out: who can
+//! lock takes a number too wherever there are any, and who takes a number locks too wherever that can be done. One case is
+//! left: on a file system that locks for one machine and not for another, the first number of all may be taken while the
+//! lock is held. [`Locking::Files`] on both machines leaves none.
 
-use crate::lock_files::{Claim, Sight};
+use crate::lock_files::{self, Claim, Sight};
 use serde::Deserialize;
 use std::{
     fs::{File, TryLockError},
@@ -33,12 +35,11 @@ pub enum Locking {
 
 /// A held lock; dropped, it is free.
 #[derive(Debug)]
-pub struct FileLock(Held);
-
-#[derive(Debug)]
-enum Held {
-    System(#[expect(dead_code, reason = "holding the open file is holding the lock")] File),
-    Files(Claim),
+pub struct FileLock {
+    /// Let go before the other, so that who has that one finds this one free.
+    claim: Option<Claim>,
+    #[expect(dead_code, reason = "holding the open file is holding the lock")]
+    system: Option<File>,
 }
 
 /// Why a lock is not held.
@@ -79,24 +80,19 @@ impl Wanted {
     /// [`LockError`].
     pub fn try_take(&mut self) -> Result<FileLock, LockError> {
         let failed = |source| LockError::Io { path: self.path.clone(), source };
-        let system = match self.locking {
-            Locking::Files => None,
-            Locking::Auto => self.system_lock()?,
-        };
-        if let Some(file) = system {
-            // Somebody who could not lock may hold it all the same.
-            return match self.sight.is_taken(&self.path).map_err(failed)? {
-                true => Err(LockError::Busy(self.path.clone())),
-                false => Ok(FileLock(Held::System(file))),
-            };
+        let system = self.system_lock()?;
+        let by_files = system.is_none() || self.locking == Locking::Files;
+        if !by_files && !lock_files::are_there(&self.path).map_err(failed)? {
+            return Ok(FileLock { claim: None, system });
         }
         match Claim::take(&self.path, &mut self.sight).map_err(failed)? {
-            Some(claim) => Ok(FileLock(Held::Files(claim))),
+            claim @ Some(_) => Ok(FileLock { claim, system }),
             None => Err(LockError::Busy(self.path.clone())),
         }
     }
 
-    /// The operating system's lock; `None` where there is no such thing.
+    /// The operating system's lock; `None` where there is no such thing, or where it does not count that there is trouble
+    /// with it.
     fn system_lock(&self) -> Result<Option<File>, LockError> {
         let failed = |source| LockError::Io { path: self.path.clone(), source };
         let options = || crate::home::private_file().create(true).truncate(false).write(true).open(&self.path);
@@ -104,7 +100,7 @@ impl Wanted {
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::Busy(self.path.clone())),
-            Err(TryLockError::Error(source)) if has_no_locks(&source) => Ok(None),
+            Err(TryLockError::Error(source)) if self.locking == Locking::Files || has_no_locks(&source) => Ok(None),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
@@ -145,10 +141,7 @@ impl FileLock {
     /// file taken over.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        match &self.0 {
-            Held::System(_) => true,
-            Held::Files(claim) => claim.is_highest(),
-        }
+        self.claim.as_ref().is_none_or(Claim::is_highest)
     }
 }
 
@@ -186,10 +179,31 @@ mod tests {
     fn both_kinds_of_holders_keep_each_other_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.lock");
-        let files = Wanted::new(path.clone(), Locking::Files).try_take().unwrap();
+        let take = |locking| Wanted::new(path.clone(), locking).try_take();
+        let is_busy = |locking| matches!(take(locking), Err(LockError::Busy(_)));
+        for (first, second) in [(Locking::Auto, Locking::Files), (Locking::Files, Locking::Auto)] {
+            let held = take(first).unwrap();
+            assert!(is_busy(second) && is_busy(first), "{second:?} while {first:?} is held");
+            drop(held);
+            assert!(take(second).is_ok(), "{second:?} after {first:?}");
+        }
+    }
+
+    /// One machine locks, another cannot and has lock files only.
+    #[test]
+    fn who_can_lock_takes_a_number_where_there_are_any() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let cannot_lock = || Claim::take(&path, &mut Sight::default()).unwrap();
+        drop(FileLock::try_take(&path).unwrap());
+        assert!(!lock_files::are_there(&path).unwrap(), "nobody has needed one");
+        let held = cannot_lock().unwrap();
         assert!(matches!(FileLock::try_take(&path), Err(LockError::Busy(_))));
-        drop(files);
-        assert!(FileLock::try_take(&path).is_ok());
+        drop(held);
+        let held = FileLock::try_take(&path).unwrap();
+        assert!(held.is_held() && cannot_lock().is_none());
+        drop(held);
+        assert!(cannot_lock().is_some());
     }
 
     #[cfg(unix)]

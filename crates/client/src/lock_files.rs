@@ -51,11 +51,6 @@ pub(crate) struct Claim {
 pub(crate) struct Sight(Option<(u64, Vec<u8>, Instant)>);
 
 impl Sight {
-    /// Whether somebody holds the lock file of `path`.
-    pub(crate) fn is_taken(&mut self, path: &Path) -> io::Result<bool> {
-        self.is_taken_by(path, highest(path)?)
-    }
-
     fn is_taken_by(&mut self, path: &Path, number: u64) -> io::Result<bool> {
         if number == 0 || free(path, number).try_exists()? {
             return Ok(false);
@@ -125,6 +120,11 @@ impl Drop for Claim {
         // If it cannot be said, the others find that it beats no more.
         let _ = private_file().write(true).create_new(true).open(free(&self.path, self.number));
     }
+}
+
+/// Whether somebody ever took the lock file of `path`.
+pub(crate) fn are_there(path: &Path) -> io::Result<bool> {
+    Ok(highest(path)? > 0)
 }
 
 /// Writes who we are, and how often we did.
@@ -319,7 +319,7 @@ mod tests {
         let (_folder, path) = place();
         let stopped = take(&path).unwrap();
         let mut sight = Sight::default();
-        assert!(sight.is_taken(&path).unwrap());
+        assert!(sight.is_taken_by(&path, 1).unwrap());
         // As its file would stand if its beat had stopped.
         let said = fs::read(numbered(&path, 1)).unwrap();
         sight.0 = Some((1, said, Instant::now().checked_sub(DEAD).unwrap()));

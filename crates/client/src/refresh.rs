@@ -22,6 +22,10 @@
 //! A service or a workload has no refresh token: the request of its sign-in is made again ([`Grant`]), by the same steps. An
 //! assertion that is refused is no end then, since the platform gives another in time.
 //!
+//! Some servers answer a repeat of the last rotation with the same tokens. If the refresh token was last shown for a token
+//! that may do less ([`crate::exchange`]) and the answer was lost, that answer may come now: of it the refresh token alone
+//! is kept, and fetches the sign-in's own token.
+//!
 //! There are three outcomes, and only one ends a sign-in: `invalid_grant` or `invalid_client` from the
 //! token endpoint itself. All else says nothing about the sign-in and changes nothing.
 
@@ -35,13 +39,10 @@ use crate::{
     vault::{VaultError, contents::SignIn},
 };
 use gatepass_oauth::{ErrorCode, Secret, TokenResponse, UtcMillis};
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// How long to wait for another process's refresh: longer than its request may take.
-const LOCK_WAIT: Duration = Duration::from_secs(45);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(45);
 /// How long between two looks at the lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -82,23 +83,10 @@ pub enum Transient {
 }
 
 /// What step 4 was begun with.
-struct Presented {
-    sign_in: SignIn,
+pub(crate) struct Presented {
+    pub(crate) sign_in: SignIn,
     /// `None` where the grant of the sign-in is made again.
-    refresh_token: Option<Secret>,
-}
-
-impl Presented {
-    /// Whether what the vault holds is still what was begun with.
-    fn is_current(&self, stored: &SignIn) -> bool {
-        match &self.refresh_token {
-            None => stored.tokens.is_some() && stored.generation == self.sign_in.generation,
-            Some(presented) => {
-                let current = stored.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
-                current.is_some_and(|current| current.expose() == presented.expose())
-            }
-        }
-    }
+    pub(crate) refresh_token: Option<Secret>,
 }
 
 impl From<NotGranted> for Transient {
@@ -131,6 +119,20 @@ impl std::fmt::Display for Reason<'_> {
     }
 }
 
+impl Presented {
+    /// Whether what the vault holds is still what was begun with.
+    fn is_current(&self, stored: &SignIn) -> bool {
+        match &self.refresh_token {
+            None => stored.tokens.is_some() && stored.generation == self.sign_in.generation,
+            Some(shown) => stored.tokens.as_ref().is_some_and(|tokens| tokens.is_refreshed_with(shown)),
+        }
+    }
+
+    fn asked_for_less(&self) -> bool {
+        self.sign_in.tokens.as_ref().is_some_and(|tokens| tokens.asked_for_less)
+    }
+}
+
 impl SignIns {
     /// Replaces the access token of an account for a reason, unless the reason is gone by the time the
     /// lock is had.
@@ -144,7 +146,7 @@ impl SignIns {
         let transient =
             |cause, sign_in: &SignIn| Ok(Renewal::Transient { cause, still_good: self.still_good(sign_in, reason) });
         // Step 1.
-        let lock = match self.account_lock(account, &seen, reason).await {
+        let lock = match self.account_lock(account, self.patience(&seen, reason)).await {
             Ok(Some(lock)) => lock,
             Ok(None) => return transient(Transient::Busy, &seen),
             Err(error) => return transient(Transient::CannotKeep(error.to_string()), &seen),
@@ -171,29 +173,27 @@ impl SignIns {
             return transient(Transient::CannotKeep(error.to_string()), &sign_in);
         }
         let (this, presented) = (self.clone(), Presented { sign_in: sign_in.clone(), refresh_token });
-        let working = tokio::spawn(async move {
+        let working = self.see_through(async move {
             // Who was stopped for long may have lost it, and a token that was given up meanwhile must not be shown again.
             match lock.is_held() {
                 true => this.fetch(presented).await,
                 false => Err(Transient::Busy),
             }
         });
-        match working.await {
-            Ok(Ok(renewal)) => Ok(renewal),
-            Ok(Err(cause)) => transient(cause, &sign_in),
-            Err(error) => {
-                Err(VaultError::Io { what: "use", path: self.vault().home().vault(), source: io::Error::other(error) })
-            }
+        match working.await? {
+            Ok(renewal) => Ok(renewal),
+            Err(cause) => transient(cause, &sign_in),
         }
     }
 
-    /// Steps 4 and 5. A repeated answer may tell of an access token whose life is over by now; then the refresh token
-    /// that came with it fetches the next.
-    async fn fetch(&self, presented: Presented) -> Result<Renewal, Transient> {
+    /// Steps 4 and 5. A repeated answer may tell of an access token whose life is over by now, or of one that may do less;
+    /// then the refresh token that came with it fetches the next.
+    pub(crate) async fn fetch(&self, presented: Presented) -> Result<Renewal, Transient> {
         let account = presented.sign_in.account.id();
+        let may_be_less = presented.asked_for_less();
         let renewal = self.fetch_once(presented).await?;
         let Renewal::Refreshed(bearer) = &renewal else { return Ok(renewal) };
-        if bearer.expires_at().is_none_or(|end| self.clock().now() < end) {
+        if !may_be_less && bearer.expires_at().is_none_or(|end| self.clock().now() < end) {
             return Ok(renewal);
         }
         let stored = self.stored(&account).await.map_err(|error| Transient::CannotKeep(error.to_string()))?;
@@ -215,13 +215,19 @@ impl SignIns {
             }
             answer => answer,
         };
+        if let (Ok(response), Some(shown), true) = (&answer, &presented.refresh_token, presented.asked_for_less()) {
+            let next = response.refresh_token.as_ref().unwrap_or(shown).clone();
+            let kept = self.keep_rotation(&presented.sign_in.account.id(), shown, next).await;
+            let kept = kept.map_err(|error| Transient::CannotKeep(error.to_string()))?;
+            return Ok(kept.map_or(Renewal::SignedOut, Renewal::Refreshed));
+        }
         let (next, refusal) = match answer {
             Ok(response) => {
                 let scope = presented.sign_in.tokens.as_ref().map_or(&presented.sign_in.scope, |tokens| &tokens.scope);
                 let previous = presented.refresh_token.as_ref();
                 let mut next = Tokens::from_response(response, scope, previous, requested_at);
                 if let Some(tokens) = &presented.sign_in.tokens {
-                    next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in.account, requested_at);
+                    next.id_token = id_token::next(next.id_token, tokens, &presented.sign_in, requested_at);
                 }
                 (Some(next), None)
             }
@@ -277,26 +283,30 @@ impl SignIns {
         .await
     }
 
-    /// Step 1: the lock, or `None` when it is not had in time. While a token surely works the lock is not worth
-    /// waiting for: whoever holds it is replacing that token.
-    async fn account_lock(
-        &self,
-        account: &AccountId,
-        seen: &SignIn,
-        reason: Reason<'_>,
-    ) -> Result<Option<FileLock>, VaultError> {
-        self.vault().make_home()?;
-        let home = self.vault().home();
-        let mut wanted = home.wanted(home.account_lock(account));
+    /// How long the lock is worth waiting for. While a token surely works it is not: whoever holds it is replacing that
+    /// token.
+    fn patience(&self, seen: &SignIn, reason: Reason<'_>) -> Duration {
         let now = self.clock().now();
         let works = seen
             .tokens
             .as_ref()
             .is_some_and(|tokens| matches!(tokens.freshness(now, 0), Freshness::Fresh | Freshness::Due));
-        let wait = match reason {
+        match reason {
             Reason::Age if works => Duration::ZERO,
             _ => LOCK_WAIT,
-        };
+        }
+    }
+
+    /// Step 1: the lock, or `None` when it is not had in time. Nobody keeps a thread while they wait: the holder needs
+    /// one to come to its end.
+    pub(crate) async fn account_lock(
+        &self,
+        account: &AccountId,
+        wait: Duration,
+    ) -> Result<Option<FileLock>, VaultError> {
+        self.vault().make_home()?;
+        let home = self.vault().home();
+        let mut wanted = home.wanted(home.account_lock(account));
         let started = Instant::now();
         loop {
             match wanted.try_take() {

@@ -5,15 +5,16 @@ use crate::{
     SignInRequest, Terms, Transport, Ways,
     choose::choose,
     discovery::discover,
-    lock::FileLock,
-    refresh::Transient,
+    in_flight::InFlight,
+    lock::{FileLock, LockError},
+    refresh::{LOCK_WAIT, Transient},
     sign_in::{identity::identify, race::Race},
     tokens::Tokens,
     transport::Timeouts,
     vault::{Vault, VaultError, contents::SignIn},
 };
 use gatepass_keys::{Clock, Entropy};
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The sign-ins of this machine. Cheap to clone; made without I/O.
@@ -24,6 +25,7 @@ pub struct SignIns {
     clock: Clock,
     entropy: Entropy,
     not_renewed: Hears,
+    in_flight: InFlight,
 }
 
 /// Hears of an account's token that could not be renewed and is used as long as it works.
@@ -62,7 +64,14 @@ impl SignIns {
     /// The sign-ins in `vault`.
     #[must_use]
     pub fn new(vault: Vault, transport: Transport, clock: Clock, entropy: Entropy) -> Self {
-        Self { vault: Arc::new(vault), transport, clock, entropy, not_renewed: Hears::default() }
+        Self {
+            vault: Arc::new(vault),
+            transport,
+            clock,
+            entropy,
+            not_renewed: Hears::default(),
+            in_flight: InFlight::default(),
+        }
     }
 
     /// Lets `hears` know of each token that could not be renewed and is used as long as it works. Otherwise nobody is
@@ -94,6 +103,10 @@ impl SignIns {
         // A variable that names no proxy is passed over, as other programs do.
         let network = Network::of(variable, &Config::default()).unwrap_or_default();
         Ok(Self::new(vault, Transport::with(Timeouts::default(), network), clock, entropy))
+    }
+
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// The vault.
@@ -214,12 +227,7 @@ impl SignIns {
 
     /// The account's refresh lock, so that no refresh is under way while its sign-in is replaced or ended.
     pub(crate) async fn settle(&self, account: &AccountId) -> Result<FileLock, VaultError> {
-        let id = account.clone();
-        self.with_vault(move |vault| {
-            vault.make_home()?;
-            let home = vault.home();
-            Ok(home.wanted(home.account_lock(&id)).take(Duration::from_secs(45))?)
-        })
-        .await
+        let lock = self.account_lock(account, LOCK_WAIT).await?;
+        lock.ok_or_else(|| LockError::Busy(self.vault.home().account_lock(account)).into())
     }
 }

@@ -17,6 +17,9 @@ pub struct Terms {
     /// Whose notes count ([`Provider::id`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The issuer as it spells itself, where that is not as [`Account`](crate::Account) has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
     /// Who tells whose token it is.
     pub told_by: ToldBy,
 }
@@ -44,7 +47,8 @@ impl Terms {
             (None, None) => ToldBy::IdToken,
         };
         let provider = server.provider.map(|provider| provider.id.clone());
-        Self { audience: request.audience.clone(), provider, told_by }
+        let iss = Some(&server.iss).filter(|iss| *iss != server.issuer.as_str()).cloned();
+        Self { audience: request.audience.clone(), provider, iss, told_by }
     }
 
     /// What is known of the vendor.

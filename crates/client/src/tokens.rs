@@ -23,6 +23,15 @@ pub struct Tokens {
     /// Who signed in, as the server signed it: for those who take ID tokens, as Kubernetes and AWS do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<Secret>,
+    /// Whether the refresh token was shown for a token that may do less, and what came of it is not known: who shows it
+    /// again may be given that answer again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub asked_for_less: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What all tokens were before there were others.
@@ -62,7 +71,13 @@ impl Tokens {
             obtained_at: requested_at,
             expires_at: response.expires_in.map(|seconds| requested_at.plus(Duration::from_secs(seconds))),
             id_token: response.id_token,
+            asked_for_less: false,
         }
+    }
+
+    /// Whether the next one is fetched with this refresh token.
+    pub(crate) fn is_refreshed_with(&self, refresh_token: &Secret) -> bool {
+        self.refresh_token.as_ref().is_some_and(|own| own.expose() == refresh_token.expose())
     }
 
     /// How the token stands at `now`.

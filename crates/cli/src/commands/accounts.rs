@@ -2,7 +2,7 @@
 
 use super::logout;
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     error::{Error, Kind},
 };
 use clap::{Args, Subcommand};
@@ -66,8 +66,8 @@ impl Accounts {
             Action::List => list(context, &contents),
             Action::Use { name } => make_default(context, &sign_ins, &named(context, &contents, name)?),
             Action::Bind { name, folder, .. } => match name {
-                Some(name) => bind(context, &folder, &named(context, &contents, name)?),
-                None => unbind(context, &folder),
+                Some(name) => bind(context, &sign_ins, &folder, &named(context, &contents, name)?),
+                None => unbind(context, &sign_ins, &folder),
             },
             Action::Remove { name, force } => remove(context, &sign_ins, &named(context, &contents, name)?, force),
         }
@@ -127,11 +127,9 @@ fn make_default(context: &Context<'_>, sign_ins: &SignIns, account: &Account) ->
     Ok(())
 }
 
-fn bind(context: &Context<'_>, folder: &Path, account: &Account) -> Result<(), Error> {
-    let (home, folder) = (context.home()?, absolute(folder)?);
-    let mut bindings = Bindings::read(&home)?;
-    bindings.bind(folder.clone(), account.id());
-    bindings.write(&home)?;
+fn bind(context: &Context<'_>, sign_ins: &SignIns, folder: &Path, account: &Account) -> Result<(), Error> {
+    let folder = absolute(folder)?;
+    Bindings::update(sign_ins.vault().home(), |bindings| bindings.bind(folder.clone(), account.id()))?;
     if context.ui.is_json() {
         context.ui.object(&json!({"event": "done", "folder": folder, "id": account.id()}));
     }
@@ -139,13 +137,9 @@ fn bind(context: &Context<'_>, folder: &Path, account: &Account) -> Result<(), E
     Ok(())
 }
 
-fn unbind(context: &Context<'_>, folder: &Path) -> Result<(), Error> {
-    let (home, folder) = (context.home()?, absolute(folder)?);
-    let mut bindings = Bindings::read(&home)?;
-    let was_bound = bindings.unbind(&folder);
-    if was_bound {
-        bindings.write(&home)?;
-    }
+fn unbind(context: &Context<'_>, sign_ins: &SignIns, folder: &Path) -> Result<(), Error> {
+    let folder = absolute(folder)?;
+    let was_bound = Bindings::update(sign_ins.vault().home(), |bindings| bindings.unbind(&folder))?;
     if context.ui.is_json() {
         context.ui.object(&json!({"event": "done", "folder": folder, "was_bound": was_bound}));
     }
@@ -155,14 +149,8 @@ fn unbind(context: &Context<'_>, folder: &Path) -> Result<(), Error> {
 }
 
 fn remove(context: &Context<'_>, sign_ins: &SignIns, account: &Account, force: bool) -> Result<(), Error> {
-    run_async(logout::sign_out(context, sign_ins, account, force))?;
-    let home = context.home()?;
-    let mut bindings = Bindings::read(&home)?;
-    if !folders_of(&bindings, &account.id()).is_empty() {
-        bindings.forget(&account.id());
-        bindings.write(&home)?;
-    }
-    Ok(())
+    run_with(sign_ins, logout::sign_out(context, sign_ins, account, force))?;
+    Ok(Bindings::update(sign_ins.vault().home(), |bindings| bindings.forget(&account.id()))?)
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf, Error> {

@@ -5,7 +5,7 @@
 
 use crate::{
     agent::named,
-    context::Context,
+    context::{Context, finished},
     env,
     error::{Error, Kind},
 };
@@ -91,7 +91,7 @@ impl Agent {
         let ceiling = Narrowing { scope: self.scope, resource: self.resource, audience: None, ttl: self.ttl };
         // The vault is opened here, where a passphrase can be asked for.
         let contents = sign_ins.vault().read()?;
-        let for_one = !ceiling.is_empty() || self.tcp.is_some() || context.account_was_typed();
+        let for_one = !ceiling.is_empty() || self.tcp.is_some() || context.account_was_typed()?;
         let only = if for_one { Some(context.account(&contents)?) } else { None };
         drop(contents);
         let address = match self.tcp {
@@ -106,7 +106,12 @@ impl Agent {
             .thread_keep_alive(THREAD_IDLE)
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
-        let outcome = runtime.block_on(listen_and_serve(context, agent, &address));
+        let sign_ins = agent.sign_ins.clone();
+        let outcome = runtime.block_on(async {
+            let outcome = listen_and_serve(context, agent, &address).await;
+            finished(&sign_ins, asked_to_stop()).await;
+            outcome
+        });
         runtime.shutdown_background();
         match outcome {
             Err(ListenError::Running(_)) if self.on_demand => Ok(()),

@@ -4,7 +4,7 @@ use super::{
     client_options::ClientOptions, server_options::ServerOptions, unattended_options::UnattendedOptions, whoami,
 };
 use crate::{
-    context::{Context, run_async, server_of},
+    context::{Context, run_with, server_of},
     env,
     error::{Error, Kind},
     screen::{self, Screen},
@@ -114,7 +114,7 @@ impl Login {
         if let Some(raw) = context.raw() {
             context.ui.warn(&format!("{} is set and will be used instead of this sign-in", raw.variable));
         }
-        let account = run_async(async {
+        let account = run_with(&sign_ins, async {
             match grant {
                 Some(grant) => Ok(sign_ins.sign_in_unattended(&wish, grant).await?),
                 None => screen::sign_in(context.ui, &sign_ins, &wish, screen).await,

@@ -1,7 +1,7 @@
 //! `gatepass logout`: revoke at the server (RFC 7009), then forget.
 
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     error::Error,
 };
 use clap::Args;
@@ -46,7 +46,7 @@ impl Logout {
             context.ui.talk("Nobody was signed in.");
             return Ok(());
         }
-        run_async(async {
+        run_with(&sign_ins, async {
             let mut first_error = None;
             for account in &accounts {
                 if let Err(error) = sign_out(context, &sign_ins, account, self.force).await {

@@ -2,7 +2,7 @@
 
 use super::serve::ended;
 use crate::{
-    context::Context,
+    context::{Context, finished},
     env,
     error::{Error, Kind},
     proxy::{Credential, Doors, Forward, Guard, Keeper, Upstream, connections, serve},
@@ -59,7 +59,14 @@ impl Proxy {
             .enable_all()
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
-        let outcome = runtime.block_on(self.forward(context, (upstream, certificate), keeper, account.as_ref()));
+        let outcome = runtime.block_on(async {
+            let to = (upstream, certificate);
+            let outcome = self.forward(context, to, Arc::clone(&keeper), account.as_ref()).await;
+            if let Some(sign_ins) = keeper.sign_ins() {
+                finished(sign_ins, ended()?).await;
+            }
+            outcome
+        });
         runtime.shutdown_background();
         outcome
     }

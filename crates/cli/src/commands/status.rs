@@ -2,7 +2,7 @@
 
 use super::whoami;
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     env,
     error::Error,
 };
@@ -29,7 +29,10 @@ impl Status {
         let online = match self.online {
             true => {
                 let account = context.account(&contents)?;
-                Some(run_async(whoami::ask(&sign_ins, &account)).map(|identity| (account, identity.is_confirmed())))
+                Some(
+                    run_with(&sign_ins, whoami::ask(&sign_ins, &account))
+                        .map(|identity| (account, identity.is_confirmed())),
+                )
             }
             false => None,
         };

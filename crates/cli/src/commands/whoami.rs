@@ -3,7 +3,7 @@
 
 use crate::{
     agent,
-    context::{Context, run_async, server_of},
+    context::{Context, run_async, run_with, server_of},
     error::{Error, Kind},
     rpc::{self, As},
     ui::Ui,
@@ -63,7 +63,7 @@ impl Whoami {
         }
         let sign_ins = context.sign_ins()?;
         let account = context.account(&sign_ins.vault().read()?)?;
-        run_async(show(context, &sign_ins, &account))
+        run_with(&sign_ins, show(context, &sign_ins, &account))
     }
 }
 

@@ -99,6 +99,14 @@ impl Keeper {
         Self { source, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) }
     }
 
+    /// The sign-ins that are used, if there are any.
+    pub(crate) fn sign_ins(&self) -> Option<&SignIns> {
+        match &self.source {
+            Source::Raw(_) => None,
+            Source::Account { sign_ins, .. } => Some(sign_ins),
+        }
+    }
+
     /// Whether a 401 can be answered with another token.
     pub(super) fn can_refresh(&self) -> bool {
         matches!(self.source, Source::Account { .. })

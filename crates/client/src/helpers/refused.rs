@@ -135,6 +135,7 @@ mod tests {
                 obtained_at: T0,
                 expires_at: None,
                 id_token: None,
+                asked_for_less: false,
             }),
         });
         (contents, id)

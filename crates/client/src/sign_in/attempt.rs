@@ -17,7 +17,7 @@ pub struct Attempt {
     /// Binds the ID token to this attempt.
     pub nonce: String,
     state: String,
-    issuer: String,
+    iss: String,
     iss_required: bool,
 }
 
@@ -90,7 +90,7 @@ impl Attempt {
             verifier,
             nonce,
             state,
-            issuer: server.issuer.as_str().to_owned(),
+            iss: server.iss.clone(),
             iss_required: server.answers_with_iss,
         }))
     }
@@ -130,7 +130,7 @@ impl Attempt {
 
     fn accept_iss(&self, iss: Option<&str>, required: bool) -> Result<(), BadAnswer> {
         match iss {
-            Some(iss) if iss.strip_suffix('/').unwrap_or(iss) == self.issuer => Ok(()),
+            Some(iss) if iss == self.iss => Ok(()),
             None if !required => Ok(()),
             _ => Err(BadAnswer::WrongIssuer),
         }
@@ -204,12 +204,27 @@ mod tests {
             ("error=access_denied&state=x".to_owned(), BadAnswer::NotOurs),
             (format!("code=abcdef&state={state}"), BadAnswer::WrongIssuer),
             (format!("code=abcdef&state={state}&iss=https%3A%2F%2Fb.example"), BadAnswer::WrongIssuer),
+            (format!("code=abcdef&state={state}&iss=https%3A%2F%2Fa.example%2F"), BadAnswer::WrongIssuer),
             (format!("error=access_denied&state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::Denied),
             (format!("state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::NoCode),
         ];
         for (query, expected) in table {
             assert_eq!(attempt.accept_redirect(answer(&query)).unwrap_err(), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn an_issuer_that_spells_itself_with_a_slash_does_so_in_its_answers() {
+        let server = Server {
+            authorization_endpoint: Some("https://a.example/authorize".parse().unwrap()),
+            iss: "https://a.example/".into(),
+            ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
+        };
+        let request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
+        let attempt = Attempt::new(&server, &request, String::new(), &Entropy::system()).unwrap().unwrap();
+        assert!(attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fa.example%2F")).is_ok());
+        let other = attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fa.example"));
+        assert_eq!(other.unwrap_err(), BadAnswer::WrongIssuer);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub async fn identify(
     nonce: Option<&str>,
 ) -> Result<Account, InvalidIdToken> {
     let claims = match &tokens.id_token {
-        Some(token) => Some(id_token::read(token, &server.issuer, &request.client_id, nonce)?),
+        Some(token) => Some(id_token::read(token, &server.iss, &request.client_id, nonce)?),
         None => None,
     };
     let known = claims.map_or_else(UserInfo::default, |claims| UserInfo {

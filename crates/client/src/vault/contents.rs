@@ -73,6 +73,11 @@ impl SignIn {
             prover: self.dpop_key.as_ref().map(|key| sign_ins.prover(key)),
         }
     }
+
+    /// The issuer as it spells itself in what it signs.
+    pub(crate) fn iss(&self) -> &str {
+        self.terms.iss.as_deref().unwrap_or(self.account.issuer.as_str())
+    }
 }
 
 impl Contents {

@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 
 /// How long a change waits for another process's change, which takes milliseconds.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// The largest vault that is read, in bytes.
+/// The largest vault that is read or written, in bytes.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;
 /// What a rehearsal leaves room for beyond the vault's present size, in bytes.
 const ROOM: usize = 16 * 1024;
@@ -77,14 +77,9 @@ pub enum VaultError {
     /// The vault was damaged and was set aside; sign-ins in it must be made anew.
     #[error("the vault was damaged and is set aside as {path}", path = .0.display())]
     Damaged(PathBuf),
-    /// A later version of the program wrote it.
-    #[error("{path} has version {version}, which this program is too old for", path = .path.display())]
-    Newer {
-        /// The vault.
-        path: PathBuf,
-        /// Its version.
-        version: u8,
-    },
+    /// A later version of the program wrote it, in a form or with contents that this one does not know.
+    #[error("{path} was written by a newer program, and this one is too old to read it", path = .0.display())]
+    Newer(PathBuf),
     /// Another process is changing it and does not come to an end.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -125,7 +120,7 @@ impl Vault {
         match Header::decode(&bytes) {
             Ok(header) => Ok(Some(header.custody)),
             Err(BadHeader::Damaged) => Ok(None),
-            Err(BadHeader::Newer(version)) => Err(VaultError::Newer { path: self.home.vault(), version }),
+            Err(BadHeader::Newer(_)) => Err(VaultError::Newer(self.home.vault())),
         }
     }
 
@@ -182,8 +177,9 @@ impl Vault {
     pub fn rehearse(&self) -> Result<(), VaultError> {
         let _lock = self.lock()?;
         let path = self.home.vault();
-        let size = fs::metadata(&path).map_or(0, |data| usize::try_from(data.len()).unwrap_or(0));
-        file::rehearse(&path, size + ROOM).map_err(|source| VaultError::Io { what: "write", path, source })
+        let size = fs::metadata(&path).map_or(0, |data| usize::try_from(data.len()).unwrap_or(0)) + ROOM;
+        self.fits(size)?;
+        file::rehearse(&path, size).map_err(|source| VaultError::Io { what: "write", path, source })
     }
 
     fn find(&self) -> Result<Found, VaultError> {
@@ -191,12 +187,14 @@ impl Vault {
         let header = match Header::decode(&bytes) {
             Ok(header) => header,
             Err(BadHeader::Damaged) => return Ok(Found::Damaged),
-            Err(BadHeader::Newer(version)) => return Err(VaultError::Newer { path: self.home.vault(), version }),
+            Err(BadHeader::Newer(_)) => return Err(VaultError::Newer(self.home.vault())),
         };
         let key = self.key(&header)?;
         let Some((context, sealed)) = bytes.split_at_checked(header::LENGTH) else { return Ok(Found::Damaged) };
         let Ok(text) = key.open(context, sealed) else { return Ok(Found::Damaged) };
-        Ok(serde_json::from_slice(&text).map_or(Found::Damaged, |contents| Found::Open(header, contents)))
+        // It opened, so it is as somebody with the key wrote it.
+        let contents = serde_json::from_slice(&text).map_err(|_| VaultError::Newer(self.home.vault()))?;
+        Ok(Found::Open(header, contents))
     }
 
     fn write(&self, header: &Header, contents: &Contents) -> Result<(), VaultError> {
@@ -204,7 +202,16 @@ impl Vault {
             Zeroizing::new(serde_json::to_vec(contents).map_err(|error| self.io("write", io::Error::other(error)))?);
         let mut bytes = header.encode();
         bytes.extend(self.key(header)?.seal(&bytes, &text, &self.entropy)?);
+        self.fits(bytes.len())?;
         file::replace(&self.home.vault(), &bytes).map_err(|source| self.io("write", source))
+    }
+
+    /// What is larger would not be read again.
+    fn fits(&self, size: usize) -> Result<(), VaultError> {
+        match u64::try_from(size) {
+            Ok(size) if size <= MAX_SIZE => Ok(()),
+            _ => Err(self.io("write", io::ErrorKind::FileTooLarge.into())),
+        }
     }
 
     fn bytes(&self) -> Result<Option<Vec<u8>>, VaultError> {

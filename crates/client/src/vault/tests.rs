@@ -48,6 +48,7 @@ fn sign_in(subject: &str) -> SignIn {
             obtained_at: NOW,
             expires_at: None,
             id_token: None,
+            asked_for_less: false,
         }),
     }
 }
@@ -115,7 +116,7 @@ fn a_vault_of_a_later_version_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.gpv");
     fs::write(&path, b"gatepass\x02anything").unwrap();
-    assert!(matches!(vault(folder.path()).read(), Err(VaultError::Newer { version: 2, .. })));
+    assert!(matches!(vault(folder.path()).read(), Err(VaultError::Newer(_))));
     assert!(vault(folder.path()).update(|_| ()).is_err());
     assert_eq!(fs::read(&path).unwrap(), b"gatepass\x02anything");
 }
@@ -191,4 +192,33 @@ fn many_writers_lose_no_change() {
         }
     });
     assert_eq!(subjects(&vault(folder.path())).len(), 16);
+}
+
+/// A newer program on the same machine may keep more than this one knows.
+#[test]
+fn what_opens_is_never_set_aside_although_it_is_not_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    vault(folder.path()).update(|contents| contents.put(sign_in("ada"))).unwrap();
+    let path = folder.path().join("vault.gpv");
+    let known = vault(folder.path());
+    let Found::Open(header, _) = known.find().unwrap() else { panic!("it opens") };
+    let mut newer = header.encode();
+    newer.extend(known.key(&header).unwrap().seal(&newer, br#"{"sign_ins": {"ada": 1}}"#, &known.entropy).unwrap());
+    fs::write(&path, &newer).unwrap();
+    assert!(matches!(vault(folder.path()).read(), Err(VaultError::Newer(_))));
+    assert!(matches!(vault(folder.path()).update(|contents| contents.put(sign_in("bob"))), Err(VaultError::Newer(_))));
+    assert_eq!(fs::read(&path).unwrap(), newer);
+}
+
+#[test]
+fn what_would_be_too_large_to_be_read_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    vault(folder.path()).update(|contents| contents.put(sign_in("ada"))).unwrap();
+    let large = vault(folder.path()).update(|contents| {
+        let mut sign_in = sign_in("bob");
+        sign_in.account.name = Some("b".repeat(usize::try_from(MAX_SIZE).unwrap()));
+        contents.put(sign_in)
+    });
+    assert!(matches!(large, Err(VaultError::Io { source, .. }) if source.kind() == io::ErrorKind::FileTooLarge));
+    assert_eq!(subjects(&vault(folder.path())), ["ada"]);
 }

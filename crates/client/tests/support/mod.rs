@@ -245,6 +245,7 @@ pub fn signed_in(home: &Path, issuer: &str, life: i64) -> gatepass_client::Accou
             obtained_at: now.minus(Duration::from_secs(3600)),
             expires_at: Some(gatepass_client::oauth::UtcMillis(now.0 + life * 1000)),
             id_token: None,
+            asked_for_less: false,
         }),
     };
     let id = sign_in.account.id();

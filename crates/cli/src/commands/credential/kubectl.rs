@@ -9,7 +9,7 @@ use super::{
     chosen, handed, installed, this_binary_as_text, tool,
 };
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     env,
     error::{Error, Kind},
 };
@@ -157,7 +157,7 @@ pub(super) fn id_token(
     sign_ins: &SignIns,
     account: &Account,
 ) -> Result<(gatepass_client::Secret, gatepass_client::oauth::UtcMillis), Error> {
-    run_async(async { Ok(sign_ins.id_token(&account.id()).await) })?.map_err(|error| match error {
+    run_with(sign_ins, async { Ok(sign_ins.id_token(&account.id()).await) })?.map_err(|error| match error {
         NoIdToken::Bearer(error) => Error::of_account(error, account),
         NoIdToken::None => Error::sign_in_needed(format!("{account}: {error}"), Some(account.issuer.as_str())),
     })

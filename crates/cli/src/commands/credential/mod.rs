@@ -12,7 +12,7 @@ mod list;
 mod tool;
 
 use crate::{
-    context::{Context, run_async},
+    context::{Context, run_with},
     error::{Error, Kind},
 };
 use clap::{Args, Subcommand};
@@ -74,7 +74,7 @@ impl Holder<'_> {
         if let Some(bearer) = sign_ins.fresh_bearer_for_helper(self.account)? {
             return Ok(bearer);
         }
-        run_async(async { Ok(sign_ins.bearer_for_helper(self.account).await) })?
+        run_with(sign_ins, async { Ok(sign_ins.bearer_for_helper(self.account).await) })?
             .map_err(|error| self.failed(sign_ins, error))
     }
 
