@@ -85,7 +85,7 @@ impl Wire {
     }
 
     /// Until the server has ended the connection.
-    async fn is_ended(self) {
+    async fn ends(self) {
         let _ = time::timeout(Duration::from_secs(10), self.driving).await.expect("the connection lives on").unwrap();
     }
 }
@@ -155,7 +155,7 @@ async fn a_connection_without_a_request_is_ended_whatever_it_pings() {
     time::timeout(Duration::from_secs(10), async { while wire.pings.ping(Ping::opaque()).await.is_ok() {} })
         .await
         .expect("it is kept by its pings");
-    wire.is_ended().await;
+    wire.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
@@ -173,7 +173,7 @@ async fn an_old_connection_takes_no_more_requests_and_ends_what_it_has() {
     rest.send_data(Bytes::from_static(b"password&client_id=gatepass-cli"), true).unwrap();
     let (status, said) = Wire::answer(answer).await;
     assert_eq!((status, &said["error"]), (400, &json!("unsupported_grant_type")));
-    wire.is_ended().await;
+    wire.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
