@@ -1,9 +1,9 @@
 //! The claims of an assertion (RFC 7523 §3), and the rules about their times.
 
-use gatepass_oauth::{ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::UtcMillis;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 /// How far the issuer's clock may be off.
 const SKEW: Duration = Duration::from_secs(60);
@@ -11,6 +11,8 @@ const SKEW: Duration = Duration::from_secs(60);
 const LONGEST_REPEATED: Duration = Duration::from_secs(60 * 60);
 /// The longest that one may still live whose `jti` is remembered.
 const LONGEST_REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest `iss`, a URL.
+const LONGEST_ISSUER: usize = 2048;
 /// The longest `jti` and `sub`.
 const LONGEST_TEXT: usize = 1024;
 
@@ -29,34 +31,14 @@ pub(crate) struct AssertionClaims {
     iat: Option<i64>,
     #[serde(default)]
     pub(crate) jti: Option<String>,
-    #[serde(default)]
-    pub(crate) client_id: Option<String>,
-    #[serde(default)]
-    pub(crate) scope: Option<Scope>,
-    #[serde(default)]
-    pub(crate) resource: Option<ResourceText>,
+    /// What else it says, in whatever form its issuer likes. Who needs a claim asks for its form.
     #[serde(flatten)]
     pub(crate) others: Map<String, Value>,
 }
 
-/// A `resource` that was parsed.
-#[derive(Debug)]
-pub(crate) struct ResourceText(ResourceUri);
-
-impl std::ops::Deref for ResourceText {
-    type Target = ResourceUri;
-
-    fn deref(&self) -> &ResourceUri {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for ResourceText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(serde::de::Error::custom)
-    }
-}
+/// A claim is not what it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InvalidClaim;
 
 /// What follows from `jti`.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,6 +75,22 @@ fn maybe_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>,
 }
 
 impl AssertionClaims {
+    /// Whether `iss` can be an issuer's name at all: it is looked up before anybody has vouched for it.
+    pub(crate) fn names_an_issuer(&self) -> bool {
+        self.iss.len() <= LONGEST_ISSUER && !self.iss.chars().any(char::is_control)
+    }
+
+    /// A claim that is a text, if it is there.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.others.get(name).and_then(Value::as_str)
+    }
+
+    /// A claim that must be a text of some form when it is there.
+    pub(crate) fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, InvalidClaim> {
+        let Some(value) = self.others.get(name) else { return Ok(None) };
+        value.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or(InvalidClaim)
+    }
+
     /// RFC 7523 §3, rules 4 to 6.
     pub(crate) fn check_times(&self, now: UtcMillis) -> Result<(), &'static str> {
         let future = |time: Option<i64>| time.is_some_and(|time| UtcMillis::from_seconds(time) > now.plus(SKEW));
@@ -130,7 +128,6 @@ impl AssertionClaims {
     /// Whether a claim is this text; a name that begins with a slash is a JSON pointer (RFC 6901).
     pub(crate) fn is_equal(&self, name: &str, value: &str) -> bool {
         let known = |name: &str| match name {
-            "client_id" => self.client_id.as_ref().map(|text| Value::String(text.clone())),
             "jti" => self.jti.as_ref().map(|text| Value::String(text.clone())),
             _ => self.others.get(name).cloned(),
         };
@@ -157,7 +154,7 @@ mod tests {
 
     fn claims(change: Value) -> AssertionClaims {
         let mut claims = json!({ "iss": "https://i.example", "sub": "s", "aud": ["a", "b"], "exp": 1_790_000_300, "ref": "main",
-            "run_attempt": 1, "kubernetes.io": { "namespace": "prod" } });
+            "run_attempt": 1, "kubernetes.io": { "namespace": "prod" }, "scope": ["a"], "client_id": 7 });
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -195,6 +192,25 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_has_its_form_only_where_it_is_asked_for() {
+        let claims = claims(json!({ "resource": "https://api.example", "client_id": 7 }));
+        assert_eq!(
+            claims.parsed("resource"),
+            Ok(Some("https://api.example".parse::<gatepass_oauth::ResourceUri>().unwrap()))
+        );
+        assert_eq!(claims.parsed::<gatepass_oauth::Scope>("scope"), Err(InvalidClaim), "a list is no scope");
+        assert_eq!(claims.parsed::<gatepass_oauth::Scope>("missing"), Ok(None));
+        assert_eq!((claims.text("ref"), claims.text("client_id")), (Some("main"), None));
+    }
+
+    #[test]
+    fn an_issuer_is_a_short_text_without_control_characters() {
+        for (iss, names) in [("https://i.example", true), ("https://i.example\0", false), (&*"i".repeat(2049), false)] {
+            assert_eq!(claims(json!({ "iss": iss })).names_an_issuer(), names, "{iss:?}");
+        }
+    }
+
+    #[test]
     fn a_claim_is_compared_as_the_text_that_it_is() {
         let claims = claims(json!({ "protected": true }));
         for (name, value, expected) in [
@@ -203,6 +219,8 @@ mod tests {
             ("run_attempt", "1", true),
             ("protected", "true", true),
             ("missing", "", false),
+            ("client_id", "7", true),
+            ("/scope/0", "a", true),
             ("kubernetes.io", "", false),
             ("/kubernetes.io/namespace", "prod", true),
             ("/kubernetes.io/namespace", "test", false),

@@ -4,7 +4,7 @@
 //! An event says who (a person), by which program (a client), from where, and what became of it. It never holds a
 //! secret: identifiers and the words of the standards only.
 
-use crate::{Authority, Caller};
+use crate::{Authority, Caller, LiveAccessToken};
 use gatepass_keys::TokenId;
 use gatepass_oauth::ClientId;
 use gatepass_store::{UserId, audit::AuditRow};
@@ -164,6 +164,8 @@ event_kinds! {
     DpopRefused = "dpop_refused" Notable Refused "a DPoP proof was refused",
     /// A proof of possession came a second time.
     DpopReplayed = "dpop_replayed" Alarming Refused "a DPoP proof was used again",
+    /// A client's request was refused; another event may say more of it.
+    RequestRefused = "request_refused" Notable Refused "a client's request was refused",
     /// What is bound to one key came with another, or with none.
     WrongKey = "wrong_key" Alarming Refused "what is bound to a key came without it",
     /// There was more of something than the limits allow.
@@ -205,7 +207,12 @@ impl EventKind {
     fn is_anybodys(self) -> bool {
         matches!(
             self,
-            Self::ClientRefused | Self::AssertionRefused | Self::DpopRefused | Self::DpopReplayed | Self::WrongKey
+            Self::ClientRefused
+                | Self::AssertionRefused
+                | Self::DpopRefused
+                | Self::DpopReplayed
+                | Self::WrongKey
+                | Self::RequestRefused
         )
     }
 }
@@ -233,6 +240,8 @@ pub struct Event {
     pub(crate) user_id: Option<UserId>,
     pub(crate) client_id: Option<ClientId>,
     pub(crate) subject: Option<TokenId>,
+    /// What else tells it from others of its kind; the detail says so in words.
+    pub(crate) object: Option<String>,
     pub(crate) actor: Option<&'static str>,
     pub(crate) address: String,
     pub(crate) user_agent: String,
@@ -248,6 +257,7 @@ impl Event {
             user_id: None,
             client_id: None,
             subject: None,
+            object: None,
             actor: None,
             address: String::new(),
             user_agent: String::new(),
@@ -267,10 +277,25 @@ impl Event {
         Self { client_id: Some(id.clone()), ..self }
     }
 
-    /// The grant, device or session that it is about.
+    /// On whose behalf a token is: a person, or a service account, which the detail names.
+    pub(crate) fn on_behalf_of(self, token: &LiveAccessToken) -> Self {
+        match (&token.user, &token.service) {
+            (Some(user), _) => self.user(user.id),
+            (None, Some(service)) => self.detail(format_args!("service account {}", service.name)),
+            (None, None) => self,
+        }
+    }
+
+    /// The grant, token, device, session or trust policy that it is about.
     #[must_use]
     pub fn about(self, id: TokenId) -> Self {
         Self { subject: Some(id), ..self }
+    }
+
+    /// What it happened to, where that has no identifier: a key, or an error of the standards. It is not kept; it keeps
+    /// events apart of which only the first is.
+    pub(crate) fn of(self, object: impl fmt::Display) -> Self {
+        Self { object: Some(object.to_string()), ..self }
     }
 
     /// From where; of what happens all the time, the program is not kept.
@@ -311,12 +336,17 @@ impl Event {
 
 impl Authority {
     /// Notes that something happened: in the counts, in the log and in the audit trail. Of what anybody may bring about
-    /// as often as he likes, all but the first from his address in a while is only counted.
+    /// as often as he likes, all but the first of its kind in a while is only counted, and the next one says how many.
     pub(crate) async fn record(&self, event: Event) {
         self.0.tally.count(event.kind);
-        if event.kind.is_anybodys() && !self.is_first_of_its_kind(&event) {
-            return;
-        }
+        let event = match event.kind.is_anybodys() {
+            false => event,
+            true => match self.first_of_its_kind(&event) {
+                None => return,
+                Some(0) => event,
+                Some(more) => Event { detail: format!("{}; {more} more before this", event.detail), ..event },
+            },
+        };
         log(&event);
         self.keep(event).await;
     }

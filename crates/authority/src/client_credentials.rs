@@ -33,7 +33,7 @@ impl Authority {
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         let (token, text) = self.in_format(token, plain, None).await?;
         self.0.store.add_access_token(&token).await?;
-        self.record(Event::new(EventKind::TokenIssued).client(&client.id).from(asking.caller)).await;
+        self.record(Event::new(EventKind::TokenIssued).client(&client.id).about(token.id).from(asking.caller)).await;
         Ok(self.answer(asking, text, None, &scope, None))
     }
 }

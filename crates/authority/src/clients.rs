@@ -3,8 +3,10 @@
 //! A registration changes rarely and is read on every request, so what was read stays good for a
 //! second. That is also how soon a change on another node takes effect.
 
-use crate::{Authority, Caller, Client, ClientProof, Failure};
-use gatepass_oauth::{ClientId, ClientIdUrl, ClientMetadata, ClientOrigin, GrantType, Scope, UtcMillis};
+use crate::{Asking, Authority, Caller, Client, ClientProof, Failure};
+use gatepass_oauth::{
+    ClientId, ClientIdUrl, ClientMetadata, ClientOrigin, Error, ErrorCode, GrantType, Scope, UtcMillis,
+};
 use quick_cache::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
@@ -80,6 +82,19 @@ impl Clients {
     /// The registration has changed: what was read is no longer good.
     pub(crate) fn forget(&self, id: &ClientId) {
         self.read.remove(id);
+    }
+}
+
+impl Asking<'_> {
+    /// Whether the client may use a grant at all.
+    ///
+    /// # Errors
+    /// `unauthorized_client`.
+    pub fn check_grant_type(&self, grant: GrantType) -> Result<(), Error> {
+        if self.client.may_use(grant) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type"))
     }
 }
 

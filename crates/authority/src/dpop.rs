@@ -12,7 +12,7 @@ use gatepass_keys::{
     dpop::{self, Expected, Proof},
     jws::base64url,
 };
-use gatepass_oauth::{Confirmation, Error, ErrorCode, UtcMillis};
+use gatepass_oauth::{ClientId, Confirmation, Error, ErrorCode, UtcMillis};
 use gatepass_store::Change;
 
 /// How long one nonce is the current one, in milliseconds.
@@ -29,6 +29,8 @@ pub struct ProvenRequest<'a> {
     pub url: &'a str,
     /// The access token beside the proof, at a protected resource.
     pub access_token: Option<&'a str>,
+    /// The client that sent it, where that is known already.
+    pub client: Option<&'a ClientId>,
     /// Where it came from.
     pub caller: &'a Caller,
 }
@@ -58,13 +60,14 @@ impl Authority {
     /// `invalid_dpop_proof` for a proof that is not for this request, or was used before; `use_dpop_nonce` when only
     /// its nonce is missing or stale.
     pub async fn check_proof(&self, request: ProvenRequest<'_>) -> Result<Confirmation, Failure> {
-        let ProvenRequest { proof, method, url, access_token, caller } = request;
+        let ProvenRequest { proof, method, url, access_token, client, caller } = request;
         let now = self.now();
+        let event = |kind| client.into_iter().fold(Event::new(kind).from(caller), Event::client);
         let Proof { confirmation, nonce, once, remember_until } =
             match dpop::verify(proof, &Expected { method, url, access_token, now }) {
                 Ok(proof) => proof,
                 Err(reason) => {
-                    self.record(Event::new(EventKind::DpopRefused).from(caller).detail(reason)).await;
+                    self.record(event(EventKind::DpopRefused).detail(reason)).await;
                     return Err(Error::new(ErrorCode::InvalidDpopProof, reason.to_string()).into());
                 }
             };
@@ -74,7 +77,7 @@ impl Authority {
             );
         }
         if self.0.store.use_dpop_proof(once, remember_until).await? == Change::TooLate {
-            self.record(Event::new(EventKind::DpopReplayed).from(caller).detail(&confirmation)).await;
+            self.record(event(EventKind::DpopReplayed).of(&confirmation).detail(&confirmation)).await;
             return Err(Error::new(ErrorCode::InvalidDpopProof, "the proof was used before").into());
         }
         Ok(confirmation)

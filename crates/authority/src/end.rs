@@ -7,9 +7,13 @@ use gatepass_keys::TokenId;
 use gatepass_oauth::ClientId;
 use gatepass_store::{
     Change,
-    ending::{EndedOfClient, Ending, SessionNames},
+    ending::{EndedOfClient, Ending, SessionEnd, SessionNames},
     token_grant::RevokedBecause,
 };
+use std::time::Duration;
+
+/// How far the clocks of two nodes may be apart.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// What shall end.
 #[derive(Clone, Debug)]
@@ -20,7 +24,7 @@ pub enum EndTarget {
     Client(ClientId),
     /// One grant with its tokens.
     Grant(TokenId),
-    /// One session with every grant that was given in it, also to devices.
+    /// One session with its codes and every grant that was given in it, also to devices.
     Session(TokenId),
 }
 
@@ -104,7 +108,7 @@ impl Authority {
         Ok(devices + u64::try_from(held).unwrap_or(0))
     }
 
-    /// Ends a session with its grants, and lets the clients be told.
+    /// Ends a session with its codes and grants, and lets the clients be told.
     pub(crate) async fn close_session(
         &self,
         session: SessionNames,
@@ -114,7 +118,9 @@ impl Authority {
         let now = self.0.clock.now();
         let holders = self.0.store.clients_of_session(session.origin_id, now).await?;
         let notices = self.notices(holders, session.user_id).await?;
-        self.0.store.end_session(session, ending, &notices, because, now).await?;
+        let codes_since = now.minus(self.lifetimes().authorization_code).minus(CLOCKS_DIFFER);
+        let end = SessionEnd { ending, because, codes_since, at: now };
+        self.0.store.end_session(session, end, &notices).await?;
         self.forget_verified();
         self.0.wake.notify_one();
         Ok(())

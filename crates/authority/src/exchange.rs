@@ -255,7 +255,7 @@ fn depth(act: &Value) -> usize {
 
 fn exchanged(asking: Asking<'_>, parent: &LiveAccessToken, id: TokenId) -> Event {
     let event = Event::new(EventKind::TokenExchanged).client(&asking.client.id).about(id).from(asking.caller);
-    parent.user.iter().fold(event, |event, user| event.user(user.id))
+    event.on_behalf_of(parent)
 }
 
 #[cfg(test)]

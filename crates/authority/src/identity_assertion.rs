@@ -26,7 +26,7 @@ impl Authority {
             let description = "an identity assertion is for a client that proves itself";
             return Err(Error::new(ErrorCode::UnauthorizedClient, description).into());
         }
-        if claims.client_id.as_deref() != Some(asking.client.id.as_str()) {
+        if claims.text("client_id") != Some(asking.client.id.as_str()) {
             return Err(refused("its client_id is another client").into());
         }
         if claims.aud.len() != 1 || claims.jti.is_none() {

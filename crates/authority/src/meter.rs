@@ -30,6 +30,8 @@ struct Window {
     known: i64,
     /// What it was not told yet.
     untold: i64,
+    /// What was not told in the window before.
+    before: i64,
     alarmed: bool,
 }
 
@@ -57,7 +59,7 @@ impl Default for Meters {
 
 impl Window {
     fn new(ends_at: UtcMillis) -> Self {
-        Self { ends_at, known: 0, untold: 0, alarmed: false }
+        Self { ends_at, known: 0, untold: 0, before: 0, alarmed: false }
     }
 
     fn over(&mut self) -> Metered {
@@ -83,11 +85,11 @@ impl Meters {
         })
     }
 
-    /// Counts one of `bucket` for this node alone; whether it is the first of its window.
-    pub(crate) fn is_first(&self, bucket: &str, rate: Rate, now: UtcMillis) -> bool {
+    /// Counts one of `bucket`. Of the first in its window: how many of the window before were not the first.
+    pub(crate) fn first(&self, bucket: &str, rate: Rate, now: UtcMillis) -> Option<i64> {
         self.with(bucket, rate, now, |window| {
             window.untold = window.untold.saturating_add(1);
-            window.untold == 1
+            (window.untold == 1).then(|| window.before.saturating_sub(1).max(0))
         })
     }
 
@@ -121,7 +123,7 @@ impl Meters {
         };
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.ends_at <= now {
-            *window = fresh();
+            *window = Window { before: window.untold, ..fresh() };
         }
         work(&mut window)
     }
@@ -152,9 +154,9 @@ mod tests {
     #[test]
     fn one_of_a_window_is_the_first() {
         let meters = Meters::default();
-        let firsts = [0, 1, 59_999, 60_000, 60_001].map(|now| meters.is_first("a", RATE, UtcMillis(now)));
-        assert_eq!(firsts, [true, false, false, true, false]);
-        assert!(meters.is_first("b", RATE, UtcMillis(1)));
+        let told = [0, 1, 59_999, 60_000, 60_001].map(|now| meters.first("a", RATE, UtcMillis(now)));
+        assert_eq!(told, [Some(0), None, None, Some(2), None], "the next one tells how many were left out");
+        assert_eq!(meters.first("b", RATE, UtcMillis(1)), Some(0));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!    this server fetch from an issuer that the operator has not named.
 //! 2. The signature is that of the issuer's keys, and the times are good (RFC 7523 §3).
 //! 3. A policy takes it: type, audience, subject, claims. What did not match is told, not what would have.
-//! 4. Scope and resource are those of the policy or less.
+//! 4. What holds for a client that the policy names holds here too: its grant types, and the key that its tokens are
+//!    bound to. Scope and resource are those of the policy or less.
 //! 5. Its `jti` is used, then the token is kept. There is no refresh token: another assertion is as good (RFC 7521 §4.1).
 
 use crate::{
@@ -13,13 +14,14 @@ use crate::{
     assertion_claims::{AssertionClaims, Single},
     identity_assertion::TYP as IDENTITY,
     pattern,
+    trust::trust_name,
 };
 use gatepass_keys::{HashedToken, JwkSet, jose, jose::JoseHeader, jws};
-use gatepass_oauth::{ClientId, Error, ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
+use gatepass_oauth::{ClientId, Error, ErrorCode, GrantType, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use gatepass_store::{
     Change, UserId,
     access_token::NewAccessToken,
-    service_account::ServiceId,
+    service_account::ServiceAccount,
     trust::{Trust, TrustGrants},
 };
 use std::{borrow::Cow, sync::Arc};
@@ -37,9 +39,16 @@ pub struct AssertionRequest {
 
 /// Whom a token stands for.
 pub(crate) enum Bearer {
-    Service(ServiceId),
+    Service(ServiceAccount),
     Client(Arc<Client>),
     User(UserId),
+}
+
+/// An assertion that its issuer has signed, with the policy that takes it.
+struct Taken {
+    claims: AssertionClaims,
+    header: JoseHeader,
+    policy: Trust,
 }
 
 /// An assertion that is no good, and what is wrong with it.
@@ -57,19 +66,27 @@ impl Authority {
         asking: Asking<'_>,
         request: &AssertionRequest,
     ) -> Result<TokenResponse, Failure> {
-        match self.take_assertion(asking, request).await {
-            Err(Failure::Protocol(error)) => {
-                let event = Event::new(EventKind::AssertionRefused).client(&asking.client.id).from(asking.caller);
-                self.record(event.detail(&error.description)).await;
-                Err(error.into())
-            }
-            outcome => outcome,
+        let taken = self.take_assertion(request).await;
+        let policy = taken.as_ref().ok().map(|taken| taken.policy.id);
+        let outcome = match taken {
+            Ok(taken) => self.redeem_taken(asking, &taken, request).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(Failure::Protocol(error)) = &outcome {
+            let event = Event::new(EventKind::AssertionRefused).client(&asking.client.id).from(asking.caller);
+            let event = policy.into_iter().fold(event, Event::about);
+            self.record(event.detail(&error.description)).await;
         }
+        outcome
     }
 
-    async fn take_assertion(&self, asking: Asking<'_>, request: &AssertionRequest) -> Result<TokenResponse, Failure> {
+    /// Steps 1 to 3.
+    async fn take_assertion(&self, request: &AssertionRequest) -> Result<Taken, Failure> {
         let (header, claims) = jose::unverified::<AssertionClaims>(request.assertion.expose())
             .ok_or_else(|| refused("it is no JWT with iss, sub, aud and exp"))?;
+        if !claims.names_an_issuer() {
+            return Err(refused("its issuer is not trusted").into());
+        }
         let mut policies = self.0.store.trust_in(&claims.iss).await?;
         if policies.is_empty() {
             return Err(refused("its issuer is not trusted").into());
@@ -77,13 +94,30 @@ impl Authority {
         let is_identity = header.is_of_type(IDENTITY);
         policies.retain(|policy| (policy.grants == TrustGrants::UserByEmail) == is_identity);
         let policies = self.signed_by(policies, &header, request, &claims.iss).await?;
-        let now = self.0.clock.now();
-        claims.check_times(now).map_err(refused)?;
-        let policy = self.matching(&policies, &claims, request).map_err(refused)?;
-        let bearer = self.bearer(asking, policy, &claims, &header).await?;
-        let (scope, resource) = self.what_and_where(asking, policy, &bearer, &claims, request).await?;
-        self.use_up(policy, &claims, now).await?;
-        self.give(asking, policy, bearer, &scope, &resource).await
+        claims.check_times(self.0.clock.now()).map_err(refused)?;
+        let policy = self.matching(policies, &claims, request).map_err(refused)?;
+        Ok(Taken { claims, header, policy })
+    }
+
+    /// Steps 4 and 5.
+    async fn redeem_taken(
+        &self,
+        asking: Asking<'_>,
+        taken: &Taken,
+        request: &AssertionRequest,
+    ) -> Result<TokenResponse, Failure> {
+        let Taken { claims, policy, .. } = taken;
+        let bearer = self.bearer(asking, taken).await?;
+        // A policy that names a client makes it the one that asks.
+        let asking = match &bearer {
+            Bearer::Client(client) => Asking { client, ..asking },
+            Bearer::Service(_) | Bearer::User(_) => asking,
+        };
+        asking.check_grant_type(GrantType::JwtBearer)?;
+        self.check_binding_demand(asking)?;
+        let (scope, resource) = self.what_and_where(asking, policy, &bearer, claims, request).await?;
+        self.use_up(policy, claims, self.0.clock.now()).await?;
+        self.give(asking, policy, &bearer, &scope, &resource).await
     }
 
     /// Step 2: the policies whose keys have signed it.
@@ -131,20 +165,20 @@ impl Authority {
     }
 
     /// Step 3.
-    fn matching<'a>(
+    fn matching(
         &self,
-        policies: &'a [Trust],
+        policies: Vec<Trust>,
         claims: &AssertionClaims,
         request: &AssertionRequest,
-    ) -> Result<&'a Trust, &'static str> {
+    ) -> Result<Trust, &'static str> {
         let (issuer, endpoint) = (self.issuer().as_str(), self.issuer().endpoint("/token"));
         let is_for = |policy: &Trust, audience: &str| {
             let is_identity = policy.grants == TrustGrants::UserByEmail;
             audience == issuer
                 || !is_identity && (audience == endpoint || policy.audiences.iter().any(|known| known == audience))
         };
-        let mut left: Vec<&Trust> =
-            policies.iter().filter(|policy| claims.aud.iter().any(|audience| is_for(policy, audience))).collect();
+        let mut left = policies;
+        left.retain(|policy| claims.aud.iter().any(|audience| is_for(policy, audience)));
         if left.is_empty() {
             return Err("its aud is not this server");
         }
@@ -156,24 +190,19 @@ impl Authority {
         if left.is_empty() {
             return Err("its claims match no policy");
         }
-        let fits = |policy: &&Trust| match (&policy.resource, &request.resource) {
+        let fits = |policy: &Trust| match (&policy.resource, &request.resource) {
             (Some(policy), Some(asked)) => policy.names_same(asked),
             _ => true,
         };
-        left.iter().copied().find(fits).or(left.first().copied()).ok_or("its claims match no policy")
+        let place = left.iter().position(fits).unwrap_or(0);
+        Ok(left.swap_remove(place))
     }
 
-    async fn bearer(
-        &self,
-        asking: Asking<'_>,
-        policy: &Trust,
-        claims: &AssertionClaims,
-        header: &JoseHeader,
-    ) -> Result<Bearer, Failure> {
-        match &policy.grants {
+    async fn bearer(&self, asking: Asking<'_>, taken: &Taken) -> Result<Bearer, Failure> {
+        match &taken.policy.grants {
             TrustGrants::Service(id) => {
                 let service = self.0.store.service(*id).await?.filter(|service| service.disabled_at.is_none());
-                service.map(|_| Bearer::Service(*id)).ok_or_else(|| refused("its service account is disabled").into())
+                service.map(Bearer::Service).ok_or_else(|| refused("its service account is disabled").into())
             }
             TrustGrants::Client(id) if asking.client.id == *id || self.is_workload(asking.client) => {
                 let client = self.find_client(id).await?;
@@ -181,8 +210,8 @@ impl Authority {
             }
             TrustGrants::Client(_) => Err(refused("it stands for another client").into()),
             TrustGrants::UserByEmail => {
-                debug_assert!(header.is_of_type(IDENTITY));
-                self.person_of(asking, claims).await.map(Bearer::User)
+                debug_assert!(taken.header.is_of_type(IDENTITY));
+                self.person_of(asking, &taken.claims).await.map(Bearer::User)
             }
         }
     }
@@ -201,10 +230,13 @@ impl Authority {
             most = most.intersection(&client.scope);
         }
         let mut asked = request.resource.as_ref();
+        let claimed: Option<ResourceUri>;
         if let Bearer::User(_) = bearer {
             most = most.intersection(&asking.client.scope);
-            most = claims.scope.as_ref().map_or(most.clone(), |scope| most.intersection(scope));
-            asked = match (asked, claims.resource.as_deref()) {
+            let least: Option<Scope> = claims.parsed("scope").map_err(|_| refused("its scope is no list of names"))?;
+            most = least.map_or(most.clone(), |scope| most.intersection(&scope));
+            claimed = claims.parsed("resource").map_err(|_| refused("its resource is no URI"))?;
+            asked = match (asked, claimed.as_ref()) {
                 (Some(asked), Some(claimed)) if !claimed.names_same(asked) => {
                     return Err(Error::new(ErrorCode::InvalidTarget, "the assertion is for another resource").into());
                 }
@@ -226,13 +258,7 @@ impl Authority {
                 Some(resource) => Ok((self.narrow_to(&resource, &scope)?, resource.uri.clone())),
                 None => Ok((scope, own.clone())),
             },
-            (None, asked) => {
-                let client = match bearer {
-                    Bearer::Client(client) => client,
-                    _ => asking.client,
-                };
-                self.choose_target(client, scope, asked).await
-            }
+            (None, asked) => self.choose_target(asking.client, scope, asked).await,
         }
     }
 
@@ -259,7 +285,7 @@ impl Authority {
         &self,
         asking: Asking<'_>,
         policy: &Trust,
-        bearer: Bearer,
+        bearer: &Bearer,
         scope: &Scope,
         resource: &ResourceUri,
     ) -> Result<TokenResponse, Failure> {
@@ -267,19 +293,22 @@ impl Authority {
         let (token, plain) = self.mint_access_token(asking, scope, resource, now)?;
         let mut token =
             NewAccessToken { expires_at: now.plus(policy.lifetime.min(self.lifetimes().access_token)), ..token };
-        let mut event = Event::new(EventKind::AssertionAccepted).about(token.id).from(asking.caller);
-        match bearer {
-            Bearer::Service(id) => token.service_id = Some(id),
-            Bearer::Client(client) => token.client_id = client.id.clone(),
-            Bearer::User(id) => {
-                token.user_id = Some(id);
-                event = event.user(id);
+        let event = Event::new(EventKind::AssertionAccepted).client(&asking.client.id).about(token.id);
+        let (issuer, name) = (&policy.issuer, trust_name(policy));
+        let event = match bearer {
+            Bearer::Service(service) => {
+                token.service_id = Some(service.id);
+                event.detail(format_args!("service account {} by trust policy {name} of {issuer}", service.name))
             }
-        }
-        event = event.client(&token.client_id).detail(&policy.issuer);
+            Bearer::Client(_) => event.detail(format_args!("client by trust policy {name} of {issuer}")),
+            Bearer::User(id) => {
+                token.user_id = Some(*id);
+                event.user(*id).detail(format_args!("person by trust policy {name} of {issuer}"))
+            }
+        };
         let (token, text) = self.in_format(token, plain, None).await?;
         self.0.store.add_access_token(&token).await?;
-        self.record(event).await;
+        self.record(event.from(asking.caller)).await;
         let expires_in = Some(now.until(token.expires_at).as_secs());
         Ok(TokenResponse { expires_in, ..self.answer(asking, text, None, scope, None) })
     }

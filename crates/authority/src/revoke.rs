@@ -37,8 +37,8 @@ impl Authority {
             }
             if self.0.store.revoke_access_token(id, now).await? == Change::Made {
                 self.forget_verified();
-                let event = Event::new(EventKind::TokenRevoked).client(&client.id).from(asking.caller);
-                self.record(event).await;
+                let event = Event::new(EventKind::TokenRevoked).client(&client.id).about(id).from(asking.caller);
+                self.record(event.on_behalf_of(&live)).await;
             }
         }
         Ok(())

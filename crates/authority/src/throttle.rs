@@ -12,8 +12,8 @@
 //! An address is the whole network that one subscriber has: of IPv6 the first 64 bits. Many have more of those, so what
 //! strangers fill the server with is bounded a second time, for the first 48 bits.
 
-use crate::{Authority, Caller, Event, EventKind, Failure, Rate, meter::Metered};
-use gatepass_oauth::{ErrorCode, UtcMillis};
+use crate::{Authority, Caller, Client, Event, EventKind, Failure, Rate, meter::Metered};
+use gatepass_oauth::{ClientId, Error, ErrorCode, UtcMillis};
 use std::{net::IpAddr, time::Duration};
 
 /// How many attempts in how long.
@@ -67,8 +67,11 @@ pub(crate) const PUSH_CLIENT: Limit =
 /// Requests to the client's endpoints from one address that came to nothing.
 pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 600, window: Duration::from_secs(60) };
 
-/// How often an event that anybody may bring about is kept, of one kind and from one address: once in that time.
+/// How often an event that anybody may bring about is kept, of those that are alike: once in that time.
 const STRANGERS_EVENT: Rate = Rate { attempts: 1, window: Duration::from_secs(60) };
+
+/// The longest reason of a refusal that is kept, in characters.
+const LONGEST_REASON: usize = 300;
 
 /// Every limit, for the settings. A new one is a constant and a line here.
 pub(crate) const ALL: &[Limit] = &[
@@ -185,34 +188,44 @@ impl Authority {
         self.check_meter(JUNK_ADDRESS, &network(&caller.address))
     }
 
-    /// Whether an event is kept that anybody may bring about: the first of its kind from its address in a while is.
-    pub(crate) fn is_first_of_its_kind(&self, event: &Event) -> bool {
-        let bucket = format!("event-{}:{}", event.kind, network(&event.address));
-        self.0.meters.is_first(&bucket, STRANGERS_EVENT, self.0.clock.now())
+    /// Whether an event is kept that anybody may bring about: the first of those that are alike in a while is, and tells
+    /// how many were left out since the one before it. What one client or one key does never hides what another does from
+    /// the same address: events are alike that have one kind, client, subject and object.
+    pub(crate) fn first_of_its_kind(&self, event: &Event) -> Option<i64> {
+        let Event { kind, client_id, subject, object, .. } = event;
+        let client = client_id.as_ref().map_or("", ClientId::as_str);
+        let subject = subject.map_or(0, |id| u128::from_be_bytes(id.0));
+        let object = object.as_deref().unwrap_or_default();
+        let bucket = format!("event-{kind}:{}:{client}:{subject:x}:{object}", network(&event.address));
+        self.0.meters.first(&bucket, STRANGERS_EVENT, self.0.clock.now())
     }
 
     /// What a request to one of the client's endpoints is answered that came to nothing: its own failure, or that there
-    /// were too many of the kind from its address. What polls and people bring about is not counted.
-    pub async fn bound_junk(&self, failure: Failure, caller: &Caller) -> Failure {
+    /// were too many of the kind from its address. What polls and people bring about is not counted. A client that was
+    /// refused is told of; `client` is the one that the request came from, as far as it is known.
+    pub async fn bound_junk(&self, failure: Failure, client: Option<&Client>, caller: &Caller) -> Failure {
         let Failure::Protocol(error) = &failure else { return failure };
-        if !matches!(
-            error.code,
-            ErrorCode::InvalidRequest
-                | ErrorCode::InvalidClient
-                | ErrorCode::InvalidGrant
-                | ErrorCode::UnauthorizedClient
-                | ErrorCode::UnsupportedGrantType
-                | ErrorCode::InvalidScope
-                | ErrorCode::InvalidTarget
-                | ErrorCode::InvalidRequestUri
-                | ErrorCode::InvalidDpopProof
-        ) {
+        if !is_junk(error.code) {
             return failure;
         }
+        self.note_refusal(error, client, caller).await;
         match self.meter(JUNK_ADDRESS, &network(&caller.address), caller).await {
             Err(too_many @ Failure::TooMany(_)) => too_many,
             _ => failure,
         }
+    }
+
+    /// Keeps that a request was refused. Who did not prove to be a client, or to hold a key, has an event of its own.
+    async fn note_refusal(&self, error: &Error, client: Option<&Client>, caller: &Caller) {
+        if matches!(error.code, ErrorCode::InvalidClient | ErrorCode::InvalidDpopProof) {
+            return;
+        }
+        let event = Event::new(EventKind::RequestRefused).of(error.code).from(caller);
+        let event = client.into_iter().fold(event, |event, client| event.client(&client.id));
+        // A description may repeat what the request said.
+        let why: String = error.detail.as_deref().unwrap_or(&error.description).chars().take(LONGEST_REASON).collect();
+        let event = event.detail(format_args!("{}: {why}", error.code));
+        self.record(event).await;
     }
 
     /// Takes an attempt of `subject` back: it was right.
@@ -224,6 +237,25 @@ impl Authority {
     pub(crate) async fn forgive(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
         Ok(self.0.store.forgive_attempts(&bucket(limit, subject)).await?)
     }
+}
+
+/// Whether an error is the fault of the request.
+fn is_junk(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::InvalidRequest
+            | ErrorCode::InvalidClient
+            | ErrorCode::InvalidGrant
+            | ErrorCode::UnauthorizedClient
+            | ErrorCode::UnsupportedGrantType
+            | ErrorCode::InvalidScope
+            | ErrorCode::InvalidTarget
+            | ErrorCode::InvalidRequestUri
+            | ErrorCode::InvalidDpopProof
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidClientMetadata
+            | ErrorCode::InvalidToken
+    )
 }
 
 /// The network that an address stands for.

@@ -47,6 +47,16 @@ on_both_engines! {
         assert_eq!(db.query_opt::<()>(sql, params![id(1)]).await.unwrap(), Some(()));
     }
 
+    async fn a_text_with_nul_finds_nothing_and_fails_nothing(place: &Place) {
+        let db = place.with_tables().await;
+        db.execute(INSERT, params![id(1), "one", 1]).await.unwrap();
+        let by_name = "select size from item where name = $1";
+        assert_eq!(db.query::<i64>(by_name, params!["one\0"]).await.unwrap(), [0; 0]);
+        assert_eq!(db.execute(INSERT, params![id(2), "two\0", 2]).await.unwrap(), 1);
+        assert_eq!(db.query::<i64>(by_name, params!["two\0"]).await.unwrap(), [2]);
+        assert_eq!(db.query::<i64>(by_name, params!["two"]).await.unwrap(), [0; 0]);
+    }
+
     async fn a_write_returns_rows(place: &Place) {
         let db = place.with_tables().await;
         db.execute(INSERT, params![id(1), "one", 1]).await.unwrap();

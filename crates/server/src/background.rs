@@ -49,7 +49,8 @@ impl Background {
     }
 }
 
-fn until(ended: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+/// Comes to its end when `ended` says so.
+pub(crate) fn until(ended: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
     let mut ended = ended.clone();
     async move {
         // The sender's end is the end too.

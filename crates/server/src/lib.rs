@@ -8,7 +8,7 @@
 //! - `rpc/`: the guarded API;
 //! - `health`, `metrics/`: for whoever runs it.
 //!
-//! What the server does without being asked is in `background`.
+//! What connections may have of what all share is in `shares`; what the server does without being asked in `background`.
 //!
 //! An endpoint reads its parameters, calls one use case of `gatepass-authority`, and turns the answer
 //! into HTTP. What goes wrong is turned by one table (`web::failure`).
@@ -25,6 +25,7 @@ mod routes;
 mod rpc;
 pub mod secret_file;
 pub mod serve;
+mod shares;
 pub mod telemetry;
 pub mod tls;
 mod web;

@@ -6,13 +6,14 @@
 
 use crate::{
     app::App,
-    background::Background,
+    background::{Background, until},
     config::{Config, ConfigError},
     connection,
     metrics::{self, Metrics},
     routes,
     secret_file::{self, SecretError},
-    tls::{self, CertificatePolicy, Listener, TlsError},
+    shares::Shares,
+    tls::{self, ByConnection, CertificatePolicy, Listener, TlsError},
     web::Connection,
 };
 use axum::Router;
@@ -24,7 +25,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 
@@ -75,13 +76,31 @@ pub struct World {
 pub struct Limits {
     /// The most connections at once; more wait to be accepted.
     pub connections: usize,
+    /// The most of one network, unless it is a trusted proxy's; more are closed.
+    pub connections_of_one: usize,
+    /// The most bytes of bodies that are being read at once.
+    pub bodies: usize,
+    /// The most of one network, unless it is a trusted proxy's.
+    pub bodies_of_one: usize,
+    /// How long a connection of HTTP/2 is kept without a request; until it is noticed, it may be twice as long.
+    pub quiet: Duration,
+    /// How old a connection of HTTP/2 becomes.
+    pub age: Duration,
     /// How long requests under way may take after the server was told to end.
     pub grace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 8192, grace: Duration::from_secs(20) }
+        Self {
+            connections: 8192,
+            connections_of_one: 1024,
+            bodies: 64 * 1024 * 1024,
+            bodies_of_one: 4 * 1024 * 1024,
+            quiet: Duration::from_secs(15),
+            age: Duration::from_secs(60 * 60),
+            grace: Duration::from_secs(20),
+        }
     }
 }
 
@@ -205,7 +224,9 @@ impl Server {
             metrics
         });
         let connections = Arc::new(Semaphore::new(self.limits.connections));
+        let shares = Shares::new(self.limits);
         let graceful = GracefulShutdown::new();
+        let (ending, ended) = watch::channel(false);
         let renewal = self.tls.as_ref().map(Listener::keep_current);
         tokio::pin!(end);
         loop {
@@ -219,12 +240,19 @@ impl Server {
             };
             match accepted {
                 Ok((seat, stream, peer)) => {
+                    let Some(share) = shares.connect(peer.ip(), &self.app.trusted_proxies) else {
+                        tracing::debug!(%peer, "a network has too many connections; one was closed");
+                        if let Some(metrics) = &metrics {
+                            metrics.refused_connection();
+                        }
+                        continue;
+                    };
                     // Without this, the last small piece of an answer waits for the client's acknowledgement.
                     let _ = stream.set_nodelay(true);
                     let open = metrics.as_ref().map(Metrics::connection);
                     match &self.tls {
                         None => {
-                            let plain = Connection { peer, certificate: None };
+                            let plain = Connection { peer, certificate: None, share };
                             let (app, router) = (self.app.clone(), self.router.clone());
                             let connection = graceful.watch(connection::http1(app, router, stream, plain));
                             tokio::spawn(async move {
@@ -234,19 +262,21 @@ impl Server {
                             });
                         }
                         Some(tls) => {
-                            let (tls, watcher) = (tls.clone(), graceful.watcher());
+                            let (tls, watcher, end) = (tls.clone(), graceful.watcher(), until(&ended));
+                            let limits = self.limits;
                             let (app, router) = (self.app.clone(), self.router.clone());
                             tokio::spawn(async move {
                                 if let Some(stream) = tls.accept(stream).await {
                                     let session = stream.get_ref().1;
                                     let is_http2 = session.alpn_protocol() == Some(tls::HTTP2);
-                                    let chain = session.peer_certificates().unwrap_or_default();
-                                    let certificate = app.certificates.judge(chain, app.authority.now());
-                                    let person = Connection { peer, certificate };
-                                    // A client that goes away in the middle is no news.
+                                    let certificate = session.peer_certificates().and_then(ByConnection::of);
+                                    let person = Connection { peer, certificate, share };
                                     if is_http2 {
-                                        let _ = watcher.watch(connection::http2(app, router, stream, person)).await;
+                                        connection::http2(app, router, stream, person, limits, end).await;
+                                        // What waits for the end of all has waited for this one until here.
+                                        drop(watcher);
                                     } else {
+                                        // A client that goes away in the middle is no news.
                                         let _ = watcher.watch(connection::http1(app, router, stream, person)).await;
                                     }
                                 }
@@ -267,6 +297,7 @@ impl Server {
             renewal.abort();
         }
         tracing::info!("the server ends; requests under way are finished");
+        let _ = ending.send(true);
         if timeout(self.limits.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests took too long and were cut off");
         }

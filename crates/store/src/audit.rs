@@ -31,7 +31,7 @@ pub struct AuditRow {
     pub user_id: Option<UserId>,
     /// By which program.
     pub client_id: Option<Box<str>>,
-    /// The grant, device or session that it is about.
+    /// The grant, token, device, session or trust policy that it is about.
     pub subject: Option<TokenId>,
     /// From where.
     pub address: String,

@@ -3,7 +3,8 @@
 //! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
 
 use crate::{
-    Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, token_grant, token_grant::RevokedBecause,
+    Error, Store, UserId, audit::first_id, columns::Columns, logout_notice::LogoutNotice, token_grant,
+    token_grant::RevokedBecause,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::TokenId;
@@ -29,6 +30,19 @@ pub enum Ending {
     AllGrants,
 }
 
+/// How a session ends.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionEnd {
+    /// Which of its grants end with it.
+    pub ending: Ending,
+    /// Why they do.
+    pub because: RevokedBecause,
+    /// When the oldest codes were made that may still live.
+    pub codes_since: UtcMillis,
+    /// Now.
+    pub at: UtcMillis,
+}
+
 /// What a client had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndedOfClient {
@@ -41,6 +55,7 @@ pub struct EndedOfClient {
 pub(crate) const STATEMENTS: &[&str] = &[
     SESSION,
     END_SESSION,
+    CODES_OF_SESSION,
     CODES_OF_USER,
     CODES_OF_CLIENT,
     DEVICES_OF_USER,
@@ -52,6 +67,9 @@ pub(crate) const STATEMENTS: &[&str] = &[
 
 const SESSION: &str = "select id, coalesce(origin_id, id), user_id from session where id = $1";
 const END_SESSION: &str = "update session set revoked_at = $2 where id = $1 and revoked_at is null";
+// The identifier is the time: of the codes only those are looked at that may still live.
+const CODES_OF_SESSION: &str = "update authorization_code set used_at = $2
+ where id >= $3 and session_id = $1 and used_at is null";
 const CODES_OF_USER: &str = "update authorization_code set used_at = $2
  where user_id = $1 and used_at is null and expires_at > $2";
 const CODES_OF_CLIENT: &str = "update authorization_code set used_at = $2
@@ -82,21 +100,22 @@ impl Store {
         self.db.query_opt(SESSION, params![id.0]).await
     }
 
-    /// Ends a session with its grants and keeps what is to be told of it, all or nothing.
+    /// Ends a session with its codes and grants and keeps what is to be told of it, all or nothing. A code on its way ends
+    /// whatever it was to become: who signs out wants no sign-in to come of it afterwards.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn end_session(
         &self,
         session: SessionNames,
-        ending: Ending,
+        end: SessionEnd,
         notices: &[LogoutNotice],
-        because: RevokedBecause,
-        now: UtcMillis,
     ) -> Result<(), Error> {
+        let SessionEnd { ending, because, codes_since, at } = end;
         let mut statements = vec![
-            Stmt::new(END_SESSION, params![session.id.0, now.0]),
-            token_grant::end_of_session(session.origin_id, ending, because, now),
+            Stmt::new(END_SESSION, params![session.id.0, at.0]),
+            Stmt::new(CODES_OF_SESSION, params![session.origin_id.0, at.0, first_id(codes_since).0]),
+            token_grant::end_of_session(session.origin_id, ending, because, at),
         ];
         statements.extend(notices.iter().map(LogoutNotice::insert));
         self.db.batch(statements).await.map(drop)

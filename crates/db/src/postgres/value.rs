@@ -1,4 +1,7 @@
 //! Binding a [`Value`] to whatever type PostgreSQL has inferred for its place.
+//!
+//! A text of PostgreSQL cannot hold the character NUL, and one that does would fail the statement. Strangers choose some
+//! texts, so U+FFFD takes its place: a look-up finds nothing then, as it would on SQLite.
 
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, WrongType, to_sql_checked};
@@ -14,6 +17,9 @@ impl ToSql for Value {
             // In `$1 + 1` PostgreSQL infers the smaller type.
             Self::Int(number) if *inferred == Type::INT4 => i32::try_from(*number)?.to_sql(inferred, out),
             Self::Int(number) => checked::<i64>(number, inferred, out),
+            Self::Text(text) if text.contains('\0') => {
+                checked::<&str>(&text.replace('\0', "\u{fffd}").as_str(), inferred, out)
+            }
             Self::Text(text) => checked::<&str>(&&**text, inferred, out),
             Self::Blob(bytes) => checked::<&[u8]>(&bytes.as_slice(), inferred, out),
         }

@@ -30,6 +30,7 @@ struct Inner {
     routes: Routes,
     connections: Gauge,
     connections_accepted: Counter,
+    connections_refused: Counter,
     requests_cut: Counter,
 }
 
@@ -41,16 +42,23 @@ impl Metrics {
         let mut registry = Registry::with_prefix("gatepass");
         let requests = Family::default();
         let durations = Family::<_, Histogram, fn() -> Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
-        let (connections, connections_accepted, requests_cut) =
-            (Gauge::default(), Counter::default(), Counter::default());
+        let (connections, connections_accepted) = (Gauge::default(), Counter::default());
+        let (connections_refused, requests_cut) = (Counter::default(), Counter::default());
         registry.register("http_requests", "Requests that were answered", requests.clone());
         registry.register("http_request_duration_seconds", "Time until the answer", durations.clone());
         registry.register("http_requests_cut", "Requests that took too long or went away", requests_cut.clone());
         registry.register("connections_open", "Connections that are open", connections.clone());
         registry.register("connections", "Connections that were accepted", connections_accepted.clone());
+        let refused = "Connections that were closed because their network had too many";
+        registry.register("connections_refused", refused, connections_refused.clone());
         registry.register_collector(Box::new(collect::Collected(authority)));
         let routes = Routes::new(requests, durations);
-        Self(Arc::new(Inner { registry, routes, connections, connections_accepted, requests_cut }))
+        Self(Arc::new(Inner { registry, routes, connections, connections_accepted, connections_refused, requests_cut }))
+    }
+
+    /// A connection was closed as it came.
+    pub(crate) fn refused_connection(&self) {
+        self.0.connections_refused.inc();
     }
 
     /// A connection has begun; it ends when the guard is dropped.

@@ -1,17 +1,13 @@
 //! The device authorization endpoint (RFC 8628 §3.1).
 
-use super::{asker, bounded};
+use super::{Visit, asker, bounded};
 use crate::{
     app::App,
-    web::{
-        caller::{From as CallerFrom, tidy},
-        failure::JsonFailure,
-        form::Form,
-    },
+    web::{caller::tidy, failure::JsonFailure, form::Form},
 };
 use axum::{Json, extract::State, http::HeaderMap};
 use gatepass_authority::{
-    Caller, Failure,
+    Failure,
     start_device::{DeviceRequest, NumberMatch},
 };
 use gatepass_oauth::{
@@ -22,21 +18,21 @@ use gatepass_oauth::{
 
 pub(crate) async fn start(
     State(app): State<App>,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
-    bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await.map(Json)
+    bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await.map(Json)
 }
 
 async fn answer(
     app: &App,
     headers: &HeaderMap,
     form: &Form,
-    caller: Caller,
+    visit: &Visit,
 ) -> Result<DeviceAuthorizationResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(app, headers, form, caller).await?.with_key(app, headers, "/device_authorization").await?;
+    let asker = asker(app, headers, form, visit).await?.with_key(app, headers, "/device_authorization").await?;
     let asking = asker.asking();
     if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());

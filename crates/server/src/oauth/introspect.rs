@@ -1,9 +1,9 @@
 //! The introspection endpoint (RFC 7662), for resource servers.
 
-use super::{asker, bounded};
+use super::{Visit, asker, bounded};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+    web::{failure::JsonFailure, form::Form},
 };
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, Response, header},
     response::IntoResponse,
 };
-use gatepass_authority::{Caller, Failure};
+use gatepass_authority::Failure;
 use gatepass_oauth::Secret;
 
 /// The media type of a signed answer (RFC 9701 §5).
@@ -21,15 +21,15 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// A token that is not known, over or for another resource is `{"active":false}`, never an error (§2.2).
 pub(crate) async fn introspect(
     State(app): State<App>,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, JsonFailure> {
-    bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await
+    bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await
 }
 
-async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Response<Body>, Failure> {
-    let asker = asker(app, headers, form, caller).await?;
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<Response<Body>, Failure> {
+    let asker = asker(app, headers, form, visit).await?;
     let token = Secret::from(form.params()?.required("token")?);
     let answer = app.authority.introspect(asker.asking(), &token).await?;
     if !wants_signed(headers) {

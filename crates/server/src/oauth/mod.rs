@@ -15,38 +15,70 @@ pub(crate) mod userinfo;
 
 use crate::{
     app::App,
-    web::{failure::JsonFailure, form::Form},
+    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
 };
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+};
 use gatepass_authority::{Asking, Caller, Client, Failure};
 use gatepass_oauth::{ClientCredentials, Confirmation, Error, GrantType, Params};
-use std::{future::Future, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+
+/// A request to one of the client's endpoints: where it came from, and which client has proven to have sent it.
+pub(crate) struct Visit {
+    caller: Caller,
+    client: OnceLock<Arc<Client>>,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let CallerFrom(caller) = CallerFrom::from_request_parts(parts, app).await?;
+        Ok(Self { caller, client: OnceLock::new() })
+    }
+}
 
 /// Who sent a request to one of the client's endpoints: a client that has proven itself.
-pub(crate) struct Asker {
+pub(crate) struct Asker<'a> {
     client: Arc<Client>,
-    caller: Caller,
+    caller: &'a Caller,
     confirmation: Option<Confirmation>,
 }
 
-impl Asker {
+impl Asker<'_> {
     /// As the use cases take it.
     pub(crate) fn asking(&self) -> Asking<'_> {
-        Asking { client: &self.client, caller: &self.caller, confirmation: self.confirmation.as_ref() }
+        Asking { client: &self.client, caller: self.caller, confirmation: self.confirmation.as_ref() }
+    }
+}
+
+impl Visit {
+    fn asker(&self, client: Arc<Client>) -> Asker<'_> {
+        let _ = self.client.set(client.clone());
+        Asker { client, caller: &self.caller, confirmation: None }
     }
 }
 
 /// Answers a request to one of the client's endpoints. Nothing is done for an address that has sent too many that came
-/// to nothing, and one that comes to nothing counts.
+/// to nothing, and one that comes to nothing counts and is told of.
 async fn bounded<T>(
     app: &App,
-    caller: &Caller,
+    visit: &Visit,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, JsonFailure> {
-    app.authority.check_junk(caller)?;
+    app.authority.check_junk(&visit.caller)?;
     match work.await {
         Ok(answer) => Ok(answer),
-        Err(failure) => Err(JsonFailure(app.authority.bound_junk(failure, caller).await)),
+        Err(failure) => {
+            let client = visit.client.get().map(AsRef::as_ref);
+            Err(JsonFailure(app.authority.bound_junk(failure, client, &visit.caller).await))
+        }
     }
 }
 
@@ -60,21 +92,20 @@ fn is_workload(headers: &HeaderMap, params: &Params<'_>) -> bool {
 }
 
 /// Who asks for tokens: a client, or a workload without one.
-async fn token_asker(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Asker, Failure> {
+async fn token_asker<'a>(app: &App, headers: &HeaderMap, form: &Form, visit: &'a Visit) -> Result<Asker<'a>, Failure> {
     if is_workload(headers, &form.params()?) {
-        return Ok(Asker { client: app.authority.workload_client()?, caller, confirmation: None });
+        return Ok(visit.asker(app.authority.workload_client()?));
     }
-    asker(app, headers, form, caller).await
+    asker(app, headers, form, visit).await
 }
 
 /// Who sent this request, proven by what it carries.
-async fn asker(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<Asker, Failure> {
+async fn asker<'a>(app: &App, headers: &HeaderMap, form: &Form, visit: &'a Visit) -> Result<Asker<'a>, Failure> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let authorization = values.next().map(|value| value.to_str().map_err(|_| Error::invalid_client())).transpose()?;
     if values.next().is_some() {
         return Err(Error::invalid_request("the Authorization header is repeated").into());
     }
     let credentials = ClientCredentials::read(authorization, &form.params()?)?;
-    let client = app.authority.authenticate_client(&credentials, &caller).await?;
-    Ok(Asker { client, caller, confirmation: None })
+    Ok(visit.asker(app.authority.authenticate_client(&credentials, &visit.caller).await?))
 }

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use gatepass_authority::{Failure, dpop::ProvenRequest};
 use gatepass_oauth::{Confirmation, Error, ErrorCode, dpop};
 
-impl Asker {
+impl Asker<'_> {
     /// Notes the key that this `POST` to `path` shows. A proof is used up by this.
     pub(crate) async fn with_key(self, app: &App, headers: &HeaderMap, path: &str) -> Result<Self, Failure> {
         let mut proofs = headers.get_all(dpop::HEADER).iter();
@@ -16,8 +16,8 @@ impl Asker {
             (Some(proof), None) => {
                 let proof = proof.to_str().map_err(|_| invalid("the DPoP header is not text"))?;
                 let url = app.authority.issuer().endpoint(path);
-                let caller = &self.caller;
-                let request = ProvenRequest { proof, method: "POST", url: &url, access_token: None, caller };
+                let (client, caller) = (Some(&self.client.id), self.caller);
+                let request = ProvenRequest { proof, method: "POST", url: &url, access_token: None, client, caller };
                 Some(app.authority.check_proof(request).await?)
             }
             (Some(_), Some(_)) => return Err(invalid("the DPoP header is repeated").into()),

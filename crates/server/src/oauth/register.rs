@@ -2,10 +2,10 @@
 //!
 //! Both are there only while the operator lets programs register themselves.
 
+use super::{Visit, bounded};
 use crate::{
     app::App,
     web::{
-        caller::From as CallerFrom,
         failure::{JsonFailure, Refused, note},
         form, not_found,
         segment::Segment,
@@ -13,7 +13,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Request, State},
     http::{HeaderValue, Response, StatusCode, header, request::Parts},
     response::IntoResponse,
@@ -22,15 +22,17 @@ use gatepass_authority::{Client, ClientProof, Failure, register_client::SelfRegi
 use gatepass_oauth::{Error, ErrorCode, GrantType, Issuer, Secret};
 use gatepass_resource::bearer;
 use serde_json::{Map, Value, json};
+use std::convert::Infallible;
 
 /// `POST /register`.
 pub(crate) async fn create(
     State(app): State<App>,
     _: Offered,
-    CallerFrom(caller): CallerFrom,
-    Metadata(members): Metadata,
+    visit: Visit,
+    metadata: Metadata,
 ) -> Result<Response<Body>, JsonFailure> {
-    let registered = app.authority.register_client(&members, &caller).await?;
+    let work = async { app.authority.register_client(&metadata.members()?, &visit.caller).await };
+    let registered = bounded(&app, &visit, work).await?;
     Ok((StatusCode::CREATED, Json(answer(&registered, app.authority.issuer()))).into_response())
 }
 
@@ -38,11 +40,12 @@ pub(crate) async fn create(
 pub(crate) async fn read(
     State(app): State<App>,
     _: Offered,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     Segment(id): Segment,
-    RegistrationToken(token): RegistrationToken,
+    token: RegistrationToken,
 ) -> Response<Body> {
-    let read = app.authority.registration(&id, &token, &caller).await;
+    let work = async { app.authority.registration(&id, token.secret()?, &visit.caller).await };
+    let read = bounded(&app, &visit, work).await;
     respond(read.map(|registered| Json(answer(&registered, app.authority.issuer()))))
 }
 
@@ -50,12 +53,16 @@ pub(crate) async fn read(
 pub(crate) async fn replace(
     State(app): State<App>,
     _: Offered,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     Segment(id): Segment,
-    RegistrationToken(token): RegistrationToken,
-    Metadata(members): Metadata,
+    token: RegistrationToken,
+    metadata: Metadata,
 ) -> Response<Body> {
-    let updated = app.authority.update_registration(&id, &token, &members, &caller).await;
+    let work = async {
+        let (token, members) = (token.secret()?, metadata.members()?);
+        app.authority.update_registration(&id, token, &members, &visit.caller).await
+    };
+    let updated = bounded(&app, &visit, work).await;
     respond(updated.map(|registered| Json(answer(&registered, app.authority.issuer()))))
 }
 
@@ -63,11 +70,12 @@ pub(crate) async fn replace(
 pub(crate) async fn remove(
     State(app): State<App>,
     _: Offered,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     Segment(id): Segment,
-    RegistrationToken(token): RegistrationToken,
+    token: RegistrationToken,
 ) -> Response<Body> {
-    let removed = app.authority.delete_registration(&id, &token, &caller).await;
+    let work = async { app.authority.delete_registration(&id, token.secret()?, &visit.caller).await };
+    let removed = bounded(&app, &visit, work).await;
     respond(removed.map(|()| StatusCode::NO_CONTENT))
 }
 
@@ -115,11 +123,11 @@ fn described(client: &Client) -> Map<String, Value> {
 }
 
 /// A token that is not this client's is challenged for (RFC 6750 §3).
-fn respond(outcome: Result<impl IntoResponse, Failure>) -> Response<Body> {
+fn respond(outcome: Result<impl IntoResponse, JsonFailure>) -> Response<Body> {
     match outcome {
         Ok(answer) => answer.into_response(),
-        Err(Failure::Protocol(error)) if error.code == ErrorCode::InvalidToken => challenge(error),
-        Err(failure) => JsonFailure(failure).into_response(),
+        Err(JsonFailure(Failure::Protocol(error))) if error.code == ErrorCode::InvalidToken => challenge(error),
+        Err(failure) => failure.into_response(),
     }
 }
 
@@ -146,25 +154,34 @@ impl FromRequestParts<App> for Offered {
     }
 }
 
-/// The registration access token of a request.
-pub(crate) struct RegistrationToken(Secret);
+/// The registration access token of a request, if it has one.
+pub(crate) struct RegistrationToken(Option<Secret>);
 
-impl<S: Send + Sync> FromRequestParts<S> for RegistrationToken {
-    type Rejection = Response<Body>;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response<Body>> {
-        match bearer::extract(&parts.headers) {
-            Ok(Some(token)) => Ok(Self(token.into())),
-            _ => Err(challenge(Error::new(
-                ErrorCode::InvalidToken,
-                "the registration access token of this client is needed",
-            ))),
-        }
+impl RegistrationToken {
+    fn secret(&self) -> Result<&Secret, Error> {
+        let missing = || Error::new(ErrorCode::InvalidToken, "the registration access token of this client is needed");
+        self.0.as_ref().ok_or_else(missing)
     }
 }
 
-/// The body: a JSON object of at most 64 KiB.
-pub(crate) struct Metadata(Map<String, Value>);
+impl<S: Send + Sync> FromRequestParts<S> for RegistrationToken {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(bearer::extract(&parts.headers).ok().flatten().map(Into::into)))
+    }
+}
+
+/// The body, of at most 64 KiB.
+pub(crate) struct Metadata(Bytes);
+
+impl Metadata {
+    /// The members of its JSON object.
+    fn members(&self) -> Result<Map<String, Value>, Error> {
+        let invalid = |_| Error::new(ErrorCode::InvalidClientMetadata, "the body is a JSON object");
+        serde_json::from_slice(&self.0).map_err(invalid)
+    }
+}
 
 impl<S: Send + Sync> FromRequest<S> for Metadata {
     type Rejection = Refused;
@@ -176,10 +193,6 @@ impl<S: Send + Sync> FromRequest<S> for Metadata {
             let error = Error::invalid_request("the content type is application/json");
             return Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error });
         }
-        let body = form::read(request).await?;
-        serde_json::from_slice(&body).map(Self).map_err(|_| Refused {
-            status: StatusCode::BAD_REQUEST,
-            error: Error::new(ErrorCode::InvalidClientMetadata, "the body is a JSON object"),
-        })
+        form::read(request).await.map(Self)
     }
 }

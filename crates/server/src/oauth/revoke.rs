@@ -1,9 +1,9 @@
 //! The revocation endpoint (RFC 7009).
 
-use super::{asker, bounded};
+use super::{Visit, asker, bounded};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+    web::{failure::JsonFailure, form::Form},
 };
 use axum::{extract::State, http::HeaderMap};
 use gatepass_oauth::Secret;
@@ -11,14 +11,14 @@ use gatepass_oauth::Secret;
 /// `200` whether or not there was such a token (§2.2).
 pub(crate) async fn revoke(
     State(app): State<App>,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     headers: HeaderMap,
     form: Form,
 ) -> Result<(), JsonFailure> {
     let work = async {
-        let asker = asker(&app, &headers, &form, caller.clone()).await?;
+        let asker = asker(&app, &headers, &form, &visit).await?;
         let token = Secret::from(form.params()?.required("token")?);
         app.authority.revoke(asker.asking(), &token).await
     };
-    bounded(&app, &caller, work).await
+    bounded(&app, &visit, work).await
 }

@@ -5,10 +5,10 @@
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
-use super::{bounded, token_asker};
+use super::{Visit, bounded, token_asker};
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+    web::{failure::JsonFailure, form::Form},
 };
 use axum::{
     Json,
@@ -16,9 +16,7 @@ use axum::{
     http::{HeaderMap, header},
     response::IntoResponse,
 };
-use gatepass_authority::{
-    Asking, AssertionRequest, Caller, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest,
-};
+use gatepass_authority::{Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
     authorization::{read_resource, read_scope},
@@ -27,27 +25,23 @@ use std::time::Duration;
 
 pub(crate) async fn exchange(
     State(app): State<App>,
-    CallerFrom(caller): CallerFrom,
+    visit: Visit,
     headers: HeaderMap,
     form: Form,
 ) -> Result<impl IntoResponse, JsonFailure> {
-    let tokens = bounded(&app, &caller, answer(&app, &headers, &form, caller.clone())).await?;
+    let tokens = bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await?;
     // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
     Ok(([(header::PRAGMA, "no-cache")], Json(tokens)))
 }
 
-async fn answer(app: &App, headers: &HeaderMap, form: &Form, caller: Caller) -> Result<TokenResponse, Failure> {
+async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<TokenResponse, Failure> {
     let params = form.params()?;
-    let asker = token_asker(app, headers, form, caller).await?.with_key(app, headers, "/token").await?;
+    let asker = token_asker(app, headers, form, visit).await?.with_key(app, headers, "/token").await?;
     let asking = asker.asking();
     app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();
     let grant = grant.map_err(|error| Error::new(ErrorCode::UnsupportedGrantType, error.to_string()))?;
-    if !asking.client.may_use(grant) {
-        return Err(
-            Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type").into()
-        );
-    }
+    asking.check_grant_type(grant)?;
     redeem(app, grant, asking, &params).await
 }
 

@@ -54,7 +54,8 @@ impl Proofs for Tokens {
     async fn check(&self, request: ProvenRequest<'_>) -> Result<Confirmation, ProofRefused> {
         let ProvenRequest { proof, method, url, access_token, headers, extensions } = request;
         let caller = caller::read(headers, extensions, &self.trusted_proxies);
-        let request = dpop::ProvenRequest { proof, method, url, access_token: Some(access_token), caller: &caller };
+        let access_token = Some(access_token);
+        let request = dpop::ProvenRequest { proof, method, url, access_token, client: None, caller: &caller };
         self.authority.check_proof(request).await.map_err(|failure| match failure {
             Failure::Protocol(error) if error.code == ErrorCode::UseDpopNonce => {
                 ProofRefused::UseNonce(self.authority.dpop_nonce())

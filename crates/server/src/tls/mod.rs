@@ -12,7 +12,7 @@ mod listener;
 mod policy;
 
 pub(crate) use listener::{HTTP2, Listener};
-pub(crate) use policy::{CertificatePolicy, Shown};
+pub(crate) use policy::{ByConnection, CertificatePolicy, Shown};
 
 use std::{io, path::PathBuf};
 

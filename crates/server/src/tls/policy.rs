@@ -2,7 +2,8 @@
 //!
 //! A trusted proxy ends the connections of its clients, so a request from there has shown what the proxy's header says,
 //! or nothing; the proxy's own certificate is never a client's. From anybody else the header counts for nothing, and the
-//! connection's certificate counts.
+//! connection's certificate counts. Who vouches for that one is asked when somebody wants to know, and again after a
+//! minute: a connection may live longer than a certificate is good.
 
 use super::{TlsError, files::read_certificates, header};
 use crate::{config::Tls, web::caller::is_trusted};
@@ -17,7 +18,14 @@ use rustls::{
     pki_types::{CertificateDer, UnixTime},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How long a judgement of a connection's certificate holds.
+const JUDGED_FOR: Duration = Duration::from_secs(60);
 
 /// What is believed of certificates.
 pub(crate) struct CertificatePolicy {
@@ -40,21 +48,19 @@ impl CertificatePolicy {
         self.meets_clients
     }
 
-    /// A certificate with those that its holder sent along.
-    pub(crate) fn judge(&self, chain: &[CertificateDer<'_>], now: UtcMillis) -> Option<PresentedCertificate> {
-        let (certificate, others) = chain.split_first()?;
+    /// Who vouches for a certificate that came with these others.
+    fn judge(&self, certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: UtcMillis) -> Trust {
         let now = UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(now.0).unwrap_or(0)));
         let vouched = |authorities: &Arc<dyn ClientCertVerifier>| {
             authorities.verify_client_cert(certificate, others, now).is_ok()
         };
-        let trust = if self.authorities.as_ref().is_some_and(vouched) { Trust::Authority } else { Trust::Nobody };
-        Some(PresentedCertificate { certificate: ClientCertificate::from_der(certificate), trust })
+        if self.authorities.as_ref().is_some_and(vouched) { Trust::Authority } else { Trust::Nobody }
     }
 
     /// What a request has shown.
     pub(crate) fn shown(
         &self,
-        connection: Option<&PresentedCertificate>,
+        connection: Option<Arc<ByConnection>>,
         headers: &HeaderMap,
         peer: IpAddr,
         proxies: &[IpNet],
@@ -63,7 +69,7 @@ impl CertificatePolicy {
             return None;
         }
         if !is_trusted(&peer, proxies) {
-            return connection.cloned().map(Shown::Judged);
+            return connection.map(Shown::Held);
         }
         // Two of them are nobody's.
         let mut values = headers.get_all(self.header.as_ref()?).iter();
@@ -73,12 +79,43 @@ impl CertificatePolicy {
     }
 }
 
-/// A certificate that counts for a request.
+/// The certificate whose key the other end of a connection holds.
+pub(crate) struct ByConnection {
+    certificate: ClientCertificate,
+    /// With those that came along.
+    chain: Vec<CertificateDer<'static>>,
+    judged: Mutex<Option<(Trust, UtcMillis)>>,
+}
+
+impl ByConnection {
+    /// `None` when the other end has shown none.
+    pub(crate) fn of(chain: &[CertificateDer<'_>]) -> Option<Arc<Self>> {
+        let certificate = ClientCertificate::from_der(chain.first()?);
+        let chain = chain.iter().map(|der| der.clone().into_owned()).collect();
+        Some(Arc::new(Self { certificate, chain, judged: Mutex::default() }))
+    }
+
+    fn trust(&self, policy: &CertificatePolicy, now: UtcMillis) -> Trust {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        match (*judged, self.chain.split_first()) {
+            (Some((trust, at)), _) if now < at.plus(JUDGED_FOR) => trust,
+            (_, Some((certificate, others))) => {
+                let trust = policy.judge(certificate, others, now);
+                *judged = Some((trust, now));
+                trust
+            }
+            (_, None) => Trust::Nobody,
+        }
+    }
+}
+
+/// A certificate that counts for a request. Whether anybody vouches for it costs some signatures, so it waits until
+/// somebody asks.
 #[derive(Clone)]
 pub(crate) enum Shown {
-    /// By its connection, when it was made.
-    Judged(PresentedCertificate),
-    /// By a header. Whether anybody vouches for it costs some signatures, so it waits until somebody asks.
+    /// By its connection.
+    Held(Arc<ByConnection>),
+    /// By a header.
     Told(ClientCertificate),
 }
 
@@ -86,17 +123,18 @@ impl Shown {
     /// The certificate itself.
     pub(crate) fn certificate(&self) -> &ClientCertificate {
         match self {
-            Self::Judged(presented) => &presented.certificate,
+            Self::Held(held) => &held.certificate,
             Self::Told(certificate) => certificate,
         }
     }
 
     /// The certificate, and who vouches for it.
-    pub(crate) fn presented(&self, policy: &CertificatePolicy, now: UtcMillis) -> Option<PresentedCertificate> {
-        match self {
-            Self::Judged(presented) => Some(presented.clone()),
-            Self::Told(certificate) => policy.judge(&[CertificateDer::from(certificate.der())], now),
-        }
+    pub(crate) fn presented(&self, policy: &CertificatePolicy, now: UtcMillis) -> PresentedCertificate {
+        let trust = match self {
+            Self::Held(held) => held.trust(policy, now),
+            Self::Told(certificate) => policy.judge(&CertificateDer::from(certificate.der()), &[], now),
+        };
+        PresentedCertificate { certificate: self.certificate().clone(), trust }
     }
 }
 
@@ -120,11 +158,10 @@ mod tests {
             let client_certificate_header = name.map(|name| name.parse().unwrap());
             CertificatePolicy::open(&Tls { client_certificate_header, ..Tls::default() }).unwrap()
         };
-        let certificate = ClientCertificate::from_der(b"the connection's");
-        let connection = PresentedCertificate { certificate, trust: Trust::Authority };
+        let connection = ByConnection::of(&[CertificateDer::from(&b"the connection's"[..])]);
         let proxies: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         let shown = |policy: &CertificatePolicy, peer: &str, headers: &HeaderMap| {
-            let shown = policy.shown(Some(&connection), headers, peer.parse().unwrap(), &proxies);
+            let shown = policy.shown(connection.clone(), headers, peer.parse().unwrap(), &proxies);
             shown.map(|shown| shown.certificate().der().to_vec())
         };
         let told: HeaderMap = [("x-c".parse().unwrap(), ":AAAA:".parse().unwrap())].into_iter().collect();

@@ -32,7 +32,7 @@ impl FromRequestParts<App> for From {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let caller = read(&parts.headers, &parts.extensions, &app.trusted_proxies);
         let shown = parts.extensions.get::<Shown>();
-        let certificate = shown.and_then(|shown| shown.presented(&app.certificates, app.authority.now()));
+        let certificate = shown.map(|shown| shown.presented(&app.certificates, app.authority.now()));
         Ok(Self(Caller { certificate, ..caller }))
     }
 }

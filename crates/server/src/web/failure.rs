@@ -55,7 +55,11 @@ pub(crate) struct Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
-        (self.status, Json(self.error.body())).into_response()
+        let mut response = (self.status, Json(self.error.body())).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

@@ -1,12 +1,12 @@
 //! Form bodies: bounded in size, of one content type, read as bytes that [`Params`] then judges.
 
-use crate::web::failure::Refused;
+use crate::{shares::NoRoom, web::failure::Refused};
 use axum::{
     body::{Bytes, to_bytes},
     extract::{FromRequest, Request},
     http::{StatusCode, header::CONTENT_TYPE},
 };
-use gatepass_oauth::{Error, Params};
+use gatepass_oauth::{Error, ErrorCode, Params};
 
 /// The most bytes of a body.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -49,8 +49,18 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
 /// The bytes of a bounded body.
 pub(crate) async fn read(request: Request) -> Result<Bytes, Refused> {
-    to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| Refused {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        error: Error::invalid_request("the body is larger than 64 KiB or was cut off"),
+    to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| match has_no_room(&error) {
+        true => Refused {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: Error::new(ErrorCode::TemporarilyUnavailable, "too much is being sent to the server; try again"),
+        },
+        false => Refused {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            error: Error::invalid_request("the body is larger than 64 KiB or was cut off"),
+        },
     })
+}
+
+fn has_no_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<NoRoom>())
 }

@@ -11,26 +11,30 @@ pub(crate) mod own_form;
 pub(crate) mod segment;
 pub(crate) mod session;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    shares::{Counted, Share},
+    tls::ByConnection,
+};
 use axum::{
     Router,
     body::Body,
     http::{HeaderValue, Request, Response, header::DATE},
 };
 use caller::Peer;
-use gatepass_authority::PresentedCertificate;
 use gatepass_oauth::{UtcMillis, dpop};
 use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::timeout;
 use tower::ServiceExt;
 
 /// How long a request may take, its body included.
-const REQUEST_TIME: Duration = Duration::from_secs(30);
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
 
 /// The connection that a request came on.
 #[derive(Clone)]
@@ -38,7 +42,9 @@ pub(crate) struct Connection {
     /// The other end.
     pub(crate) peer: SocketAddr,
     /// The certificate that the other end showed.
-    pub(crate) certificate: Option<PresentedCertificate>,
+    pub(crate) certificate: Option<Arc<ByConnection>>,
+    /// What its network may have.
+    pub(crate) share: Arc<Share>,
 }
 
 /// Answers one request: notes who sent it, routes it, and puts on what every answer carries.
@@ -48,11 +54,12 @@ pub(crate) async fn handle(
     connection: Connection,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let mut request = request.map(Body::new);
-    let peer = connection.peer.ip();
+    let Connection { peer, certificate, share } = connection;
+    let mut request = request.map(|body| Body::new(Counted::new(body, share)));
+    let peer = peer.ip();
     request.extensions_mut().insert(Peer(peer));
     let proxies = &app.trusted_proxies;
-    if let Some(shown) = app.certificates.shown(connection.certificate.as_ref(), request.headers(), peer, proxies) {
+    if let Some(shown) = app.certificates.shown(certificate, request.headers(), peer, proxies) {
         request.extensions_mut().insert(shown.certificate().clone());
         request.extensions_mut().insert(shown);
     }

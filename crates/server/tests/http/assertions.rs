@@ -2,7 +2,7 @@
 
 use crate::grants::{API, key, register, resource};
 use axum::{Json, Router, routing::get};
-use gatepass_oauth::TokenFormat;
+use gatepass_oauth::{GrantType, TokenFormat};
 use gatepass_testkit::{
     Answer, TestServer,
     authority::trust::{NewTrust, Repeats, StandsFor, trust_name},
@@ -109,11 +109,38 @@ on_both_engines! {
         assert_eq!(named.error(), "invalid_client", "who names a client must be it");
     }
 
+    async fn claims_that_mean_nothing_here_may_have_any_form(server: TestServer) {
+        let key = trusting(&server, |_| {}).await;
+        let mut claims = claims(&server, "1");
+        for (name, value) in [("scope", json!(["a"])), ("resource", json!("nonsense")), ("client_id", json!(7)), ("nul", json!("\0"))] {
+            claims[name] = value;
+        }
+        let answer = bring(&server, &key.sign("JWT", &claims).unwrap(), &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+    }
+
+    async fn a_policy_for_a_client_gives_only_what_the_client_may_have(server: TestServer) {
+        let unregistered = server.client_with(|new| new.grant_types.retain(|grant| *grant != GrantType::JwtBearer)).await;
+        let bound = server.client_with(|new| new.metadata.dpop_bound_access_tokens = true).await;
+        let certified = server.client_with(|new| new.metadata.tls_client_certificate_bound_access_tokens = true).await;
+        let key = key();
+        for (client, error) in [(&unregistered, "unauthorized_client"), (&bound, "invalid_dpop_proof"), (&certified, "invalid_request")] {
+            let policy = NewTrust { stands_for: StandsFor::Client(client.id.parse().unwrap()), ..policy(&key) };
+            let made = server.authority().add_trust(policy).await.unwrap();
+            let assertion = key.sign("JWT", &claims(&server, "1")).unwrap();
+            assert_eq!(bring(&server, &assertion, &[]).await.error(), error);
+            server.authority().remove_trust(&trust_name(&made)).await.unwrap();
+        }
+    }
+
     async fn an_assertion_that_will_not_do_is_told_why_and_not_what_would(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let now = server.authority().now().seconds();
-        let table: [(&str, Value, &str); 14] = [
+        let table: [(&str, Value, &str); 17] = [
             ("iss", json!("https://other.example"), "issuer is not trusted"),
+            ("iss", json!(format!("{ISSUER}\0")), "issuer is not trusted"),
+            ("iss", json!("i".repeat(4000)), "issuer is not trusted"),
+            ("sub", json!(format!("{SUBJECT}\0")), "sub matches no policy"),
             ("sub", json!("repo:evil/app:ref:refs/heads/main"), "sub matches no policy"),
             ("sub", json!("repo:acme/app:ref:refs/heads/main2"), "sub matches no policy"),
             ("sub", json!(""), "sub is empty"),

@@ -2,7 +2,7 @@
 
 use gatepass_oauth::{TokenFormat, UtcMillis};
 use gatepass_testkit::{
-    Browser, PASSWORD, RegisteredClient, TestServer, USER,
+    Answer, Browser, PASSWORD, Pkce, RegisteredClient, TestServer, USER,
     authority::{
         EventKind,
         end::EndTarget,
@@ -10,7 +10,7 @@ use gatepass_testkit::{
         show_trail::{AuditFilter, AuditRow, TrailQuery, outcome},
         trust::{NewTrust, Repeats, StandsFor, trust_name},
     },
-    keys::Algorithm,
+    keys::{Algorithm, JwkSet},
     on_both_engines,
     tokio::{self, io::AsyncWriteExt},
 };
@@ -79,6 +79,77 @@ on_both_engines! {
                 assert_eq!(event.client_id.as_deref(), Some(client.id.as_str()), "{kind}");
             }
         }
+    }
+
+    async fn the_trail_says_for_whom_a_token_is_and_which_it_is(server: TestServer) {
+        let (client, key) = (server.client().await, crate::grants::key());
+        let user = server.authority().find_user(USER).await.unwrap().unwrap().id;
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        assert_eq!(server.post("/revoke", &client, &[("token", &tokens.text("access_token"))]).await.status, 200);
+        let own = server.post("/token", &client, &[("grant_type", "client_credentials")]).await.text("access_token");
+        assert_eq!(server.post("/revoke", &client, &[("token", &own)]).await.status, 200);
+        let revoked = events(&server, EventKind::TokenRevoked, 2).await;
+        assert_eq!(revoked.iter().map(|event| event.user_id).collect::<Vec<_>>(), [Some(user), None]);
+        assert_eq!(events(&server, EventKind::TokenIssued, 1).await[0].subject, revoked[1].subject);
+        assert!(revoked.iter().all(|event| event.subject.is_some()));
+
+        server.authority().add_service("ci", "").await.unwrap();
+        let trust = NewTrust {
+            issuer: "https://token.example".into(), jwks: Some(JwkSet { keys: vec![key.public().clone()] }), subject: "x".into(),
+            audiences: Vec::new(), claims: BTreeMap::new(), stands_for: StandsFor::Service("ci".into()),
+            scope: "account".parse().unwrap(), resource: None, lifetime: Duration::from_secs(60), repeats: Repeats::Refused,
+        };
+        let trust = server.authority().add_trust(trust).await.unwrap();
+        let expires = server.authority().now().seconds() + 60;
+        let claims = serde_json::json!({ "iss": "https://token.example", "sub": "x", "aud": server.url, "exp": expires, "jti": "1" });
+        let assertion = key.sign("JWT", &claims).unwrap();
+        let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.as_str())];
+        let token = server.post("/token", &client, &form).await.text("access_token");
+        let accepted = &events(&server, EventKind::AssertionAccepted, 1).await[0];
+        let (policy, issuer) = (trust_name(&trust), "https://token.example");
+        assert_eq!(accepted.detail, format!("service account ci by trust policy {policy} of {issuer}"));
+        assert_eq!(server.post("/token", &client, &form).await.error(), "invalid_grant");
+        let refused = &events(&server, EventKind::AssertionRefused, 1).await[0];
+        assert_eq!(refused.subject, Some(trust.id), "which policy it would have used");
+
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", token.as_str()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        assert_eq!(server.post("/token", &client, &form).await.status, 200);
+        assert_eq!(events(&server, EventKind::TokenExchanged, 1).await[0].detail, "service account ci");
+    }
+
+    async fn every_refusal_leaves_a_trail(server: TestServer) {
+        let (client, other, browser) = (server.client().await, server.client().await, Browser::at(&server));
+        browser.sign_in(USER).await;
+        let pkce = Pkce::new();
+        let code = server.code(&browser, &client, &pkce, &[("scope", "account")]).await;
+        let tokens = server.tokens(&client, &[("scope", "account")]).await;
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), ("subject_token", "x"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        let mut seen = 0;
+        let mut told = async |by: &RegisteredClient, answer: Answer, error: &str, why: &str| {
+            assert_eq!(answer.error(), error);
+            seen += 1;
+            let kept = events(&server, EventKind::RequestRefused, seen).await;
+            let last = kept.last().unwrap();
+            assert_eq!((kept.len(), last.client_id.as_deref()), (seen, Some(by.id.as_str())));
+            assert!(last.detail.starts_with(error) && last.detail.contains(why), "{}", last.detail);
+            server.advance(Duration::from_secs(60));
+        };
+        told(&other, server.redeem(&other, &code, &pkce).await, "invalid_grant", "another client's").await;
+        let refused = server.post("/token", &other, &[("grant_type", "refresh_token"), ("refresh_token", &tokens.text("refresh_token"))]).await;
+        told(&other, refused, "invalid_grant", "").await;
+        let code = server.code(&browser, &client, &pkce, &[("scope", "account")]).await;
+        told(&client, server.redeem(&client, &code, &Pkce::new()).await, "invalid_grant", "code_verifier").await;
+        told(&client, server.post("/token", &client, &exchange).await, "invalid_request", "subject_token").await;
+        told(&client, server.post("/par", &client, &[]).await, "invalid_request", "").await;
+        told(&client, server.post("/device_authorization", &client, &[("scope", "nonsense")]).await, "invalid_scope", "").await;
+        let wrong = server.post("/revoke", &other, &[("token", &tokens.text("access_token"))]).await;
+        told(&other, wrong, "unauthorized_client", "another client's").await;
     }
 
     async fn what_is_refused_is_kept_before_it_is_answered(server: TestServer) {

@@ -68,6 +68,26 @@ on_both_engines! {
         }
     }
 
+    async fn a_strangers_nul_is_a_strangers_fault(server: TestServer) {
+        let secret = gatepass_testkit::keys::jws::base64url(br#"{"iss":"a\u0000","sub":"\u0000","aud":"\u0000","exp":9999999999,"jti":"\u0000"}"#);
+        let jwt = format!("{}.{secret}.{}", gatepass_testkit::keys::jws::base64url(br#"{"alg":"ES256","kid":"\u0000"}"#), "A".repeat(86));
+        for path in ["/register/a%00", "/l/%00", "/device/%00", "/setup/%00", "/login?next=%00", "/authorize?client_id=%00"] {
+            let answer = server.http().get(server.path(path)).bearer_auth("x").send().await.unwrap();
+            assert!(answer.status().as_u16() < 500, "{path}: {}", answer.status());
+        }
+        let hint = server.http().get(server.path(&format!("/logout?id_token_hint={jwt}"))).send().await.unwrap();
+        assert!(hint.status().as_u16() < 500);
+        let bearer = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", jwt.as_str())];
+        assert_eq!(Answer::of(server.http().post(server.path("/token")).form(&bearer)).await.error(), "invalid_grant");
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let proof = [("grant_type", "client_credentials"), ("client_assertion_type", kind), ("client_assertion", jwt.as_str())];
+        assert_eq!(Answer::of(server.http().post(server.path("/token")).form(&proof)).await.status, 401);
+        let names = r#"{"redirect_uris":["https://app.example/cb"],"client_name":"a\u0000b","software_id":"\u0000","contacts":["\u0000"],"scope":"openid","x\u0000":"\u0000"}"#;
+        assert!(post(&server, "/register", "application/json", names).await.status.as_u16() < 500);
+        let call = r#"{"jsonrpc":"2.0","id":"\u0000","method":"\u0000","params":{"\u0000":"\u0000"}}"#;
+        assert!(post(&server, "/api/v1/user/rpc", "application/json", call).await.status.as_u16() < 500);
+    }
+
     async fn a_wrong_method_is_told_so_in_json(server: TestServer) {
         for path in ["/token", "/device_authorization", "/revoke", "/api/v1/user/rpc"] {
             let answer = Answer::of(server.http().request(Method::GET, server.path(path))).await;

@@ -3,7 +3,7 @@
 use gatepass_testkit::{
     Browser, Pkce, USER,
     authority::{
-        Store,
+        EventKind, Store,
         end::{EndRefused, EndTarget},
         sweep::Sweeper,
     },
@@ -70,6 +70,23 @@ on_both_engines! {
         let refresh = async |token: &str| server.post_public("/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await;
         assert_eq!(refresh(&devices[0]).await.error(), "invalid_grant");
         assert_eq!(refresh(&devices[1]).await.status, 200, "another session's device stays");
+    }
+
+    async fn a_code_on_its_way_ends_with_its_session_and_with_no_other(server: TestServer) {
+        let (client, pkce) = (server.client().await, Pkce::new());
+        let (ada, elsewhere) = (Browser::at(&server), Browser::at(&server));
+        let home = ada.sign_in(USER).await;
+        server.advance(Duration::from_secs(1));
+        elsewhere.sign_in(USER).await;
+        let code = async |browser: &Browser| server.code(browser, &client, &pkce, &[("scope", "account offline_access")]).await;
+        let (signed_out, stays, ended) = (code(&ada).await, code(&elsewhere).await, code(&elsewhere).await);
+        ada.submit(&home.form(), &[]).await;
+        assert_eq!(server.redeem(&client, &signed_out, &pkce).await.error(), "invalid_grant");
+        assert_eq!(server.redeem(&client, &stays, &pkce).await.status, 200);
+        let sessions = crate::audit::events(&server, EventKind::SignedIn, 2).await;
+        let session = EndTarget::Session(sessions[1].subject.unwrap());
+        assert_eq!(server.authority().end(&session).await.unwrap(), 1);
+        assert_eq!(server.redeem(&client, &ended, &pkce).await.error(), "invalid_grant");
     }
 
     async fn what_is_not_there_is_said(server: TestServer) {

@@ -2,8 +2,10 @@
 
 use crate::audit::events;
 use gatepass_testkit::{
-    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, authority::EventKind, on_both_engines,
-    tokio,
+    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer,
+    authority::EventKind,
+    keys::{Entropy, ProofKey, dpop::Wanted},
+    on_both_engines, tokio,
 };
 use std::time::Duration;
 
@@ -157,7 +159,57 @@ on_both_engines! {
         assert_eq!(events(&server, EventKind::DpopRefused, 1).await.len(), 1);
         server.advance(Duration::from_secs(60));
         assert_eq!(answer().await.error(), "invalid_dpop_proof");
-        assert_eq!(events(&server, EventKind::DpopRefused, 2).await.len(), 2, "once in a while it is told again");
+        let told = events(&server, EventKind::DpopRefused, 2).await;
+        assert_eq!(told.len(), 2, "once in a while it is told again");
+        assert!(told[1].detail.ends_with("; 600 more before this"), "{}", told[1].detail);
+    }
+
+    async fn what_one_client_does_hides_nothing_of_another(server: TestServer) {
+        let (one, other) = (server.client().await, server.client().await);
+        let ask = [("grant_type", "client_credentials")];
+        for client in [&one, &other] {
+            let wrong = RegisteredClient { secret: "wrong".into(), ..client.clone() };
+            for _ in 0..5 {
+                assert_eq!(server.post("/token", &wrong, &ask).await.error(), "invalid_client");
+            }
+        }
+        let refused = events(&server, EventKind::ClientRefused, 2).await;
+        let clients: Vec<_> = refused.iter().map(|event| event.client_id.as_deref()).collect();
+        assert_eq!(clients, [Some(one.id.as_str()), Some(other.id.as_str())]);
+    }
+
+    async fn what_one_key_does_hides_nothing_of_another(server: TestServer) {
+        let client = server.client().await;
+        for _ in 0..2 {
+            let (key, nonce, url) = (ProofKey::ephemeral().unwrap(), server.authority().dpop_nonce(), server.path("/token"));
+            let wanted = Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token: None };
+            let proof = key.prove(&wanted, &server.clock, &Entropy::system()).unwrap();
+            for status in [200, 400, 400] {
+                let request = server.http().post(&url).form(&[("grant_type", "client_credentials")]).header("dpop", proof.expose());
+                assert_eq!(Answer::of(request.basic_auth(&client.id, Some(&client.secret))).await.status, status);
+            }
+        }
+        let replayed = events(&server, EventKind::DpopReplayed, 2).await;
+        assert_eq!(replayed.len(), 2);
+        assert!(replayed.iter().all(|event| event.client_id.as_deref() == Some(client.id.as_str())));
+        assert_ne!(replayed[0].detail, replayed[1].detail);
+    }
+
+    async fn registrations_that_come_to_nothing_are_bounded(server: TestServer) {
+        let url = server.path("/register");
+        let send = async |body: &'static str| {
+            Answer::of(server.http().post(&url).header("content-type", "application/json").body(body)).await
+        };
+        let managed = async || Answer::of(server.http().get(format!("{url}/x")).bearer_auth("x")).await;
+        for _ in 0..200 {
+            assert_eq!(send("{").await.error(), "invalid_client_metadata");
+            assert_eq!(send(r#"{"redirect_uris":["nonsense"]}"#).await.error(), "invalid_redirect_uri");
+            let refused = managed().await;
+            assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_token"));
+        }
+        assert_eq!(send("{").await.status, 429);
+        assert_eq!(managed().await.status, 429);
+        assert_eq!(events(&server, EventKind::RequestRefused, 3).await.len(), 3, "one of each error");
     }
 
     async fn a_flood_of_bad_assertions_leaves_one_row(server: TestServer) {

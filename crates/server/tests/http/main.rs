@@ -14,6 +14,7 @@ mod device;
 mod dpop;
 mod end;
 mod exchange;
+mod http2;
 mod identity_assertion;
 mod introspect;
 mod jwt_access_token;

@@ -19,13 +19,13 @@ use tempfile::TempDir;
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 /// A certificate with its key.
-struct Shown {
+pub(crate) struct Shown {
     pem: String,
-    der: Vec<u8>,
-    key: KeyPair,
+    pub(crate) der: Vec<u8>,
+    pub(crate) key: KeyPair,
 }
 
-fn params(name: &str) -> CertificateParams {
+pub(crate) fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new([format!("{name}.example")]).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -40,13 +40,13 @@ fn self_signed(name: &str) -> Shown {
 }
 
 /// A certificate authority.
-struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -54,7 +54,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    fn sign(&self, params: &CertificateParams) -> Shown {
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Shown {
         let key = KeyPair::generate().unwrap();
         let made = params.signed_by(&key, &self.issuer).unwrap();
         Shown { pem: made.pem(), der: made.der().to_vec(), key }
@@ -69,7 +69,7 @@ fn write_server_certificate(folder: &Path, name: &str) -> Vec<u8> {
 }
 
 /// A server that speaks TLS and trusts this authority.
-async fn with_tls(engine: Engine, authority: &Authority) -> (TestServer, TempDir) {
+pub(crate) async fn with_tls(engine: Engine, authority: &Authority, options: Options) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     write_server_certificate(folder.path(), "127.0.0.1");
     fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
@@ -78,7 +78,7 @@ async fn with_tls(engine: Engine, authority: &Authority) -> (TestServer, TempDir
         client_ca: Some(folder.path().join("ca.pem")),
         client_certificate_header: None,
     };
-    (TestServer::with(engine, Options { tls, ..Options::default() }).await, folder)
+    (TestServer::with(engine, Options { tls, ..options }).await, folder)
 }
 
 /// A server behind a proxy that tells certificates in this header.
@@ -103,7 +103,7 @@ fn http(shown: Option<&Shown>) -> Client {
     }
 }
 
-async fn registered_by_subject(server: &TestServer, subject: &str) -> RegisteredClient {
+pub(crate) async fn registered_by_subject(server: &TestServer, subject: &str) -> RegisteredClient {
     server
         .client_with(|new| {
             new.auth_method = ClientAuthMethod::TlsClientAuth;
@@ -142,7 +142,7 @@ fn whoami(server: &TestServer, http: &Client, token: &str) -> RequestBuilder {
 
 async fn both_methods_work_and_bind_their_tokens(engine: Engine) {
     let authority = Authority::new();
-    let (server, _folder) = with_tls(engine, &authority).await;
+    let (server, _folder) = with_tls(engine, &authority, Options::default()).await;
     let (ours, renewed, other) =
         (authority.sign(&params("build")), authority.sign(&params("build")), authority.sign(&params("other")));
     let (lone, copy) = (self_signed("lone"), self_signed("build"));
@@ -196,7 +196,7 @@ async fn both_methods_work_and_bind_their_tokens_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn a_program_with_its_own_certificate_can_put_back_what_it_got() {
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
     let jwks = serde_json::json!({ "keys": [crate::grants::key().public()] });
     let metadata = serde_json::json!({
         "redirect_uris": [gatepass_testkit::REDIRECT_URI], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": jwks,
@@ -216,7 +216,7 @@ async fn a_program_with_its_own_certificate_can_put_back_what_it_got() {
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate() {
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
     let client = server.client_with(|new| new.metadata.tls_client_certificate_bound_access_tokens = true).await;
     let plain = server.client().await;
     let shown = self_signed("any");
@@ -235,7 +235,7 @@ async fn a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate() {
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn a_certificate_that_is_over_or_for_servers_is_vouched_for_by_nobody() {
     let authority = Authority::new();
-    let (server, _folder) = with_tls(Engine::Sqlite, &authority).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &authority, Options::default()).await;
     let client = registered_by_subject(&server, "dn:CN=build").await;
     let mut over = params("build");
     over.not_after = rcgen::date_time_ymd(2020, 1, 1);
@@ -295,7 +295,7 @@ async fn served(server: &TestServer) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
-    let (server, folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
+    let (server, folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
     let first = served(&server).await;
     let second = write_server_certificate(folder.path(), "localhost");
     assert_ne!(first, second);
@@ -312,7 +312,7 @@ async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn plain_http_nonsense_and_silence_at_the_tls_port_are_cut_off() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new()).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
     let address = server.url.strip_prefix("https://").unwrap();
     for bytes in [&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], b"\x16\x03\x01\xff\xff nonsense", b""] {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -328,7 +328,7 @@ async fn plain_http_nonsense_and_silence_at_the_tls_port_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn http_2_is_spoken_over_tls_and_http_1_with_whoever_prefers_it() {
     let authority = Authority::new();
-    let (server, _folder) = with_tls(Engine::Sqlite, &authority).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &authority, Options::default()).await;
     let shown = self_signed("lone");
     let client = registered_by_key(&server, &shown).await;
     let asker = http(Some(&shown));
@@ -347,11 +347,11 @@ async fn http_2_is_spoken_over_tls_and_http_1_with_whoever_prefers_it() {
     assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_11, 200));
 }
 
-/// A request that a client takes back comes to its end all the same, and does not make room for more at once.
+/// A request that a client takes back comes to its end all the same.
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn who_takes_requests_back_on_http_2_stops_nothing_and_nobody() {
     let authority = Authority::new();
-    let (server, _folder) = with_tls(Engine::Sqlite, &authority).await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &authority, Options::default()).await;
     let shown = self_signed("lone");
     let client = registered_by_key(&server, &shown).await;
     let asker = http(Some(&shown));

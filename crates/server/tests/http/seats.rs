@@ -11,7 +11,7 @@ use tokio::{
 const GRACE: Duration = Duration::from_secs(1);
 
 async fn server_with_two_seats() -> TestServer {
-    let limits = Limits { connections: 2, grace: GRACE };
+    let limits = Limits { connections: 2, grace: GRACE, ..Limits::default() };
     TestServer::with(Engine::Sqlite, Options { limits, ..Options::default() }).await
 }
 
@@ -66,10 +66,29 @@ async fn told_to_end_with_every_seat_taken_it_ends_within_its_grace() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn seats_of_clients_that_say_nothing_do_not_hold_the_end_up() {
-    let limits = Limits { connections: 2, grace: Duration::from_secs(60) };
+    let limits = Limits { connections: 2, grace: Duration::from_secs(60), ..Limits::default() };
     let server = TestServer::with(Engine::Sqlite, Options { limits, ..Options::default() }).await;
     let _silent = (connect(&server).await, connect(&server).await);
     let mut waiting = knock(&server).await;
     assert!(timeout(Duration::from_millis(300), answer(&mut waiting)).await.is_err(), "the silent ones have the seats");
     timeout(Duration::from_secs(10), server.stop()).await.expect("a hang");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_network_with_all_its_connections_gets_no_more_and_one_when_one_is_free() {
+    let limits = Limits { connections_of_one: 2, ..Limits::default() };
+    let settings = Some("metrics_listen = \"127.0.0.1:0\"\n".to_owned());
+    let server = TestServer::with(Engine::Sqlite, Options { limits, settings, ..Options::default() }).await;
+    let (first, _second) = (half_a_request(&server).await, half_a_request(&server).await);
+    assert_eq!(answer(&mut knock(&server).await).await, "", "it is closed at once");
+    let numbers = server.http().get(server.metrics_url.as_ref().unwrap()).send().await.unwrap().text().await.unwrap();
+    assert!(numbers.contains("gatepass_connections_refused_total 1\n"), "{numbers}");
+    drop(first);
+    for _ in 0..100 {
+        if answer(&mut knock(&server).await).await.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the seat was not given back");
 }
