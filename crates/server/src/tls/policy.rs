@@ -69,7 +69,7 @@ impl CertificatePolicy {
         let mut values = headers.get_all(self.header.as_ref()?).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let certificate = header::parse(value.to_str().ok()?)?;
-        Some(Shown::Told(ClientCertificate::from_der(&certificate)))
+        Some(Shown::Told(ClientCertificate::from_der(&certificate), header::parse_chain(headers)))
     }
 }
 
@@ -78,8 +78,9 @@ impl CertificatePolicy {
 pub(crate) enum Shown {
     /// By its connection, when it was made.
     Judged(PresentedCertificate),
-    /// By a header. Whether anybody vouches for it costs some signatures, so it waits until somebody asks.
-    Told(ClientCertificate),
+    /// By a header, with those that lead to its authority. Whether anybody vouches for it costs some signatures, so it waits
+    /// until somebody asks.
+    Told(ClientCertificate, Vec<CertificateDer<'static>>),
 }
 
 impl Shown {
@@ -87,7 +88,7 @@ impl Shown {
     pub(crate) fn certificate(&self) -> &ClientCertificate {
         match self {
             Self::Judged(presented) => &presented.certificate,
-            Self::Told(certificate) => certificate,
+            Self::Told(certificate, _) => certificate,
         }
     }
 
@@ -95,7 +96,11 @@ impl Shown {
     pub(crate) fn presented(&self, policy: &CertificatePolicy, now: UtcMillis) -> Option<PresentedCertificate> {
         match self {
             Self::Judged(presented) => Some(presented.clone()),
-            Self::Told(certificate) => policy.judge(&[CertificateDer::from(certificate.der())], now),
+            Self::Told(certificate, others) => {
+                let first = CertificateDer::from(certificate.der());
+                let chain: Vec<_> = std::iter::once(first).chain(others.iter().cloned()).collect();
+                policy.judge(&chain, now)
+            }
         }
     }
 }
