@@ -3,7 +3,8 @@
 //! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
 
 use crate::{
-    Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, token_grant, token_grant::RevokedBecause,
+    Error, Store, UserId, columns::Columns, logout_notice::LogoutNotice, session_client, token_grant,
+    token_grant::RevokedBecause,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::TokenId;
@@ -97,6 +98,7 @@ impl Store {
         let mut statements = vec![
             Stmt::new(END_SESSION, params![session.id.0, now.0]),
             token_grant::end_of_session(session.origin_id, ending, because, now),
+            session_client::forget(session.origin_id),
         ];
         statements.extend(notices.iter().map(LogoutNotice::insert));
         self.db.batch(statements).await.map(drop)
