@@ -1,6 +1,6 @@
 //! The claims of an assertion (RFC 7523 §3), and the rules about their times.
 
-use gatepass_oauth::{ResourceUri, Scope, UtcMillis};
+use gatepass_oauth::{Scope, UtcMillis};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -26,36 +26,15 @@ pub(crate) struct AssertionClaims {
     #[serde(default, deserialize_with = "maybe_date")]
     nbf: Option<i64>,
     #[serde(default, deserialize_with = "maybe_date")]
-    iat: Option<i64>,
+    pub(crate) iat: Option<i64>,
     #[serde(default)]
     pub(crate) jti: Option<String>,
     #[serde(default)]
     pub(crate) client_id: Option<String>,
     #[serde(default)]
     pub(crate) scope: Option<Scope>,
-    #[serde(default)]
-    pub(crate) resource: Option<ResourceText>,
     #[serde(flatten)]
     pub(crate) others: Map<String, Value>,
-}
-
-/// A `resource` that was parsed.
-#[derive(Debug)]
-pub(crate) struct ResourceText(ResourceUri);
-
-impl std::ops::Deref for ResourceText {
-    type Target = ResourceUri;
-
-    fn deref(&self) -> &ResourceUri {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for ResourceText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(serde::de::Error::custom)
-    }
 }
 
 /// What follows from `jti`.
