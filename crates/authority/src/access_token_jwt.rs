@@ -4,7 +4,7 @@
 //! revocation know both forms. This server's own API takes opaque tokens only.
 
 use crate::{Authentication, Authority, Failure};
-use gatepass_keys::{Algorithm, HashedToken, PlainToken, TokenId, jose, token::AccessToken};
+use gatepass_keys::{HashedToken, PlainToken, TokenId, jose, token::AccessToken};
 use gatepass_oauth::{Confirmation, Scope, Secret, TokenFormat};
 use gatepass_store::access_token::NewAccessToken;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,8 @@ impl Authority {
         }
         match self.find_resource(&token.resource).await? {
             Some(resource) if resource.token_format == TokenFormat::Jwt => {
-                let text = Secret::new(self.sign(Algorithm::Es256, TYP, &self.claims(&token, authentication)).await?);
+                let claims = self.claims(&token, authentication);
+                let text = Secret::new(self.sign(resource.signing_alg, TYP, &claims).await?);
                 Ok((NewAccessToken { hash: HashedToken::of(text.expose()), ..token }, text))
             }
             _ => Ok((token, plain.into_secret())),

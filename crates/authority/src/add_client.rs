@@ -51,7 +51,7 @@ pub enum ClientRefused {
     Name,
     /// Keys without the method, or the method without keys.
     #[error(
-        "private_key_jwt takes a key set or the address of one, self_signed_tls_client_auth a key set, and no other method takes any"
+        "private_key_jwt and self_signed_tls_client_auth take a key set or the address of one, and no other method takes any"
     )]
     Keys,
     /// The server will ask there.
@@ -128,8 +128,7 @@ impl NewClient {
     fn has_its_keys(&self) -> bool {
         let places = usize::from(self.jwks.is_some()) + usize::from(self.metadata.jwks_uri.is_some());
         match self.auth_method {
-            ClientAuthMethod::PrivateKeyJwt => places == 1,
-            ClientAuthMethod::SelfSignedTlsClientAuth => self.jwks.is_some(),
+            ClientAuthMethod::PrivateKeyJwt | ClientAuthMethod::SelfSignedTlsClientAuth => places == 1,
             _ => self.jwks.is_none(),
         }
     }
@@ -168,10 +167,10 @@ impl Authority {
             (ClientAuthMethod::ClientSecretPost, _) => {
                 (ClientProof::SecretPost(secret.hash()), Some(secret.into_secret()))
             }
-            (ClientAuthMethod::PrivateKeyJwt, Some(jwks)) => (ClientProof::PrivateKeyJwt(jwks), None),
-            (ClientAuthMethod::PrivateKeyJwt, None) => (ClientProof::PrivateKeyJwt(JwkSet::default()), None),
-            (ClientAuthMethod::SelfSignedTlsClientAuth, Some(jwks)) => (ClientProof::SelfSignedTls(jwks), None),
-            (ClientAuthMethod::SelfSignedTlsClientAuth, None) => return Err(ClientRefused::Keys),
+            (ClientAuthMethod::PrivateKeyJwt, jwks) => (ClientProof::PrivateKeyJwt(jwks.unwrap_or_default()), None),
+            (ClientAuthMethod::SelfSignedTlsClientAuth, jwks) => {
+                (ClientProof::SelfSignedTls(jwks.unwrap_or_default()), None)
+            }
             (ClientAuthMethod::TlsClientAuth, _) => {
                 // In the form in which certificates are compared with it.
                 if let Some(name) = &mut new.metadata.tls_client_auth_subject_dn {

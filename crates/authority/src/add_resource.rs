@@ -4,7 +4,7 @@ use crate::{
     Authority, Event, EventKind, Failure,
     add_client::{ClientRefused, NewClient, Registered},
 };
-use gatepass_keys::JwkSet;
+use gatepass_keys::{Algorithm, JwkSet, SigningKey};
 use gatepass_oauth::{ClientAuthMethod, ClientMetadata, GrantType, ResourceUri, Scope, TokenFormat};
 use gatepass_store::Change;
 
@@ -19,6 +19,8 @@ pub struct NewResource {
     pub name: String,
     /// What its access tokens look like.
     pub token_format: TokenFormat,
+    /// What its access tokens, when they are JWTs, and the answers to its server are signed with.
+    pub signing_alg: Algorithm,
     /// Its scopes; none: any.
     pub scope: Scope,
     /// Who may have tokens for it.
@@ -47,6 +49,9 @@ pub enum ResourceRefused {
     /// It is this server.
     #[error("{0} is this server's own API, which needs no registration")]
     Own(ResourceUri),
+    /// The server has no such key.
+    #[error("tokens are signed with one of {}", SigningKey::ALGORITHMS.iter().map(|alg| alg.as_str()).collect::<Vec<_>>().join(", "))]
+    Algorithm,
     /// There is none.
     #[error("the resource {0} is not registered")]
     Unknown(ResourceUri),
@@ -67,6 +72,9 @@ impl Authority {
         if new.uri.names_same(self.own_resource()) {
             return Err(ResourceRefused::Own(new.uri));
         }
+        if !SigningKey::ALGORITHMS.contains(&new.signing_alg) {
+            return Err(ResourceRefused::Algorithm);
+        }
         if self.0.store.registered_resource(&new.uri).await.map_err(Failure::from)?.is_some() {
             return Err(ResourceRefused::Taken(new.uri));
         }
@@ -83,7 +91,10 @@ impl Authority {
             grant_types: if may_exchange { vec![GrantType::TokenExchange] } else { Vec::new() },
             scope: Scope::empty(),
             resources: new.downstream,
-            metadata: ClientMetadata::default(),
+            metadata: ClientMetadata {
+                introspection_signed_response_alg: Some(new.signing_alg.as_str().to_owned()),
+                ..ClientMetadata::default()
+            },
         };
         let registered = self.keep_client(credential).await?;
         let now = self.0.clock.now();
@@ -91,6 +102,7 @@ impl Authority {
             uri: new.uri,
             name: new.name,
             token_format: new.token_format,
+            signing_alg: new.signing_alg,
             scope: new.scope,
             open_since: (new.offered == Offered::ToAll).then_some(now),
             client_id: registered.client.id.clone(),

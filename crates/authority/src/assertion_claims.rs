@@ -28,7 +28,7 @@ pub(crate) struct AssertionClaims {
     #[serde(default, deserialize_with = "maybe_date")]
     nbf: Option<i64>,
     #[serde(default, deserialize_with = "maybe_date")]
-    iat: Option<i64>,
+    pub(crate) iat: Option<i64>,
     #[serde(default)]
     pub(crate) jti: Option<String>,
     /// What else it says, in whatever form its issuer likes. Who needs a claim asks for its form.

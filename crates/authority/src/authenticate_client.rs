@@ -77,7 +77,7 @@ impl Authority {
                 certificate::check_subject(caller.certificate.as_ref(), subject).map_err(|reason| reason.to_string())
             }
             (ClientProof::SelfSignedTls(keys), PresentedProof::Nothing) => {
-                certificate::check_key(caller.certificate.as_ref(), keys).map_err(|reason| reason.to_string())
+                self.check_self_signed(&client, keys, caller.certificate.as_ref()).await
             }
             (ClientProof::TlsSubject(_) | ClientProof::SelfSignedTls(_), _) if caller.certificate.is_some() => {
                 return Err(Error::invalid_request("a client authenticates in one way per request").into());

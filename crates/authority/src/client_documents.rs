@@ -12,7 +12,7 @@
 
 use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
-    client_policy::signing_proof,
+    client_policy::registered_keys,
     freshness,
     throttle::{Limit, network, site},
 };
@@ -226,7 +226,7 @@ impl Authority {
         let registration = policy.admit(Registration::read(&members)?)?;
         let proof = match registration.auth_method {
             None | Some(ClientAuthMethod::None) => ClientProof::Public,
-            Some(ClientAuthMethod::PrivateKeyJwt) => signing_proof(&registration)?,
+            Some(ClientAuthMethod::PrivateKeyJwt) => ClientProof::PrivateKeyJwt(registered_keys(&registration)?),
             Some(_) => {
                 return Err(refuse(
                     "its document names a token_endpoint_auth_method other than none and private_key_jwt",

@@ -4,7 +4,10 @@
 //! are fetched again, but for one address at most every thirty seconds, whatever comes. When the site is down, the keys that
 //! it gave last are good for a day.
 
-use crate::{Authority, Client};
+use crate::{
+    Authority, Client, PresentedCertificate,
+    certificate::{self, NoProof},
+};
 use bytes::Bytes;
 use gatepass_fetch::{Bounds, Trust};
 use gatepass_keys::{
@@ -15,7 +18,7 @@ use gatepass_oauth::{ClientOrigin, UtcMillis};
 use http::{Request, StatusCode, header};
 use quick_cache::sync::Cache;
 use serde::de::DeserializeOwned;
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// How much of a set, and how long.
@@ -55,9 +58,34 @@ impl Authority {
         here: &JwkSet,
         token: &str,
     ) -> Result<C, String> {
+        self.judge_by_keys(client, here, |keys| jws::verify(token, keys), |error| *error == InvalidJws::Signature).await
+    }
+
+    /// Whether a certificate has one of a client's keys (RFC 8705 §2.2.2). Inside, the reason why it has none.
+    pub(crate) async fn check_self_signed(
+        &self,
+        client: &Client,
+        here: &JwkSet,
+        presented: Option<&PresentedCertificate>,
+    ) -> Result<(), String> {
+        if presented.is_none() {
+            return Err(NoProof::Missing.to_string());
+        }
+        let check = |keys: &JwkSet| certificate::check_key(presented, keys);
+        self.judge_by_keys(client, here, check, |reason| *reason == NoProof::Key).await
+    }
+
+    /// Judges by the keys of a client, and once more when they may be older than its newest.
+    async fn judge_by_keys<T, E: Display>(
+        &self,
+        client: &Client,
+        here: &JwkSet,
+        judge: impl Fn(&JwkSet) -> Result<T, E>,
+        may_be_newer: impl Fn(&E) -> bool,
+    ) -> Result<T, String> {
         let place = match &client.metadata.jwks_uri {
             Some(uri) if here.keys.is_empty() => (client.origin == ClientOrigin::Operator, uri.clone()),
-            _ => return jws::verify(token, here).map_err(|error| error.to_string()),
+            _ => return judge(here).map_err(|error| error.to_string()),
         };
         let made =
             self.0.remote_keys.0.get_or_insert_with(&place, || Ok::<_, std::convert::Infallible>(Arc::default()));
@@ -67,16 +95,14 @@ impl Authority {
         if slot.keys.as_ref().is_none_or(|(_, at)| at.plus(FRESH) <= now) {
             self.ask_for_keys(&mut slot, &place).await;
         }
-        let verified = match slot.good_keys(now) {
-            Ok(keys) => jws::verify(token, &keys),
-            Err(reason) => return Err(reason),
-        };
+        let judged = judge(&*slot.good_keys(now)?);
         let asked_before = slot.asked_at.is_some_and(|at| at < now);
-        if !(matches!(verified, Err(InvalidJws::Signature)) && asked_before) {
-            return verified.map_err(|error| error.to_string());
+        match judged {
+            Err(error) if may_be_newer(&error) && asked_before => {}
+            judged => return judged.map_err(|error| error.to_string()),
         }
         self.ask_for_keys(&mut slot, &place).await;
-        slot.good_keys(now).and_then(|keys| jws::verify(token, &keys).map_err(|error| error.to_string()))
+        slot.good_keys(now).and_then(|keys| judge(&keys).map_err(|error| error.to_string()))
     }
 
     /// Fetches a set, unless that was tried just now.

@@ -7,7 +7,7 @@
 //! 4. What the server will ask later (`jwks_uri`, `backchannel_logout_uri`) is https and does not lead inside. What it
 //!    would never ask (`logo_uri` and the like) does not matter.
 
-use crate::{CliAccessTokens, Client, ClientProof, certificate::tidy_distinguished_name};
+use crate::{CliAccessTokens, Client, certificate::tidy_distinguished_name};
 use gatepass_fetch::address::is_public;
 use gatepass_keys::JwkSet;
 use gatepass_oauth::{
@@ -158,14 +158,11 @@ impl ClientPolicy {
     }
 }
 
-/// The keys of a program that signs its assertions: given here, or to be fetched.
-pub(crate) fn signing_proof(registration: &Registration) -> Result<ClientProof, Error> {
+/// The keys of a program that proves itself with them: given here, or none, and to be fetched.
+pub(crate) fn registered_keys(registration: &Registration) -> Result<JwkSet, Error> {
     match (&registration.jwks, &registration.metadata.jwks_uri) {
-        (Some(jwks), None) => {
-            let keys = JwkSet::parse(&jwks.to_string()).map_err(|error| bad(format!("jwks: {error}")))?;
-            Ok(ClientProof::PrivateKeyJwt(keys))
-        }
-        (None, Some(_)) => Ok(ClientProof::PrivateKeyJwt(JwkSet::default())),
-        _ => Err(bad("private_key_jwt takes jwks or jwks_uri")),
+        (Some(jwks), None) => JwkSet::parse(&jwks.to_string()).map_err(|error| bad(format!("jwks: {error}"))),
+        (None, Some(_)) => Ok(JwkSet::default()),
+        _ => Err(bad("private_key_jwt and self_signed_tls_client_auth take jwks or jwks_uri")),
     }
 }

@@ -96,7 +96,7 @@ impl Authority {
             iat: self.now().seconds(),
             token_introspection: answer,
         };
-        self.sign(gatepass_keys::Algorithm::Es256, TYP, &claims).await
+        self.sign(asking.client.introspection_algorithm(), TYP, &claims).await
     }
 
     fn members(&self, token: &Arc<LiveAccessToken>) -> Live {

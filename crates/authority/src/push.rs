@@ -130,6 +130,7 @@ impl Authority {
     /// `invalid_request_uri`, which must be shown as a page: it is not known where the answer would go.
     pub(crate) async fn pushed(&self, params: &Params<'_>) -> Result<Option<PushedRequest>, Failure> {
         let Some(reference) = reference(params) else { return Ok(None) };
+        params.no_repetition()?;
         let gone = |detail: &str| Failure::from(gone().with_detail(detail));
         let Some((id, hash)) = PlainToken::<token::PushedRequest>::recognise(reference) else {
             return Err(gone("the reference is malformed"));

@@ -12,7 +12,7 @@
 use crate::{
     Asking, Authority, Client, Event, EventKind, Failure,
     assertion_claims::{AssertionClaims, Single},
-    identity_assertion::TYP as IDENTITY,
+    identity_assertion::{self, TYP as IDENTITY},
     pattern,
     trust::trust_name,
 };
@@ -92,7 +92,7 @@ impl Authority {
             return Err(refused("its issuer is not trusted").into());
         }
         let is_identity = header.is_of_type(IDENTITY);
-        policies.retain(|policy| (policy.grants == TrustGrants::UserByEmail) == is_identity);
+        policies.retain(|policy| policy.grants.is_person() == is_identity);
         let policies = self.signed_by(policies, &header, request, &claims.iss).await?;
         claims.check_times(self.0.clock.now()).map_err(refused)?;
         let policy = self.matching(policies, &claims, request).map_err(refused)?;
@@ -173,7 +173,7 @@ impl Authority {
     ) -> Result<Trust, &'static str> {
         let (issuer, endpoint) = (self.issuer().as_str(), self.issuer().endpoint("/token"));
         let is_for = |policy: &Trust, audience: &str| {
-            let is_identity = policy.grants == TrustGrants::UserByEmail;
+            let is_identity = policy.grants.is_person();
             audience == issuer
                 || !is_identity && (audience == endpoint || policy.audiences.iter().any(|known| known == audience))
         };
@@ -209,9 +209,9 @@ impl Authority {
                 client.map(Bearer::Client).ok_or_else(|| refused("its client is gone").into())
             }
             TrustGrants::Client(_) => Err(refused("it stands for another client").into()),
-            TrustGrants::UserByEmail => {
+            TrustGrants::UserByEmail(email) => {
                 debug_assert!(taken.header.is_of_type(IDENTITY));
-                self.person_of(asking, &taken.claims).await.map(Bearer::User)
+                self.person_of(asking, &taken.claims, *email).await.map(Bearer::User)
             }
         }
     }
@@ -230,18 +230,13 @@ impl Authority {
             most = most.intersection(&client.scope);
         }
         let mut asked = request.resource.as_ref();
-        let claimed: Option<ResourceUri>;
+        let target: Option<ResourceUri>;
         if let Bearer::User(_) = bearer {
             most = most.intersection(&asking.client.scope);
             let least: Option<Scope> = claims.parsed("scope").map_err(|_| refused("its scope is no list of names"))?;
             most = least.map_or(most.clone(), |scope| most.intersection(&scope));
-            claimed = claims.parsed("resource").map_err(|_| refused("its resource is no URI"))?;
-            asked = match (asked, claimed.as_ref()) {
-                (Some(asked), Some(claimed)) if !claimed.names_same(asked) => {
-                    return Err(Error::new(ErrorCode::InvalidTarget, "the assertion is for another resource").into());
-                }
-                (asked, claimed) => claimed.or(asked),
-            };
+            target = identity_assertion::target(claims, asked)?;
+            asked = target.as_ref();
         }
         let scope = match &request.scope {
             None => most,

@@ -11,8 +11,10 @@ use crate::{
     issue::{Allowed, Issued},
 };
 use gatepass_keys::{PlainToken, token};
-use gatepass_oauth::{CodeVerifier, Error, RedirectUri, ResourceUri, Secret, TokenResponse};
-use gatepass_store::{Change, authorization_code::AuthorizationCode, token_grant::RevokedBecause};
+use gatepass_oauth::{CodeVerifier, Error, RedirectUri, ResourceUri, Secret, TokenResponse, UtcMillis};
+use gatepass_store::{
+    Change, authorization_code::AuthorizationCode, session_client::SessionClient, token_grant::RevokedBecause,
+};
 
 /// What a token request with a code says.
 #[derive(Debug)]
@@ -56,7 +58,8 @@ impl Authority {
             return Err(unknown().with_detail("the code is expired").into());
         }
         let Issued { grant, token, answer } = self.issue(&allowed(asking, &code)).await?;
-        match self.0.store.redeem_authorization_code(code.id, &grant, &token).await? {
+        let told = told(asking, &code, grant.created_at);
+        match self.0.store.redeem_authorization_code(code.id, &grant, &token, told.as_ref()).await? {
             Change::Made => {
                 self.record(event(EventKind::CodeExchanged, asking, &code)).await;
                 Ok(answer)
@@ -77,6 +80,13 @@ impl Authority {
 
 fn event(kind: EventKind, asking: Asking<'_>, code: &AuthorizationCode) -> Event {
     Event::new(kind).client(&code.client_id).user(code.user_id).about(code.grant_id).from(asking.caller)
+}
+
+/// A client that is told of a session now, and wants to hear of its end.
+fn told(asking: Asking<'_>, code: &AuthorizationCode, told_at: UtcMillis) -> Option<SessionClient> {
+    let hears = asking.client.metadata.backchannel_logout_uri.is_some() && code.scope.contains("openid");
+    let session_id = code.authentication.session_id.filter(|_| hears)?;
+    Some(SessionClient { session_id, client_id: code.client_id.clone(), told_at })
 }
 
 fn check(code: &AuthorizationCode, request: &CodeRequest) -> Result<(), Error> {

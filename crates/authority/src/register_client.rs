@@ -10,12 +10,12 @@
 
 use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
-    client_policy::{bad, signing_proof},
+    client_policy::{bad, registered_keys},
     tally::REAPED,
     throttle::{CLIENT_SECRET, Limit, network, site},
 };
 use gatepass_keys::{
-    HashedToken, JwkSet, PlainToken,
+    HashedToken, PlainToken,
     token::{ClientSecret, RegistrationToken},
 };
 use gatepass_oauth::{ClientAuthMethod, ClientId, ClientOrigin, Error, ErrorCode, Registration, Secret, UtcMillis};
@@ -215,16 +215,14 @@ impl Authority {
                 let secret = secret()?;
                 Ok((ClientProof::SecretPost(secret.hash()), Some(secret.into_secret())))
             }
-            ClientAuthMethod::PrivateKeyJwt => Ok((signing_proof(registration)?, None)),
+            ClientAuthMethod::PrivateKeyJwt => Ok((ClientProof::PrivateKeyJwt(registered_keys(registration)?), None)),
             ClientAuthMethod::TlsClientAuth => {
                 let subject = registration.metadata.certificate_subject();
                 let subject = subject.ok_or_else(|| bad("tls_client_auth takes one member of tls_client_auth_*"))?;
                 Ok((ClientProof::TlsSubject(subject), None))
             }
             ClientAuthMethod::SelfSignedTlsClientAuth => {
-                let keys = registration.jwks.as_ref().and_then(|jwks| JwkSet::parse(&jwks.to_string()).ok());
-                let keys = keys.ok_or_else(|| bad("self_signed_tls_client_auth takes a key set in jwks"))?;
-                Ok((ClientProof::SelfSignedTls(keys), None))
+                Ok((ClientProof::SelfSignedTls(registered_keys(registration)?), None))
             }
         }
     }

@@ -6,7 +6,7 @@ use gatepass_oauth::{ClientId, Issuer, ResourceUri, Scope};
 use gatepass_store::Change;
 use std::{collections::BTreeMap, time::Duration};
 
-pub use gatepass_store::trust::{Trust, TrustGrants};
+pub use gatepass_store::trust::{EmailProof, Trust, TrustGrants};
 
 /// The longest life of a token that an assertion gives.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -43,8 +43,8 @@ pub enum StandsFor {
     Service(String),
     /// This client, for itself.
     Client(ClientId),
-    /// The person with the verified address that the assertion names (an identity assertion, ID-JAG).
-    UserByEmail,
+    /// The person with the address that the assertion names (an identity assertion, ID-JAG).
+    UserByEmail(EmailProof),
 }
 
 /// Whether an assertion may come again for as long as it lives.
@@ -101,13 +101,13 @@ impl Authority {
             return Err(TrustRefused::Issuer(new.issuer, error));
         }
         let takes_any = new.subject.bytes().all(|b| b == b'*') && new.claims.is_empty();
-        if takes_any && !matches!(new.stands_for, StandsFor::UserByEmail) || new.subject.len() > 1024 {
+        if takes_any && !matches!(new.stands_for, StandsFor::UserByEmail(_)) || new.subject.len() > 1024 {
             return Err(TrustRefused::Subject);
         }
         if new.lifetime < Duration::from_secs(1) || new.lifetime > LONGEST {
             return Err(TrustRefused::Lifetime);
         }
-        if matches!(new.stands_for, StandsFor::UserByEmail) && new.repeats == Repeats::Taken {
+        if matches!(new.stands_for, StandsFor::UserByEmail(_)) && new.repeats == Repeats::Taken {
             return Err(TrustRefused::Repeats);
         }
         let now = self.0.clock.now();
@@ -142,7 +142,7 @@ impl Authority {
                 Some(_) => Ok(TrustGrants::Client(id)),
                 None => Err(TrustRefused::NoClient(id)),
             },
-            StandsFor::UserByEmail => Ok(TrustGrants::UserByEmail),
+            StandsFor::UserByEmail(proof) => Ok(TrustGrants::UserByEmail(proof)),
         }
     }
 

@@ -15,6 +15,8 @@ use url::form_urlencoded::Serializer;
 
 /// The longest `state` and `nonce`, in bytes.
 const MAX_OPAQUE: usize = 2048;
+/// What says where an answer goes and how. Of these a second one leaves open where the error would go.
+const OF_THE_ANSWER: &[&str] = &["client_id", "redirect_uri", "state", "response_mode"];
 /// The most authentication context classes that a request names.
 const MAX_CLASSES: usize = 16;
 
@@ -33,8 +35,10 @@ impl AuthorizationTarget {
     /// Reads the part of a request whose errors are pages.
     ///
     /// # Errors
-    /// `invalid_request` for a missing or malformed `client_id`, `redirect_uri` or `state`.
+    /// `invalid_request` for a missing or malformed `client_id`, `redirect_uri` or `state`, and for one of these or a
+    /// `response_mode` that is repeated.
     pub fn read(params: &Params<'_>) -> Result<Self, Error> {
+        params.none_repeated_of(OF_THE_ANSWER)?;
         Ok(Self {
             client_id: params.required("client_id")?.parse().map_err(|e| Error::invalid_request(format!("{e}")))?,
             redirect_uri: params
@@ -137,6 +141,7 @@ impl AuthorizationRequest {
     /// # Errors
     /// The error that is to be sent to the redirect URI.
     pub fn read(params: &Params<'_>) -> Result<Self, Error> {
+        params.no_repetition()?;
         if params.get("request").is_some() {
             return Err(Error::new(ErrorCode::RequestNotSupported, "request objects are not offered"));
         }

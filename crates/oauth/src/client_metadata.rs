@@ -51,6 +51,9 @@ pub struct ClientMetadata {
     /// The algorithm of its ID tokens; `None`: the server's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<String>,
+    /// The algorithm of the answers to its introspection (RFC 9701 §6), by the operator's word: nobody else introspects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<String>,
     /// The subject of its certificate (RFC 8705 §2.1.2). At most one of these five is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_client_auth_subject_dn: Option<String>,

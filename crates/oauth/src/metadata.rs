@@ -51,6 +51,9 @@ pub struct ServerMetadata {
     /// The grant types that may be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grant_types_supported: Vec<String>,
+    /// The profiles of grants that may be used (Identity Assertion JWT Authorization Grant §7.2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_grant_profiles_supported: Vec<String>,
     /// How clients may authenticate at the token endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub token_endpoint_auth_methods_supported: Vec<String>,

@@ -3,6 +3,9 @@
 //! RFC 6749 §3.1 and §3.2 set the rules: a parameter must not come twice, one without a value counts
 //! as left out, one that is not known is ignored. Appendix B adds that names and values are UTF-8.
 //! Every parameter is bounded here, once, so that no endpoint meets a value of a megabyte.
+//!
+//! Whoever must first learn where an error goes (RFC 6749 §4.1.2.1) reads with [`Params::parse_repeated`] and refuses what
+//! came twice when it knows.
 
 use crate::{Error, ErrorCode};
 use percent_encoding::percent_decode;
@@ -16,7 +19,10 @@ const MAX_VALUE: usize = 16 * 1024;
 /// The decoded parameters of one request.
 #[derive(Default)]
 pub struct Params<'a> {
+    /// The first of each name.
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The names that came again.
+    repeated: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Params<'a> {
@@ -27,7 +33,18 @@ impl<'a> Params<'a> {
     /// many parameters or an overlong value; `invalid_target` for a repeated `resource`, which
     /// RFC 8707 allows in general and this server does not offer.
     pub fn parse(encoded: &'a [u8]) -> Result<Self, Error> {
+        let params = Self::parse_repeated(encoded)?;
+        params.no_repetition()?;
+        Ok(params)
+    }
+
+    /// Parses the same bytes and remembers which names came more than once, instead of refusing them.
+    ///
+    /// # Errors
+    /// As of [`Params::parse`], without those for a repeated name.
+    pub fn parse_repeated(encoded: &'a [u8]) -> Result<Self, Error> {
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::with_capacity(8);
+        let mut repeated = Vec::new();
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
                 Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
@@ -37,18 +54,41 @@ impl<'a> Params<'a> {
             if value.len() > MAX_VALUE {
                 return Err(Error::invalid_request("a parameter is too long"));
             }
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(match name.as_ref() {
-                    "resource" => Error::new(ErrorCode::InvalidTarget, "one resource per request"),
-                    _ => Error::invalid_request("a parameter is repeated"),
-                });
-            }
-            if pairs.len() == MAX_PARAMETERS {
+            if pairs.len() + repeated.len() == MAX_PARAMETERS {
                 return Err(Error::invalid_request("too many parameters"));
             }
-            pairs.push((name, value));
+            if pairs.iter().any(|(known, _)| *known == name) {
+                repeated.push(name);
+            } else {
+                pairs.push((name, value));
+            }
         }
-        Ok(Self { pairs })
+        Ok(Self { pairs, repeated })
+    }
+
+    /// Refuses what came more than once.
+    ///
+    /// # Errors
+    /// `invalid_request`; `invalid_target` when it is `resource` alone.
+    pub fn no_repetition(&self) -> Result<(), Error> {
+        match self.repeated.as_slice() {
+            [] => Ok(()),
+            names if names.iter().all(|name| name == "resource") => {
+                Err(Error::new(ErrorCode::InvalidTarget, "one resource per request"))
+            }
+            _ => Err(Error::invalid_request("a parameter is repeated")),
+        }
+    }
+
+    /// Refuses a repetition of these.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn none_repeated_of(&self, names: &[&str]) -> Result<(), Error> {
+        match self.repeated.iter().any(|name| names.contains(&name.as_ref())) {
+            true => Err(Error::invalid_request("a parameter is repeated")),
+            false => Ok(()),
+        }
     }
 
     /// The value of `name`; `None` when it is missing or empty.
@@ -106,6 +146,17 @@ mod tests {
     fn a_repeated_parameter_is_refused_even_when_equal() {
         assert_eq!(Params::parse(b"a=1&a=1").err().unwrap().code, ErrorCode::InvalidRequest);
         assert_eq!(Params::parse(b"resource=x&resource=y").err().unwrap().code, ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn what_came_twice_can_be_refused_later_by_its_name() {
+        let params = Params::parse_repeated(b"resource=x&state=1&resource=y").unwrap();
+        assert_eq!((params.get("resource"), params.iter().count()), (Some("x"), 2));
+        assert_eq!(params.no_repetition().unwrap_err().code, ErrorCode::InvalidTarget);
+        assert!(params.none_repeated_of(&["state"]).is_ok() && params.none_repeated_of(&["resource"]).is_err());
+        let mixed = Params::parse_repeated(b"resource=x&resource=y&a=1&a=1").unwrap();
+        assert_eq!(mixed.no_repetition().unwrap_err().code, ErrorCode::InvalidRequest);
+        assert!(Params::parse_repeated("a=1&".repeat(65).as_bytes()).is_err());
     }
 
     #[test]

@@ -106,6 +106,7 @@ fn read_metadata(members: &Members<'_>) -> Result<ClientMetadata, Error> {
         backchannel_logout_uri: members.callable_url("backchannel_logout_uri")?,
         backchannel_logout_session_required: members.flag("backchannel_logout_session_required")?,
         id_token_signed_response_alg: members.text("id_token_signed_response_alg")?,
+        introspection_signed_response_alg: None,
         tls_client_auth_subject_dn: members.text("tls_client_auth_subject_dn")?,
         tls_client_auth_san_dns: members.text("tls_client_auth_san_dns")?,
         tls_client_auth_san_uri: members.text("tls_client_auth_san_uri")?,

@@ -4,6 +4,7 @@ use crate::{
     Authentication, Change, Error, Store, UserId,
     access_token::NewAccessToken,
     columns::{Columns, maybe},
+    session_client::SessionClient,
     token_grant::NewGrant,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
@@ -117,7 +118,8 @@ impl Store {
         self.db.query_opt(BY_ID, params![id.0]).await
     }
 
-    /// Uses a code and keeps what it becomes, all or nothing; too late when it was used or is over.
+    /// Uses a code and keeps what it becomes, all or nothing, with a client that so comes to know of a session; too late
+    /// when the code was used or is over.
     ///
     /// # Errors
     /// [`Error`].
@@ -126,8 +128,11 @@ impl Store {
         id: TokenId,
         grant: &NewGrant,
         token: &NewAccessToken,
+        told: Option<&SessionClient>,
     ) -> Result<Change, Error> {
         let used = Stmt::new(USE, params![id.0, grant.created_at.0]).touching(1);
-        self.db.batch(vec![used, grant.insert(), token.insert()]).await.map(Change::from)
+        let mut statements = vec![used, grant.insert(), token.insert()];
+        statements.extend(told.map(SessionClient::note));
+        self.db.batch(statements).await.map(Change::from)
     }
 }

@@ -91,9 +91,19 @@ impl Client {
     /// What its ID tokens are signed with; ES256 unless it chose another that is offered.
     #[must_use]
     pub fn id_token_algorithm(&self) -> Algorithm {
-        let chosen = self.metadata.id_token_signed_response_alg.as_deref().and_then(|name| name.parse().ok());
-        chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen)).unwrap_or(Algorithm::Es256)
+        offered(self.metadata.id_token_signed_response_alg.as_deref())
     }
+
+    /// What the answers to its introspection are signed with (RFC 9701 §6); ES256 unless the operator chose another.
+    #[must_use]
+    pub fn introspection_algorithm(&self) -> Algorithm {
+        offered(self.metadata.introspection_signed_response_alg.as_deref())
+    }
+}
+
+fn offered(chosen: Option<&str>) -> Algorithm {
+    let chosen = chosen.and_then(|name| name.parse().ok());
+    chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen)).unwrap_or(Algorithm::Es256)
 }
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST, REMOVE, END_OWN_TOKENS];
@@ -134,15 +144,15 @@ impl FromRow for Client {
 fn read_proof(row: &Row<'_>, metadata: &ClientMetadata) -> Result<ClientProof, Error> {
     let corrupt = || Error::Corrupt { what: "a client without what its authentication method needs".into() };
     let secret = || row.maybe_hash(3)?.ok_or_else(corrupt);
-    let jwks = || {
-        let text: Option<String> = row.get(4)?;
-        text.and_then(|text| JwkSet::parse(&text).ok()).ok_or_else(corrupt)
+    let jwks = || match row.get::<Option<String>>(4)? {
+        Some(text) => JwkSet::parse(&text).map_err(|_| corrupt()),
+        None if metadata.jwks_uri.is_some() => Ok(JwkSet::default()),
+        None => Err(corrupt()),
     };
     Ok(match row.parsed::<ClientAuthMethod>(2)? {
         ClientAuthMethod::None => ClientProof::Public,
         ClientAuthMethod::ClientSecretBasic => ClientProof::SecretBasic(secret()?),
         ClientAuthMethod::ClientSecretPost => ClientProof::SecretPost(secret()?),
-        ClientAuthMethod::PrivateKeyJwt if metadata.jwks_uri.is_some() => ClientProof::PrivateKeyJwt(JwkSet::default()),
         ClientAuthMethod::PrivateKeyJwt => ClientProof::PrivateKeyJwt(jwks()?),
         ClientAuthMethod::TlsClientAuth => ClientProof::TlsSubject(metadata.certificate_subject().ok_or_else(corrupt)?),
         ClientAuthMethod::SelfSignedTlsClientAuth => ClientProof::SelfSignedTls(jwks()?),
@@ -155,9 +165,8 @@ impl Client {
         match &self.proof {
             ClientProof::Public => (None, None),
             ClientProof::SecretBasic(hash) | ClientProof::SecretPost(hash) => (Some(hash.0), None),
-            ClientProof::PrivateKeyJwt(jwks) if jwks.keys.is_empty() => (None, None),
             ClientProof::PrivateKeyJwt(jwks) | ClientProof::SelfSignedTls(jwks) => {
-                (None, serde_json::to_string(jwks).ok())
+                (None, (!jwks.keys.is_empty()).then(|| serde_json::to_string(jwks).ok()).flatten())
             }
             ClientProof::TlsSubject(_) => (None, None),
         }

@@ -3,7 +3,7 @@
 //! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
 
 use crate::{
-    Error, Store, UserId, audit::first_id, columns::Columns, logout_notice::LogoutNotice, token_grant,
+    Error, Store, UserId, audit::first_id, columns::Columns, logout_notice::LogoutNotice, session_client, token_grant,
     token_grant::RevokedBecause,
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
@@ -116,6 +116,7 @@ impl Store {
             Stmt::new(END_SESSION, params![session.id.0, at.0]),
             Stmt::new(CODES_OF_SESSION, params![session.origin_id.0, at.0, first_id(codes_since).0]),
             token_grant::end_of_session(session.origin_id, ending, because, at),
+            session_client::forget(session.origin_id),
         ];
         statements.extend(notices.iter().map(LogoutNotice::insert));
         self.db.batch(statements).await.map(drop)

@@ -53,6 +53,7 @@ pub mod resource;
 mod schema;
 pub mod service_account;
 pub mod session;
+pub mod session_client;
 pub mod signing_key;
 pub mod sweep;
 pub mod throttle;
@@ -140,6 +141,7 @@ impl Change {
 pub const STATEMENTS: &[(&str, &[&str])] = &[
     ("user_account", user_account::STATEMENTS),
     ("session", session::STATEMENTS),
+    ("session_client", session_client::STATEMENTS),
     ("client", client::STATEMENTS),
     ("client", client_registration::STATEMENTS),
     ("client_document", client_document::STATEMENTS),

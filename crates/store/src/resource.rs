@@ -5,6 +5,7 @@ use crate::{
     columns::{Columns, maybe},
 };
 use gatepass_db::{FromRow, Row, params};
+use gatepass_keys::Algorithm;
 use gatepass_oauth::{ClientId, ResourceUri, Scope, TokenFormat, UtcMillis};
 
 /// A registered resource.
@@ -16,6 +17,8 @@ pub struct Resource {
     pub name: String,
     /// What its access tokens look like.
     pub token_format: TokenFormat,
+    /// What tokens for it are signed with when they are JWTs.
+    pub signing_alg: Algorithm,
     /// Its scopes; when there are none it takes any.
     pub scope: Scope,
     /// Since when every client may have tokens for it; else those that are registered for it.
@@ -29,11 +32,11 @@ pub struct Resource {
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_CANONICAL, LIST, REMOVE];
 
 const INSERT: &str =
-    "insert into resource (canonical, uri, name, token_format, scope, open_since, client_id, created_at)
- values ($1, $2, $3, $4, $5, $6, $7, $8)";
-const BY_CANONICAL: &str = "select uri, name, token_format, scope, open_since, client_id, created_at
+    "insert into resource (canonical, uri, name, token_format, scope, open_since, client_id, created_at, signing_alg)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const BY_CANONICAL: &str = "select uri, name, token_format, scope, open_since, client_id, created_at, signing_alg
  from resource where canonical = $1";
-const LIST: &str = "select uri, name, token_format, scope, open_since, client_id, created_at
+const LIST: &str = "select uri, name, token_format, scope, open_since, client_id, created_at, signing_alg
  from resource where canonical > $1 order by canonical limit $2";
 const REMOVE: &str = "delete from resource where canonical = $1";
 
@@ -47,6 +50,7 @@ impl FromRow for Resource {
             open_since: row.maybe_time(4)?,
             client_id: row.parsed(5)?,
             created_at: row.time(6)?,
+            signing_alg: row.parsed(7)?,
         })
     }
 }
@@ -65,7 +69,8 @@ impl Store {
             resource.scope.to_string(),
             maybe(resource.open_since),
             resource.client_id.as_str(),
-            resource.created_at.0
+            resource.created_at.0,
+            resource.signing_alg.as_str()
         ];
         match self.db.execute(INSERT, params).await {
             Err(Error::Unique { .. }) => Ok(Change::TooLate),

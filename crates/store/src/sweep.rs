@@ -113,6 +113,16 @@ pub const SWEEPS: &[Sweep] = &[
     // A family outlives its refresh tokens, so that reuse is known, and its access tokens, which live by its row.
     by_id!("token_grant", Everywhere, PastAccessTokens, "refresh_expires_at"),
     by_id!("session", Everywhere, ForLatecomers, "expires_at"),
+    // What clients know of a session goes after it.
+    Sweep {
+        table: "session_client",
+        keeps: Keeps::ForLatecomers,
+        walk: Walk::Everywhere,
+        step: "select session_id from session_client where session_id > $1 order by session_id limit 1 offset 499",
+        delete: "delete from session_client where session_id > $1 and session_id <= $2 and told_at <= $3
+ and not exists (select 1 from session where session.id = session_client.session_id)
+ and not exists (select 1 from session where session.origin_id = session_client.session_id)",
+    },
     by_id!("webhook_delivery", Front, ForLatecomers, "expires_at"),
     Sweep {
         table: "audit",

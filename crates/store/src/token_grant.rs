@@ -82,7 +82,7 @@ pub struct Rotation {
     pub successor_used_at: Option<UtcMillis>,
 }
 
-/// A client that holds a grant, and of which session.
+/// A client that holds a grant or knows that a person is signed in, and of which session.
 #[derive(Clone, Debug)]
 pub struct Holder {
     /// The client.
@@ -171,10 +171,14 @@ const SUCCESSOR_USED: &str = "update token_grant set successor_used_at = $2
  where id = $1 and rotated_at <= $3 and successor_used_at is null";
 const REVOKE: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where id = $1 and revoked_at is null";
-const CLIENTS_OF_SESSION: &str = "select distinct client_id, session_id from token_grant
- where session_id = $1 and revoked_at is null and refresh_expires_at > $2";
-const CLIENTS_OF_USER: &str = "select distinct client_id, session_id from token_grant
- where user_id = $1 and revoked_at is null and refresh_expires_at > $2";
+const CLIENTS_OF_SESSION: &str = "select client_id, session_id from token_grant
+ where session_id = $1 and revoked_at is null and refresh_expires_at > $2
+ union select client_id, session_id from session_client where session_id = $1";
+const CLIENTS_OF_USER: &str = "select client_id, session_id from token_grant
+ where user_id = $1 and revoked_at is null and refresh_expires_at > $2
+ union select told.client_id, told.session_id from session
+ join session_client as told on told.session_id = coalesce(session.origin_id, session.id)
+ where session.user_id = $1 and session.revoked_at is null and session.expires_at > $2";
 const END_ONLINE_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where session_id = $1 and revoked_at is null and (' ' || scope || ' ') not like '% offline_access %'";
 const END_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
@@ -286,7 +290,7 @@ impl Store {
         self.db.execute(REVOKE, params![id.0, now.0, because.as_str()]).await.map(Change::from_rows)
     }
 
-    /// The clients with a living grant of a session.
+    /// The clients with a living grant of a session, and those that know of it.
     ///
     /// # Errors
     /// [`Error`].
@@ -294,7 +298,7 @@ impl Store {
         self.db.query(CLIENTS_OF_SESSION, params![origin.0, now.0]).await
     }
 
-    /// The clients with a living grant of a person.
+    /// The clients with a living grant of a person, and those that know of a living session of theirs.
     ///
     /// # Errors
     /// [`Error`].

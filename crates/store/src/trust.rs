@@ -49,8 +49,36 @@ pub enum TrustGrants {
     Service(ServiceId),
     /// A client, for itself.
     Client(ClientId),
-    /// The person with the verified address that the assertion names.
-    UserByEmail,
+    /// The person with the address that the assertion names.
+    UserByEmail(EmailProof),
+}
+
+impl TrustGrants {
+    /// Whether its assertions are those of people's sign-ins.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        matches!(self, Self::UserByEmail(_))
+    }
+}
+
+/// What shows that an address is the person's at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailProof {
+    /// The assertion says `email_verified`.
+    Claimed,
+    /// The provider governs all addresses that it names; the operator says so.
+    Governed,
+}
+
+impl EmailProof {
+    /// The word in the database and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "email",
+            Self::Governed => "governed-email",
+        }
+    }
 }
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, OF_ISSUER, LIST, REMOVE];
@@ -78,7 +106,8 @@ impl FromRow for Trust {
         let grants = match (row.maybe_user(6)?, row.maybe_parsed(7)?, user_by.as_deref()) {
             (Some(id), None, None) => TrustGrants::Service(ServiceId(id)),
             (None, Some(id), None) => TrustGrants::Client(id),
-            (None, None, Some("email")) => TrustGrants::UserByEmail,
+            (None, None, Some("email")) => TrustGrants::UserByEmail(EmailProof::Claimed),
+            (None, None, Some("governed-email")) => TrustGrants::UserByEmail(EmailProof::Governed),
             _ => return Err(corrupt()),
         };
         Ok(Self {
@@ -107,7 +136,7 @@ impl Store {
         let (service, client, user_by) = match &trust.grants {
             TrustGrants::Service(id) => (Some(id.0.0), None, None),
             TrustGrants::Client(id) => (None, Some(id.as_str().to_owned()), None),
-            TrustGrants::UserByEmail => (None, None, Some("email".to_owned())),
+            TrustGrants::UserByEmail(proof) => (None, None, Some(proof.as_str().to_owned())),
         };
         let params = params![
             trust.id.0,

@@ -74,6 +74,24 @@ async fn steps_are_bounded_and_only_what_is_over_goes(engine: Engine) {
     assert_eq!(count(&store, "select count(*) from throttle").await, 275);
 }
 
+async fn what_clients_know_of_a_session_goes_after_it(engine: Engine) {
+    const SESSION: &str =
+        "insert into session (id, hash, user_id, authenticated_at, seen_at, expires_at, address, user_agent,
+     method, origin_id) values ($1, $1, $2, 0, 0, 0, '', '', 'password', $3)";
+    const TOLD: &str = "insert into session_client (session_id, client_id, told_at) values ($1, 'c', $2)";
+    let (_database, store) = store(engine).await;
+    let person = "insert into user_account (id, email, name, password_hash, created_at) values ($1, 'a', 'A', '', 0)";
+    store.db().execute(person, params![[9; 16]]).await.unwrap();
+    for (id, origin) in [([1; 16], None), ([2; 16], Some([3; 16]))] {
+        store.db().execute(SESSION, params![id, [9; 16], origin]).await.unwrap();
+    }
+    for (id, at) in [([1; 16], 0), ([3; 16], 0), ([4; 16], 0), ([5; 16], NOW.0 + 1)] {
+        store.db().execute(TOLD, params![id, at]).await.unwrap();
+    }
+    assert_eq!(sweep_all(store.clone(), of("session_client")).await, 1, "its own session or one in its place lives");
+    assert_eq!(count(&store, "select count(*) from session_client").await, 3);
+}
+
 async fn two_nodes_at_once_sweep_as_one(engine: Engine) {
     let (database, one) = store(engine).await;
     fill(&one, 1500, 300).await;
@@ -109,4 +127,4 @@ macro_rules! on_both {
     } )* };
 }
 
-on_both! { steps_are_bounded_and_only_what_is_over_goes two_nodes_at_once_sweep_as_one a_lease_is_one_nodes_until_it_ends }
+on_both! { steps_are_bounded_and_only_what_is_over_goes what_clients_know_of_a_session_goes_after_it two_nodes_at_once_sweep_as_one a_lease_is_one_nodes_until_it_ends }

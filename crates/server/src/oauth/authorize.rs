@@ -28,7 +28,7 @@ pub(crate) async fn ask(
     headers: HeaderMap,
 ) -> Result<Response<Body>, PageFailure> {
     let query = query.unwrap_or_default();
-    let params = Params::parse(query.as_bytes())?;
+    let params = Params::parse_repeated(query.as_bytes())?;
     let session = session::read(&app, &headers).await?;
     let visit = Visit { session: session.as_ref(), answer: ConsentAnswer::NotAsked, caller: &caller };
     let next = app.authority.authorize(&params, visit).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn answer(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response<Body>, PageFailure> {
-    if form.params()?.get("answer").is_none() {
+    if form.repeated_params()?.get("answer").is_none() {
         // Asked again as a link: the browser adds the cookie only to that.
         return redirect(&format!("/authorize?{}", form.as_query()?));
     }

@@ -2,7 +2,10 @@
 
 use crate::app::App;
 use axum::{Json, extract::State, response::IntoResponse};
-use gatepass_authority::add_client::{FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE};
+use gatepass_authority::{
+    add_client::{FIRST_PARTY_CLIENT, FIRST_PARTY_SCOPE},
+    identity_assertion::PROFILE as ID_JAG_PROFILE,
+};
 use gatepass_keys::{Algorithm, SigningKey};
 use gatepass_oauth::{
     ClientAuthMethod, GrantType, ResponseMode, ServerMetadata, pkce::METHOD_S256, sign_in_method::known_classes,
@@ -33,6 +36,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
     let methods: Vec<String> = clients.auth_methods.iter().map(ToString::to_string).collect();
     let confidential = methods.iter().filter(|method| *method != ClientAuthMethod::None.as_str()).cloned().collect();
     let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
+    let signing: Vec<String> = SigningKey::ALGORITHMS.iter().map(ToString::to_string).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     ServerMetadata {
         issuer: issuer.to_string(),
@@ -43,7 +47,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
         introspection_endpoint: endpoint("/introspect"),
         introspection_endpoint_auth_methods_supported: confidential,
         introspection_endpoint_auth_signing_alg_values_supported: algorithms.clone(),
-        introspection_signing_alg_values_supported: texts(&[Algorithm::Es256.as_str()]),
+        introspection_signing_alg_values_supported: signing.clone(),
         userinfo_endpoint: endpoint("/userinfo"),
         jwks_uri: endpoint("/jwks"),
         registration_endpoint: endpoint("/register").filter(|_| clients.registration),
@@ -57,6 +61,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
         response_types_supported: texts(&["code"]),
         response_modes_supported: ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
         grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
+        authorization_grant_profiles_supported: texts(&[ID_JAG_PROFILE]),
         token_endpoint_auth_methods_supported: methods.clone(),
         dpop_signing_alg_values_supported: algorithms.clone(),
         tls_client_certificate_bound_access_tokens: app.certificates.meets_clients(),
@@ -66,7 +71,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
         code_challenge_methods_supported: texts(&[METHOD_S256]),
         authorization_response_iss_parameter_supported: true,
         subject_types_supported: texts(&["public"]),
-        id_token_signing_alg_values_supported: SigningKey::ALGORITHMS.iter().map(ToString::to_string).collect(),
+        id_token_signing_alg_values_supported: signing,
         acr_values_supported: texts(&known_classes()),
         claims_supported: texts(&[
             "iss",

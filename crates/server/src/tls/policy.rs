@@ -75,7 +75,7 @@ impl CertificatePolicy {
         let mut values = headers.get_all(self.header.as_ref()?).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let certificate = header::parse(value.to_str().ok()?)?;
-        Some(Shown::Told(ClientCertificate::from_der(&certificate)))
+        Some(Shown::Told(ClientCertificate::from_der(&certificate), header::parse_chain(headers)))
     }
 }
 
@@ -115,8 +115,8 @@ impl ByConnection {
 pub(crate) enum Shown {
     /// By its connection.
     Held(Arc<ByConnection>),
-    /// By a header.
-    Told(ClientCertificate),
+    /// By a header, with those that lead to its authority.
+    Told(ClientCertificate, Vec<CertificateDer<'static>>),
 }
 
 impl Shown {
@@ -124,7 +124,7 @@ impl Shown {
     pub(crate) fn certificate(&self) -> &ClientCertificate {
         match self {
             Self::Held(held) => &held.certificate,
-            Self::Told(certificate) => certificate,
+            Self::Told(certificate, _) => certificate,
         }
     }
 
@@ -132,7 +132,7 @@ impl Shown {
     pub(crate) fn presented(&self, policy: &CertificatePolicy, now: UtcMillis) -> PresentedCertificate {
         let trust = match self {
             Self::Held(held) => held.trust(policy, now),
-            Self::Told(certificate) => policy.judge(&CertificateDer::from(certificate.der()), &[], now),
+            Self::Told(certificate, others) => policy.judge(&CertificateDer::from(certificate.der()), others, now),
         };
         PresentedCertificate { certificate: self.certificate().clone(), trust }
     }

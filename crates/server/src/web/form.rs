@@ -23,6 +23,11 @@ impl Form {
         Params::parse(&self.0)
     }
 
+    /// The parameters, of which some may have come more than once.
+    pub(crate) fn repeated_params(&self) -> Result<Params<'_>, Error> {
+        Params::parse_repeated(&self.0)
+    }
+
     /// The same as the query of a URL, if it is short enough for one.
     pub(crate) fn as_query(&self) -> Result<&str, Error> {
         let text = std::str::from_utf8(&self.0)

@@ -55,6 +55,9 @@ on_both_engines! {
             good.replace("%2Fcb", "%2Fcb%23fragment"),
             format!("{good}&redirect_uri=https%3A%2F%2Fapp.example%2Fcb"),
             format!("{good}&state=again"),
+            format!("{good}&client_id={}", client.id),
+            format!("{good}&response_mode=query&response_mode=form_post"),
+            format!("{good}&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax&x=1&x=2"),
             format!("{good}&x=%ff"),
         ];
         for path in bad {
@@ -80,6 +83,11 @@ on_both_engines! {
             (format!("{good}&prompt=none+login"), "invalid_request"),
             (format!("{good}&max_age=x"), "invalid_request"),
             (format!("{good}&prompt=none"), "consent_required"),
+            (format!("{good}&scope=openid&scope=openid"), "invalid_request"),
+            (format!("{good}&code_challenge={}", pkce.challenge), "invalid_request"),
+            (format!("{good}&prompt=none&prompt=login"), "invalid_request"),
+            (format!("{good}&unknown=1&unknown=2"), "invalid_request"),
+            (format!("{good}&resource=https%3A%2F%2Fapi.example&resource=https%3A%2F%2Fother.example"), "invalid_target"),
         ];
         for (path, error) in table {
             let page = browser.open(&path).await;
@@ -87,6 +95,15 @@ on_both_engines! {
             assert_eq!(page.answer("state").as_deref(), Some("xyz"), "{path}");
             assert_eq!(page.answer("iss").as_ref(), Some(&server.url), "{path}");
         }
+    }
+
+    async fn a_form_of_a_client_with_a_repeated_parameter_goes_back_to_it_too(server: TestServer) {
+        let (client, browser) = (server.client().await, signed_in(&server).await);
+        let path = format!("{}&x=1&x=2", server.authorize_path(&client, &Pkce::new(), &[]));
+        let request = server.http().post(server.path("/authorize")).header("content-type", "application/x-www-form-urlencoded");
+        let sent = request.body(path.split_once('?').unwrap().1.to_owned()).send().await.unwrap();
+        assert_eq!(sent.headers()["location"].to_str().unwrap(), path);
+        assert_eq!(browser.open(&path).await.answer("error").as_deref(), Some("invalid_request"));
     }
 
     async fn prompt_and_max_age_are_obeyed(server: TestServer) {

@@ -28,6 +28,18 @@ async fn post_with(server: &TestServer, path: &str, field: (&str, &str), claims:
     Answer::of(server.http().post(server.path(path)).form(&form)).await
 }
 
+/// The same, and the request names the client besides (RFC 7521 §4.2).
+async fn named_with(server: &TestServer, client: &RegisteredClient, claims: &Value, key: &SigningKey) -> Answer {
+    let assertion = key.sign("JWT", claims).unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client.id.as_str()),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.as_str()),
+    ];
+    Answer::of(server.http().post(server.path("/token")).form(&form)).await
+}
+
 /// A client that proves itself with this key.
 async fn client_of(server: &TestServer, key: &SigningKey) -> RegisteredClient {
     let jwks = JwkSet { keys: vec![key.public().clone()] };
@@ -88,8 +100,9 @@ on_both_engines! {
         assert_eq!(assert_with(&server, &to_token_endpoint, &key).await.status, 200);
 
         let now = server.authority().now().seconds();
-        let table: [(&str, Value); 8] = [
+        let table: [(&str, Value); 9] = [
             ("iss", json!("other")),
+            ("sub", json!("other")),
             ("aud", json!("https://other.example")),
             ("exp", json!(now - 61)),
             ("exp", json!(now + 3600 + 61)),
@@ -102,17 +115,24 @@ on_both_engines! {
             let mut bad = claims(&server, &client, &format!("bad-{index}"));
             bad[name] = value;
             assert_eq!(assert_with(&server, &bad, &key).await.error(), "invalid_client", "{bad}");
+            let named = named_with(&server, &client, &bad, &key).await;
+            assert_eq!(named.error(), "invalid_client", "with the client's name beside it: {bad}");
         }
+        let beside = claims(&server, &client, "named");
+        assert_eq!(named_with(&server, &client, &beside, &key).await.status, 200);
         let forged = claims(&server, &client, "forged");
         assert_eq!(assert_with(&server, &forged, &self::key()).await.error(), "invalid_client");
     }
 
-    async fn an_assertion_may_live_an_hour(server: TestServer) {
+    async fn an_assertion_may_live_an_hour_and_no_longer(server: TestServer) {
         let key = key();
         let client = client_of(&server, &key).await;
         let mut long = claims(&server, &client, "long");
         long["exp"] = json!(server.authority().now().seconds() + 3600);
         assert_eq!(assert_with(&server, &long, &key).await.status, 200);
+        let mut longer = claims(&server, &client, "longer");
+        longer["exp"] = json!(server.authority().now().seconds() + 3600 + 61);
+        assert_eq!(assert_with(&server, &longer, &key).await.error(), "invalid_client");
     }
 
     async fn an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(server: TestServer) {

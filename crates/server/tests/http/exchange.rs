@@ -7,7 +7,7 @@ use gatepass_testkit::{
     authority::{
         add_resource::Offered,
         end::EndTarget,
-        trust::{NewTrust, Repeats, StandsFor},
+        trust::{EmailProof, NewTrust, Repeats, StandsFor},
     },
     keys::JwkSet,
     on_both_engines,
@@ -263,7 +263,7 @@ on_both_engines! {
         let policies = [
             ("https://service.example", "JWT", StandsFor::Service("ci".into())),
             ("https://client.example", "JWT", StandsFor::Client(client.id.parse().unwrap())),
-            ("https://person.example", "oauth-id-jag+jwt", StandsFor::UserByEmail),
+            ("https://person.example", "oauth-id-jag+jwt", StandsFor::UserByEmail(EmailProof::Claimed)),
         ];
         for (issuer, typ, stands_for) in policies {
             let key = key();

@@ -5,7 +5,7 @@ use gatepass_testkit::{
     Answer, RegisteredClient, TestServer, USER,
     authority::{
         end::EndTarget,
-        trust::{NewTrust, Repeats, StandsFor},
+        trust::{EmailProof, NewTrust, Repeats, StandsFor},
     },
     keys::{JwkSet, SigningKey},
     on_both_engines,
@@ -17,6 +17,10 @@ const IDP: &str = "https://idp.example";
 const TYP: &str = "oauth-id-jag+jwt";
 
 async fn trusting(server: &TestServer) -> SigningKey {
+    trusting_by(server, EmailProof::Claimed).await
+}
+
+async fn trusting_by(server: &TestServer, email: EmailProof) -> SigningKey {
     let key = key();
     let policy = NewTrust {
         issuer: IDP.into(),
@@ -24,7 +28,7 @@ async fn trusting(server: &TestServer) -> SigningKey {
         subject: "*".into(),
         audiences: vec!["an-app-at-the-provider".into()],
         claims: BTreeMap::new(),
-        stands_for: StandsFor::UserByEmail,
+        stands_for: StandsFor::UserByEmail(email),
         scope: "account email api:read".parse().unwrap(),
         resource: None,
         lifetime: Duration::from_secs(600),
@@ -72,10 +76,48 @@ on_both_engines! {
         assert_eq!(server.whoami(&token).await.status, 401);
     }
 
+    async fn of_a_provider_that_governs_its_addresses_email_verified_is_not_asked_but_its_no_counts(server: TestServer) {
+        let (key, client) = (trusting_by(&server, EmailProof::Governed).await, server.client().await);
+        let said = async |jti: &str, verified: Option<bool>| {
+            let mut claims = claims(&server, &client, jti);
+            match verified {
+                Some(verified) => claims["email_verified"] = json!(verified),
+                None => drop(claims.as_object_mut().unwrap().remove("email_verified")),
+            }
+            bring(&server, &client, &key.sign(TYP, &claims).unwrap(), &[]).await.status.as_u16()
+        };
+        assert_eq!((said("1", None).await, said("2", Some(true)).await, said("3", Some(false)).await), (200, 200, 400));
+        let document = Answer::of(server.http().get(server.path("/.well-known/oauth-authorization-server"))).await.json;
+        assert_eq!(document["authorization_grant_profiles_supported"], json!(["urn:ietf:params:oauth:grant-profile:id-jag"]));
+    }
+
+    async fn of_several_resources_that_an_assertion_names_one_is_asked_for(server: TestServer) {
+        let (key, client) = (trusting(&server).await, server.client().await);
+        let api = "https://api.example";
+        let asked = async |resource: Value, asked: Option<&str>| {
+            let mut claims = claims(&server, &client, "-");
+            claims["jti"] = json!(format!("{resource} {asked:?}"));
+            claims["resource"] = resource;
+            let asked: Vec<(&str, &str)> = asked.into_iter().map(|asked| ("resource", asked)).collect();
+            let answer = bring(&server, &client, &key.sign(TYP, &claims).unwrap(), &asked).await;
+            answer.json["error"].as_str().unwrap_or("none").to_owned()
+        };
+        assert_eq!(asked(json!([api]), None).await, "none");
+        assert_eq!(asked(json!([api, "https://other.example"]), Some("https://API.example/")).await, "none");
+        assert_eq!(asked(json!([api, server.url]), Some(server.url.as_str())).await, "none");
+        assert_eq!(asked(json!([api, server.url]), None).await, "invalid_target");
+        assert_eq!(asked(json!([]), None).await, "invalid_target");
+        assert_eq!(asked(json!([api]), Some(server.url.as_str())).await, "invalid_target");
+        assert_eq!(asked(json!(["https://other.example"]), None).await, "invalid_target", "not the client's");
+        for bad in [json!(7), json!("no uri"), json!([api, 7])] {
+            assert_eq!(asked(bad, None).await, "invalid_grant");
+        }
+    }
+
     async fn an_identity_assertion_that_will_not_do_is_refused(server: TestServer) {
         let (key, client) = (trusting(&server).await, server.client().await);
         server.add_user("grace@example.com").await;
-        let table: [(&str, Value, &str); 9] = [
+        let table: [(&str, Value, &str); 10] = [
             ("client_id", json!("another"), "invalid_grant"),
             ("client_id", Value::Null, "invalid_grant"),
             ("aud", json!("an-app-at-the-provider"), "invalid_grant"),
@@ -85,6 +127,7 @@ on_both_engines! {
             ("email", json!("nobody@example.com"), "invalid_grant"),
             ("email", Value::Null, "invalid_grant"),
             ("jti", Value::Null, "invalid_grant"),
+            ("iat", Value::Null, "invalid_grant"),
         ];
         for (index, (name, value, error)) in table.into_iter().enumerate() {
             let mut bad = claims(&server, &client, &format!("bad-{index}"));

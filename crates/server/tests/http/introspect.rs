@@ -2,7 +2,12 @@
 
 use crate::grants::{API, register, resource};
 use gatepass_oauth::TokenFormat;
-use gatepass_testkit::{RegisteredClient, TestServer, USER, keys::jws, on_both_engines};
+use gatepass_testkit::{
+    RegisteredClient, TestServer, USER,
+    authority::add_resource::NewResource,
+    keys::{Algorithm, SigningKey, jws},
+    on_both_engines,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -83,8 +88,27 @@ on_both_engines! {
             assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(server.url.as_str()), Some(asker.id.as_str())));
             assert_eq!(claims["iat"], 1_790_000_000);
             assert_eq!(claims["token_introspection"]["active"], active);
-            assert_eq!(claims.get("sub"), None, "it must not be taken for an access token");
+            assert_eq!((claims.get("sub"), claims.get("exp")), (None, None), "it must not be taken for an access token");
         }
+    }
+
+    async fn an_answer_is_signed_as_the_operator_chose_for_the_resource(server: TestServer) {
+        for (index, alg) in SigningKey::ALGORITHMS.iter().enumerate() {
+            let uri = format!("https://api-{index}.example");
+            let asker = register(&server, NewResource { signing_alg: *alg, ..resource(&uri, TokenFormat::Jwt) }).await;
+            let client = server.client_with(|new| new.resources = vec![uri.parse().unwrap()]).await;
+            let token = server.post("/token", &client, &[("grant_type", "client_credentials"), ("resource", &uri)]).await.text("access_token");
+            let request = server.http().post(server.path("/introspect")).basic_auth(&asker.id, Some(&asker.secret)).form(&[("token", &token)]);
+            let answer = request.header("accept", "application/token-introspection+jwt").send().await.unwrap().text().await.unwrap();
+            for (jwt, kind) in [(&token, "at+jwt"), (&answer, "token-introspection+jwt")] {
+                let (header, _) = gatepass_testkit::keys::jose::unverified::<Value>(jwt).unwrap();
+                assert!(header.is_of_type(kind) && header.alg == alg.as_str(), "{kind} {alg}");
+                let _: Value = jws::verify(jwt, &server.authority().jwks()).unwrap();
+            }
+            assert_eq!(introspect(&server, &asker, &token).await["active"], true);
+        }
+        let by_secret = NewResource { signing_alg: Algorithm::Ps256, ..resource("https://other.example", TokenFormat::Jwt) };
+        assert!(server.authority().add_resource(by_secret).await.is_err(), "the server has no such key");
     }
 
     async fn a_resource_that_was_removed_hears_nothing(server: TestServer) {

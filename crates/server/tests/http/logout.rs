@@ -1,7 +1,12 @@
 //! `GET /logout`, `POST /logout` for clients, and what other clients hear of it.
 
-use gatepass_oauth::ClientMetadata;
-use gatepass_testkit::{Browser, Pkce, RegisteredClient, TestServer, USER, keys::jws, on_both_engines, tokio};
+use gatepass_oauth::{ClientMetadata, UtcMillis};
+use gatepass_testkit::{
+    Browser, Pkce, RegisteredClient, TestServer, USER,
+    authority::{Store, end::EndTarget},
+    keys::jws,
+    on_both_engines, tokio,
+};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::{
@@ -61,6 +66,14 @@ async fn sign_in(
     let pkce = Pkce::new();
     let code = server.code(browser, client, &pkce, &[("scope", scope)]).await;
     server.redeem(client, &code, &pkce).await
+}
+
+/// Keeps a notice to a client that is due then.
+async fn due_at(store: &Store, client: &RegisteredClient, number: u8, at: UtcMillis) {
+    const NOTICE: &str = "insert into logout_notice (id, client_id, user_id, created_at, attempts, next_at)
+     values ($1, $2, $3, $4, 0, $4)";
+    let values = vec![[number; 16].into(), client.id.as_str().into(), [number; 16].into(), at.0.into()];
+    store.db().execute(NOTICE, values).await.unwrap();
 }
 
 fn encoded(text: &str) -> String {
@@ -207,6 +220,78 @@ on_both_engines! {
         tokio::time::sleep(Duration::from_millis(300)).await;
         server.advance(Duration::from_secs(3600));
         assert_eq!(server.authority().deliver_logout_notices().await.unwrap(), 0, "it was heard");
+    }
+
+    async fn a_client_that_only_signs_people_in_is_told_without_a_grant_that_lives(server: TestServer) {
+        let (uri, mut hears) = listener(vec![]).await;
+        let client = client_with(&server, ClientMetadata { backchannel_logout_uri: Some(uri), ..ClientMetadata::default() }).await;
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let tokens = sign_in(&server, &browser, &client, "openid").await;
+        let id: Value = jws::verify(&tokens.text("id_token"), &server.authority().jwks()).unwrap();
+        assert_eq!(server.post("/revoke", &client, &[("token", &tokens.text("refresh_token"))]).await.status, 200);
+        // Another sign-in of the person takes the session's place.
+        let home = browser.sign_in(USER).await;
+        browser.submit(&home.form(), &[]).await;
+        let told: Value = jws::verify(&next(&mut hears).await.unwrap(), &server.authority().jwks()).unwrap();
+        assert_eq!((&told["sub"], &told["sid"]), (&id["sub"], &id["sid"]));
+        let home = browser.sign_in(USER).await;
+        browser.submit(&home.form(), &[]).await;
+        assert_eq!(server.authority().deliver_logout_notices().await.unwrap(), 0, "of a session that it knows nothing of");
+
+        // The operator's hand ends all sessions of a person.
+        browser.sign_in(USER).await;
+        let tokens = sign_in(&server, &browser, &client, "openid").await;
+        server.post("/revoke", &client, &[("token", &tokens.text("refresh_token"))]).await;
+        server.authority().end(&EndTarget::User(USER.into())).await.unwrap();
+        assert!(next(&mut hears).await.is_some());
+    }
+
+    async fn who_does_not_answer_keeps_nobody_waiting_but_their_own(server: TestServer) {
+        server.add_user("eve@example.com").await;
+        // It takes connections and says nothing.
+        let tarpit = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (uri, mut hears) = listener(vec![]).await;
+        let (ada, eve) = (Browser::at(&server), Browser::at(&server));
+        let (home, lair) = (ada.sign_in(USER).await, eve.sign_in("eve@example.com").await);
+        for number in 0..20 {
+            let uri = format!("http://{}/{number}", tarpit.local_addr().unwrap());
+            let slow = client_with(&server, ClientMetadata { backchannel_logout_uri: Some(uri), ..ClientMetadata::default() }).await;
+            assert_eq!(sign_in(&server, &eve, &slow, "openid").await.status, 200);
+        }
+        let client = client_with(&server, ClientMetadata { backchannel_logout_uri: Some(uri), ..ClientMetadata::default() }).await;
+        sign_in(&server, &ada, &client, "openid").await;
+        eve.submit(&lair.form(), &[]).await;
+        server.advance(Duration::from_millis(1));
+        ada.submit(&home.form(), &[]).await;
+        let begun = tokio::time::Instant::now();
+        assert!(next(&mut hears).await.is_some());
+        assert!(begun.elapsed() < Duration::from_secs(4), "it waited for the slow ones");
+    }
+
+    async fn a_client_that_does_not_answer_is_left_alone_for_a_moment_and_given_up_in_time(server: TestServer) {
+        let tarpit = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", tarpit.local_addr().unwrap());
+        drop(tarpit);
+        let client = client_with(&server, ClientMetadata { backchannel_logout_uri: Some(uri), ..ClientMetadata::default() }).await;
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        let now = server.authority().now();
+        let later = now.plus(Duration::from_secs(100));
+        for number in 0..20 {
+            due_at(&store, &client, number, later).await;
+        }
+        assert_eq!(server.authority().deliver_logout_notices().await.unwrap(), 0);
+        server.advance(Duration::from_secs(100));
+        let tried = server.authority().deliver_logout_notices().await.unwrap();
+        assert!(tried <= 8, "{tried} of one client at once");
+        assert!(store.due_logout_notices(later, 100, 100).await.unwrap().is_empty(), "the others wait too");
+        server.advance(Duration::from_secs(3600));
+        for _ in 0..10 {
+            server.authority().deliver_logout_notices().await.unwrap();
+            server.advance(Duration::from_secs(11));
+        }
+        assert!(store.due_logout_notices(later.plus(Duration::from_secs(7200)), 100, 100).await.unwrap().is_empty(), "given up");
+        store.close().await;
     }
 
     async fn a_device_outlives_the_browser_that_approved_it(server: TestServer) {

@@ -13,6 +13,7 @@ mod client_keys;
 mod device;
 mod dpop;
 mod end;
+mod error_lists;
 mod exchange;
 mod http2;
 mod identity_assertion;
@@ -52,7 +53,7 @@ mod grants {
     use gatepass_testkit::{
         RegisteredClient, TestServer,
         authority::add_resource::{NewResource, Offered},
-        keys::{Entropy, SealingKey, SigningKey},
+        keys::{Algorithm, Entropy, SealingKey, SigningKey},
     };
 
     /// The API that test clients are registered for.
@@ -68,6 +69,7 @@ mod grants {
             uri: uri.parse().unwrap(),
             name: "An API".into(),
             token_format,
+            signing_alg: Algorithm::Es256,
             scope: "api:read api:write".parse().unwrap(),
             offered: Offered::ToNamed,
             jwks: None,

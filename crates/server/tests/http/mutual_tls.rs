@@ -1,6 +1,7 @@
 //! Mutual TLS (RFC 8705): the server's own TLS, the certificate in a proxy's header, client authentication by
 //! certificate, and tokens that are bound to one.
 
+use crate::site::{Reply, Site};
 use gatepass_oauth::ClientAuthMethod;
 use gatepass_server::config::{Tls, TlsFiles};
 use gatepass_testkit::{
@@ -54,6 +55,16 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
+    /// One that this one has signed, and its certificate.
+    fn intermediate(&self) -> (Self, Vec<u8>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "between");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let made = params.signed_by(&key, &self.issuer).unwrap();
+        (Self { pem: made.pem(), issuer: Issuer::new(params, key) }, made.der().to_vec())
+    }
+
     pub(crate) fn sign(&self, params: &CertificateParams) -> Shown {
         let key = KeyPair::generate().unwrap();
         let made = params.signed_by(&key, &self.issuer).unwrap();
@@ -82,7 +93,7 @@ pub(crate) async fn with_tls(engine: Engine, authority: &Authority, options: Opt
 }
 
 /// A server behind a proxy that tells certificates in this header.
-async fn behind_proxy(header: &str, trusted: &str, authority: &Authority) -> (TestServer, TempDir) {
+pub(crate) async fn behind_proxy(header: &str, trusted: &str, authority: &Authority) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
     let tls = Tls {
@@ -94,7 +105,7 @@ async fn behind_proxy(header: &str, trusted: &str, authority: &Authority) -> (Te
     (TestServer::with(Engine::Sqlite, options).await, folder)
 }
 
-fn http(shown: Option<&Shown>) -> Client {
+pub(crate) fn http(shown: Option<&Shown>) -> Client {
     let builder = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
     let identity = |shown: &Shown| Identity::from_pem(format!("{}{}", shown.key.serialize_pem(), shown.pem).as_bytes());
     match shown {
@@ -274,6 +285,56 @@ async fn a_header_tells_the_certificate_from_a_trusted_proxy_only() {
         let refused = Answer::of(token_request(&stranger, &plain, &client).header("x-client-cert", value)).await;
         assert_eq!(refused.error(), "invalid_client", "from anybody else it counts for nothing");
     }
+}
+
+/// RFC 9440 §2.3: those that lead to the authority are told besides.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_proxy_tells_the_certificates_between_a_clients_and_the_authority() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let authority = Authority::new();
+    let (between, chain) = authority.intermediate();
+    let shown = between.sign(&params("build"));
+    let (server, _folder) = behind_proxy("client-cert", "127.0.0.0/8", &authority).await;
+    let client = registered_by_subject(&server, "dns:build.example").await;
+    let bytes = |der: &[u8]| format!(":{}:", STANDARD.encode(der));
+    let ask = |chain: Option<String>| {
+        let request = token_request(&server, &server.http(), &client).header("client-cert", bytes(&shown.der));
+        Answer::of(match chain {
+            Some(chain) => request.header("client-cert-chain", chain),
+            None => request,
+        })
+    };
+    assert_eq!(ask(None).await.error(), "invalid_client");
+    let stranger = Authority::new().intermediate().1;
+    assert_eq!(ask(Some(bytes(&stranger))).await.error(), "invalid_client", "another's");
+    assert_eq!(ask(Some(format!("{}, x", bytes(&chain)))).await.error(), "invalid_client", "nonsense");
+    assert_eq!(ask(Some(bytes(&chain))).await.status, 200);
+}
+
+/// RFC 8705 §2.2.2: the keys may lie at an address, and change there.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn the_keys_of_self_signed_certificates_may_lie_at_an_address() {
+    let site = Site::start().await;
+    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
+    let (first, second) = (self_signed("first"), self_signed("second"));
+    let publish = |shown: &Shown| {
+        let key = public_key(&ClientCertificate::from_der(&shown.der)).unwrap();
+        site.answers("/keys", Reply::json(&json!({ "keys": [key] })));
+    };
+    publish(&first);
+    let client = server
+        .client_with(|new| {
+            new.auth_method = ClientAuthMethod::SelfSignedTlsClientAuth;
+            new.metadata.jwks_uri = Some(site.id("/keys"));
+        })
+        .await;
+    assert_eq!(Answer::of(token_request(&server, &http(None), &client)).await.error(), "invalid_client");
+    assert_eq!(Answer::of(token_request(&server, &http(Some(&first)), &client)).await.status, 200);
+    assert_eq!(Answer::of(token_request(&server, &http(Some(&second)), &client)).await.error(), "invalid_client");
+    publish(&second);
+    server.advance(Duration::from_secs(31));
+    assert_eq!(Answer::of(token_request(&server, &http(Some(&second)), &client)).await.status, 200);
+    assert_eq!(Answer::of(token_request(&server, &http(Some(&first)), &client)).await.error(), "invalid_client");
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]

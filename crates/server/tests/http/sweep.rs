@@ -2,7 +2,7 @@
 
 use gatepass_testkit::{
     Browser, RegisteredClient, TestServer, USER,
-    authority::{EventKind, Store, sweep::Sweeper},
+    authority::{EventKind, Store, add_client::NewClient, sweep::Sweeper},
     on_both_engines,
 };
 use std::time::Duration;
@@ -28,8 +28,9 @@ async fn signed_in(server: &TestServer, client: &RegisteredClient) -> (String, S
 
 on_both_engines! {
     async fn everything_that_is_over_goes(server: TestServer) {
-        let client = server.client().await;
-        signed_in(&server, &client).await;
+        let hears = |new: &mut NewClient| new.metadata.backchannel_logout_uri = Some("http://localhost:9/".into());
+        let client = server.client_with(hears).await;
+        server.tokens(&client, &[("scope", "openid")]).await;
         server.post_public("/device_authorization", &[]).await;
         let wrong = RegisteredClient { secret: "wrong".into(), ..client.clone() };
         for _ in 0..30 {
@@ -47,6 +48,7 @@ on_both_engines! {
             "select count(*) from token_grant",
             "select count(*) from device_grant",
             "select count(*) from session",
+            "select count(*) from session_client",
             "select count(*) from one_time_link",
             "select count(*) from client_assertion",
             "select count(*) from throttle",

@@ -88,6 +88,16 @@ on_both_engines! {
         assert_eq!(server.redeem(&client, &late, &pkce).await.error(), "invalid_grant");
     }
 
+    async fn the_redirect_uri_may_be_left_out_as_oauth_2_1_has_it_but_not_the_verifier(server: TestServer) {
+        let (client, pkce, browser) = (server.client().await, Pkce::new(), Browser::at(&server));
+        browser.sign_in(USER).await;
+        let code = server.code(&browser, &client, &pkce, &[]).await;
+        let form = [("grant_type", "authorization_code"), ("code", code.as_str())];
+        assert_eq!(server.post("/token", &client, &form).await.error(), "invalid_request");
+        let proven = [form[0], form[1], ("code_verifier", pkce.verifier.as_str())];
+        assert_eq!(server.post("/token", &client, &proven).await.status, 200);
+    }
+
     async fn a_token_for_one_audience_is_refused_at_another(server: TestServer) {
         let client = server.client().await;
         let elsewhere = server.tokens(&client, &[("scope", "account"), ("resource", "https://api.example")]).await;

@@ -7,6 +7,7 @@ use crate::{
     ui::Ui,
 };
 use clap::{Args, Subcommand};
+use gatepass_keys::Algorithm;
 use gatepass_oauth::{ResourceUri, TokenFormat};
 use gatepass_server::authority::{
     Authority,
@@ -43,6 +44,9 @@ pub(super) struct Add {
     /// What its access tokens look like: opaque or jwt
     #[arg(long, value_name = "FORMAT", default_value = "opaque")]
     token_format: TokenFormat,
+    /// What its tokens, when they are JWTs, and signed answers to its server are signed with: ES256, EdDSA or RS256
+    #[arg(long, value_name = "ALG", default_value = "ES256")]
+    signing_alg: Algorithm,
     /// A scope of it; repeatable [default: any]
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
@@ -85,6 +89,7 @@ impl Add {
             uri: self.uri,
             name: self.name,
             token_format: self.token_format,
+            signing_alg: self.signing_alg,
             scope: scope.parse().map_err(|error| Error::new(Kind::Usage, error))?,
             offered: if self.open { Offered::ToAll } else { Offered::ToNamed },
             jwks: self.jwks_file.map(read_jwks).transpose()?,
@@ -114,6 +119,7 @@ fn as_json(resource: &Stored) -> Value {
         "resource": resource.uri,
         "resource_name": resource.name,
         "token_format": resource.token_format,
+        "signing_alg": resource.signing_alg.as_str(),
         "scope": resource.scope,
         "open": resource.open_since.is_some(),
         "client_id": resource.client_id,
@@ -144,7 +150,7 @@ impl From<ResourceRefused> for Error {
             ResourceRefused::Failure(failure) => failure.into(),
             ResourceRefused::Client(refused) => refused.into(),
             ResourceRefused::Taken(_) | ResourceRefused::Unknown(_) => Self::new(Kind::Refused, refused),
-            ResourceRefused::Own(_) => Self::new(Kind::Usage, refused),
+            ResourceRefused::Own(_) | ResourceRefused::Algorithm => Self::new(Kind::Usage, refused),
         }
     }
 }

@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use gatepass_oauth::{ClientId, ResourceUri, Scope};
 use gatepass_server::authority::{
     Authority,
-    trust::{NewTrust, Repeats, StandsFor, Trust as Stored, TrustGrants, TrustRefused, trust_name},
+    trust::{EmailProof, NewTrust, Repeats, StandsFor, Trust as Stored, TrustGrants, TrustRefused, trust_name},
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -55,8 +55,9 @@ pub(super) struct Add {
     /// The client that the assertions stand for
     #[arg(long, value_name = "ID")]
     client: Option<ClientId>,
-    /// The assertions are those of people's sign-ins (ID-JAG), named by their verified email
-    #[arg(long, value_name = "BY", value_parser = ["email"])]
+    /// The assertions are those of people's sign-ins (ID-JAG), named by an email that they say is verified; governed-email:
+    /// that need not say so, since the issuer governs all addresses that it names
+    #[arg(long, value_name = "BY", value_parser = ["email", "governed-email"])]
     user_by: Option<String>,
     /// A scope that their tokens may have; repeatable
     #[arg(long, value_name = "SCOPE")]
@@ -113,7 +114,10 @@ impl Add {
             stands_for: match (self.service_account, self.client) {
                 (Some(name), _) => StandsFor::Service(name),
                 (None, Some(id)) => StandsFor::Client(id),
-                (None, None) => StandsFor::UserByEmail,
+                (None, None) => StandsFor::UserByEmail(match self.user_by.as_deref() {
+                    Some("governed-email") => EmailProof::Governed,
+                    _ => EmailProof::Claimed,
+                }),
             },
             scope,
             resource: self.resource,
@@ -127,7 +131,7 @@ fn as_json(trust: &Stored) -> Value {
     let stands_for = match &trust.grants {
         TrustGrants::Service(id) => json!({ "service_account": id.to_string() }),
         TrustGrants::Client(id) => json!({ "client_id": id }),
-        TrustGrants::UserByEmail => json!({ "user_by": "email" }),
+        TrustGrants::UserByEmail(proof) => json!({ "user_by": proof.as_str() }),
     };
     json!({
         "id": trust_name(trust),
