@@ -7,6 +7,9 @@ use std::time::Duration;
 
 const DEVICE: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
 
+/// What a request says.
+type Form<'a> = &'a [(&'a str, &'a str)];
+
 /// An error in JSON with the form of RFC 6749 §5.2: its characters, no tokens beside it, kept by no cache.
 #[track_caller]
 fn check(answer: &Answer, status: u16, error: &str, of: &str) {
@@ -163,7 +166,7 @@ on_both_engines! {
         let tokens = server.tokens(&client, &[("scope", "openid account")]).await;
         let access = tokens.text("access_token");
         let secret = RegisteredClient { secret: "wrong".into(), ..client.clone() };
-        let table: [(&str, &RegisteredClient, &[(&str, &str)], u16, &str); 5] = [
+        let table: [(&str, &RegisteredClient, Form<'_>, u16, &str); 5] = [
             ("no token", &client, &[], 400, "invalid_request"),
             ("an empty token", &client, &[("token", "")], 400, "invalid_request"),
             ("a repeated token", &client, &[("token", &access), ("token", &access)], 400, "invalid_request"),
