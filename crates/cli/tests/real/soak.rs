@@ -57,7 +57,6 @@ impl Tally {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
-#[expect(clippy::print_stdout, reason = "the numbers are for whoever runs it")]
 async fn soak_of_fifty_processes_loses_no_sign_in() {
     let span = Duration::from_secs(std::env::var("GATEPASS_TEST_SOAK").map_or(60, |text| text.parse().unwrap()));
     let (place, port) = (Place::sqlite().await, lasting_port());
