@@ -32,11 +32,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0008_watch.sql"),
         postgres: Some(include_str!("../migrations/0008_watch.postgres.sql")),
     },
-    Migration { number: 9, name: "kept free", sql: "select 1;", postgres: None },
     Migration {
-        number: 10,
+        number: 9,
         name: "clients of a session",
-        sql: include_str!("../migrations/0010_clients_of_a_session.sql"),
+        sql: include_str!("../migrations/0009_clients_of_a_session.sql"),
         postgres: None,
     },
 ];

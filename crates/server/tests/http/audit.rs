@@ -86,6 +86,7 @@ on_both_engines! {
         let user = server.authority().find_user(USER).await.unwrap().unwrap().id;
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
         assert_eq!(server.post("/revoke", &client, &[("token", &tokens.text("access_token"))]).await.status, 200);
+        server.advance(Duration::from_millis(1));
         let own = server.post("/token", &client, &[("grant_type", "client_credentials")]).await.text("access_token");
         assert_eq!(server.post("/revoke", &client, &[("token", &own)]).await.status, 200);
         let revoked = events(&server, EventKind::TokenRevoked, 2).await;

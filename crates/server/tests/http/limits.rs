@@ -172,6 +172,7 @@ on_both_engines! {
             for _ in 0..5 {
                 assert_eq!(server.post("/token", &wrong, &ask).await.error(), "invalid_client");
             }
+            server.advance(Duration::from_millis(1));
         }
         let refused = events(&server, EventKind::ClientRefused, 2).await;
         let clients: Vec<_> = refused.iter().map(|event| event.client_id.as_deref()).collect();
