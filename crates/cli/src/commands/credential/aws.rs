@@ -16,7 +16,7 @@ use gatepass_client::{
     helpers::{
         Installed, ini,
         installed::AwsProfile,
-        sts::{InvalidRole, Place, Role, RoleArn},
+        sts::{InvalidRole, Place, Role, RoleArn, Shown},
     },
 };
 use std::{path::PathBuf, time::Duration};
@@ -120,10 +120,15 @@ impl RoleFlags {
             None => Place::Region(self.region.as_deref()),
         };
         let name = self.session_name.clone().unwrap_or_else(|| session_name(account));
-        Role::new(self.role_arn.clone(), &name, self.duration.unwrap_or(DURATION), place).map_err(|error| {
+        let role = Role::new(self.role_arn.clone(), &name, self.duration.unwrap_or(DURATION), place);
+        role.map(|role| role.showing(self.shown())).map_err(|error| {
             let failed = Error::new(Kind::Usage, error);
             if error == InvalidRole::Region { failed.hint("name the region with --region") } else { failed }
         })
+    }
+
+    fn shown(&self) -> Shown {
+        if self.access_token { Shown::AccessToken } else { Shown::IdToken }
     }
 
     fn hand_out(&self, context: &Context<'_>) -> Result<(), Error> {
