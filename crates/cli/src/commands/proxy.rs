@@ -2,15 +2,20 @@
 
 use super::serve::ended;
 use crate::{
+    agent::named,
     context::Context,
     env,
     error::{Error, Kind},
     proxy::{Credential, Doors, Forward, Guard, Keeper, Upstream, connections, serve},
 };
 use clap::Args;
-use gatepass_client::{Account, Entropy, SignIn, WebUrl, oauth::ResourceUri};
+use gatepass_client::{
+    Account, Entropy, Narrowing, SignIn, WebUrl,
+    agent::{Address, Request},
+    oauth::ResourceUri,
+};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Forward requests to a server with a token in each
 ///
@@ -43,6 +48,29 @@ pub(crate) struct Proxy {
     h2c: bool,
 }
 
+/// Whose tokens requests get.
+enum Whose {
+    Token,
+    Account(Account),
+    Agent(Address),
+}
+
+impl Whose {
+    fn account(&self) -> Option<&Account> {
+        if let Self::Account(account) = self { Some(account) } else { None }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => write!(f, "the token of {}", env::TOKEN),
+            Self::Account(account) => account.fmt(f),
+            Self::Agent(address) => write!(f, "tokens of the agent at {address}"),
+        }
+    }
+}
+
 impl Proxy {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         let upstream = Upstream::try_from(self.upstream.clone())
@@ -50,30 +78,37 @@ impl Proxy {
         if self.upstream.is_loopback() && self.upstream.url().port_or_known_default() == self.port {
             return Err(Error::new(Kind::Usage, "the proxy would forward to itself").hint("choose another --port"));
         }
-        let (keeper, account) = self.keeper(context)?;
+        let (keeper, whose) = self.keeper(context)?;
         // One thread: a request is handed from one connection to another, which is quickest without another core.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
-        let outcome = runtime.block_on(self.forward(context, upstream, keeper, account.as_ref()));
+        let outcome = runtime.block_on(self.forward(context, upstream, keeper, &whose));
         runtime.shutdown_background();
         outcome
     }
 
-    /// Whose token it is: the environment's, or the one of the account that is meant.
-    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>), Error> {
+    /// Whose token it is: the environment's, an agent's, or the one of the account that is meant.
+    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Whose), Error> {
         if context.raw_token().is_some() {
-            let (token, _) = context.access_token(None)?;
-            return Ok((Keeper::of_token(Credential::Raw(token)), None));
+            let token = context.plain_token(None)?;
+            return Ok((Keeper::of_token(Credential::Raw(token)), Whose::Token));
+        }
+        let ui = context.ui.clone();
+        let tell = move |error: &Error| ui.error(error);
+        if let Some(caller) = named()? {
+            let request = Request::token(&context.selection()?, &Narrowing::default(), None);
+            let address = caller.address().clone();
+            let keeper = Keeper::of_agent(context.sign_ins_or_none()?, caller, request, tell);
+            return Ok((keeper, Whose::Agent(address)));
         }
         let sign_ins = context.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = context.sign_in(&contents)?;
         self.warn_of_another_resource(context, sign_in);
         let account = sign_in.account.clone();
-        let ui = context.ui.clone();
-        Ok((Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error)), Some(account)))
+        Ok((Keeper::of_account(sign_ins, account.clone(), tell), Whose::Account(account)))
     }
 
     /// A token for one API should not be shown to another (RFC 8707 §2).
@@ -94,7 +129,7 @@ impl Proxy {
         context: &Context<'_>,
         upstream: Upstream,
         keeper: Arc<Keeper>,
-        account: Option<&Account>,
+        whose: &Whose,
     ) -> Result<(), Error> {
         let end = ended()?;
         let connections = connections(&upstream, self.h2c, &context.network()?)?;
@@ -111,25 +146,24 @@ impl Proxy {
             Guard::path(&Entropy::system()).map_err(|error| Error::new(Kind::Failed, error))?
         };
         let url = format!("http://127.0.0.1:{port}{}", guard.prefix());
-        self.tell(context, &url, account);
+        self.tell(context, &url, whose);
         let forward = Forward::new(guard, port, upstream, connections, keeper);
         serve(doors, forward, self.idle, end).await;
         Ok(())
     }
 
-    fn tell(&self, context: &Context<'_>, url: &str, account: Option<&Account>) {
+    fn tell(&self, context: &Context<'_>, url: &str, whose: &Whose) {
         let ui = context.ui;
         if ui.is_json() {
             ui.object(&json!({
                 "event": "listening",
                 "url": url,
                 "upstream": self.upstream.as_str(),
-                "account": account.map(Account::id),
+                "account": whose.account().map(Account::id),
             }));
         } else {
             ui.data(url);
         }
-        let whose = account.map_or_else(|| format!("the token of {}", env::TOKEN), ToString::to_string);
         ui.talk(&format!("Requests go to {} with {whose}. Ctrl-C ends it.", self.upstream));
         if self.no_path_token {
             ui.warn("every program on this machine, of every user, can use this account through the proxy");

@@ -27,8 +27,11 @@ macro_rules! on_both_engines {
 
 mod administration;
 mod agent;
+mod agent_bound;
+mod agent_tools;
 mod browser;
 mod credential_aws;
+mod credential_bound;
 mod credential_docker;
 mod credential_git;
 mod credential_kubectl;
@@ -42,6 +45,7 @@ mod network;
 mod provider;
 mod proxy;
 mod proxy_guards;
+mod proxy_proofs;
 mod proxy_streams;
 mod quickstart;
 mod refresh;
