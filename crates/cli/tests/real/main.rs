@@ -39,6 +39,8 @@ mod debug;
 mod doctor;
 mod dpop;
 mod durability;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod liars;
 mod logout;
 mod network;
