@@ -13,8 +13,8 @@ use crate::{
     error::{Error, Kind},
 };
 use gatepass_client::{
-    Home, Narrowing,
-    agent::{Address, AgentError, Caller, Granted, Request},
+    Bearer, Home, Narrowing,
+    agent::{Address, AgentError, Caller, Request},
     config::AgentUse,
 };
 use std::{
@@ -29,27 +29,39 @@ const START: Duration = Duration::from_secs(3);
 /// How long between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// A token that an agent handed out, and the issuer whose it is.
+pub(crate) struct HandedOut {
+    pub(crate) bearer: Bearer,
+    pub(crate) server: String,
+}
+
 /// A token from the agent; `None` when there is none to be asked.
 pub(crate) fn token(
     context: &Context<'_>,
     min_ttl: Option<Duration>,
     narrowing: &Narrowing,
-) -> Result<Option<Granted>, Error> {
+) -> Result<Option<HandedOut>, Error> {
     let request = || Ok::<_, Error>(Request::token(&context.selection()?, narrowing, min_ttl));
     if let Some(caller) = named()? {
-        return Ok(Some(caller.token(request()?)?));
+        return Ok(Some(ask(&caller, request()?)?));
     }
     if !is_wanted(context)? {
         return Ok(None);
     }
     let home = context.home()?;
     let Some(caller) = running_or_started(&home) else { return Ok(None) };
-    match caller.token(request()?) {
-        Ok(granted) => Ok(Some(granted)),
+    match ask(&caller, request()?) {
+        Ok(handed_out) => Ok(Some(handed_out)),
         // What it says is an answer; that it says nothing is no reason to fail.
         Err(error @ AgentError::Trouble(_)) => Err(error.into()),
         Err(_) => Ok(None),
     }
+}
+
+/// A token of this agent.
+pub(crate) fn ask(caller: &Caller, request: Request) -> Result<HandedOut, AgentError> {
+    let granted = caller.token(request)?;
+    Ok(HandedOut { bearer: Bearer::granted(&granted, caller), server: granted.server })
 }
 
 /// The agent that the environment names.

@@ -12,7 +12,7 @@ use gatepass_client::{
     Selection, SignIn, SignIns, Transport, Vault,
     config::CommandLine,
     folder::{Bindings, FolderFile},
-    oauth::{Issuer, UtcMillis},
+    oauth::Issuer,
     text::tidy,
     transport::Timeouts,
 };
@@ -187,6 +187,15 @@ impl<'a> Context<'a> {
         Ok(Selection { account: self.bound_account()?.map(|id| id.to_string()), ..Selection::default() })
     }
 
+    /// The same for a command in a tool's configuration. It names an account by its whole id, which is of one server and
+    /// one space: what the surroundings of the day say of those does not count then.
+    pub(crate) fn selection_by_id(&self) -> Result<Selection, Error> {
+        match self.typed_account().and_then(AccountId::whole) {
+            Some(id) => Ok(Selection { account: Some(id.to_string()), ..Selection::default() }),
+            None => self.selection(),
+        }
+    }
+
     /// The account of that name, at the server that was typed if there is one.
     pub(crate) fn selection_of(&self, name: String) -> Result<Selection, Error> {
         let issuer = self.typed_server().map(server_of).transpose()?;
@@ -234,9 +243,8 @@ impl<'a> Context<'a> {
             }
             return header_safe(Bearer::plain(raw.secret, None));
         }
-        if let Some(granted) = agent::token(self, min_ttl, narrowing)? {
-            let expires_at = granted.expires_at();
-            return header_safe(Bearer::plain(granted.access_token, expires_at));
+        if let Some(handed_out) = agent::token(self, min_ttl, narrowing)? {
+            return header_safe(handed_out.bearer);
         }
         let sign_ins = self.sign_ins()?;
         let contents = sign_ins.vault().read()?;
@@ -256,14 +264,9 @@ impl<'a> Context<'a> {
         header_safe(bearer)
     }
 
-    /// The same for those who hand the token on, and when it ends. A token that is bound to a key is of no use to them:
-    /// that is told.
-    pub(crate) fn access_token(&self, min_ttl: Option<Duration>) -> Result<(Secret, Option<UtcMillis>), Error> {
-        let bearer = self.bearer(min_ttl)?;
-        if bearer.key().is_some() {
-            self.ui.talk("This token is bound to a key, and works only with proofs of it: 'gatepass token --dpop-proof' makes them.");
-        }
-        Ok((bearer.token().clone(), bearer.expires_at()))
+    /// The same for those who hand the token on as it is. One that is bound to a key is of no use to them.
+    pub(crate) fn plain_token(&self, min_ttl: Option<Duration>) -> Result<Secret, Error> {
+        Ok(Error::unless_bound(self.bearer(min_ttl)?, "URL")?.token().clone())
     }
 
     /// The credential of the environment: what is shorter lived before what is not. A key stays a key under both names, as

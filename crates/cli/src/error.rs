@@ -2,12 +2,13 @@
 //! errors become a kind, a sentence and a next step.
 
 use gatepass_client::{
-    Account, BearerError, CallError, Failure, NarrowError, NoAssertion, NotSelected, SignInError, SignOutError,
+    Account, Bearer, BearerError, CallError, Failure, NarrowError, NoAssertion, NotSelected, SignInError, SignOutError,
     Transient, Unreachable, VaultError,
     agent::{AgentError, ListenError, TroubleKind},
     config::ConfigError,
     device::DeviceError,
     doctor::of_unreachable,
+    dpop::holder::NoProof,
     folder::FolderError,
     helpers::{BadInput, InstalledError},
     home::is_not_ours,
@@ -140,6 +141,21 @@ impl Error {
             }
             NarrowError::TooLong => refused(Kind::Refused).hint("leave out the shorter life"),
             NarrowError::Wider => refused(Kind::Failed),
+        }
+    }
+
+    /// A token for a program that knows nothing of proofs, which one that is bound to a key needs with each request
+    /// (RFC 9449 §7). The proxy makes them; `url` is what the program talks to.
+    pub(crate) fn unless_bound(bearer: Bearer, url: &str) -> Result<Bearer, Self> {
+        match bearer.key() {
+            None => Ok(bearer),
+            Some(_) => {
+                Err(Self::new(Kind::Failed, "this token is bound to a key, and is of no use without proofs of it")
+                    .hint_command(
+                        "give the program the address of a proxy, which makes them",
+                        format!("gatepass proxy {url}"),
+                    ))
+            }
         }
     }
 
@@ -276,6 +292,15 @@ impl From<BearerError> for Error {
     }
 }
 
+impl From<NoProof> for Error {
+    fn from(error: NoProof) -> Self {
+        match error {
+            NoProof::Agent(error) => error.into(),
+            NoProof::Key(_) => Self::new(Kind::Failed, error),
+        }
+    }
+}
+
 impl From<AgentError> for Error {
     fn from(error: AgentError) -> Self {
         let of = |kind| Self::new(kind, &error);
@@ -286,8 +311,13 @@ impl From<AgentError> for Error {
             AgentError::Silent(_) | AgentError::Io { .. } => {
                 of(Kind::Unreachable).hint("end that agent and start another")
             }
-            AgentError::NotASocket(_) | AgentError::Foreign(_) | AgentError::TooLong(_) => {
+            AgentError::NotASocket(_) | AgentError::TooLong(_) => {
                 of(Kind::Usage).hint("set GATEPASS_AGENT_SOCK to what 'gatepass agent' has printed")
+            }
+            // Most containers run as root, whom a person's agent does not answer.
+            AgentError::Foreign { owner, .. } => {
+                let user = owner.map_or_else(|| "UID".to_owned(), |owner| owner.to_string());
+                of(Kind::Usage).hint(format!("ask as the agent's own user; a container runs so with --user {user}"))
             }
             AgentError::NoTokenFile | AgentError::TokenFile { .. } => {
                 of(Kind::Usage).hint("set GATEPASS_AGENT_TOKEN_FILE to what 'gatepass agent' has printed")
@@ -403,6 +433,13 @@ impl From<SignInError> for Error {
 mod tests {
     use super::*;
     use gatepass_client::Refusal;
+
+    #[test]
+    fn a_container_that_runs_as_root_is_told_whom_to_run_as() {
+        let hint = |owner| Error::from(AgentError::Foreign { path: "/run/a.sock".into(), owner }).hint.unwrap().text;
+        assert!(hint(Some(1000)).ends_with("--user 1000"));
+        assert!(hint(None).ends_with("--user UID"));
+    }
 
     #[test]
     fn a_script_can_tell_offline_from_signed_out_from_refused() {

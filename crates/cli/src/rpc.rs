@@ -1,7 +1,7 @@
 //! The server's JSON-RPC 2.0, as the command line speaks it.
 
 use crate::error::{Error, Kind};
-use gatepass_client::{AccountId, Call, Reply, Secret, SignIns, WebUrl, oauth::Issuer, text::tidy};
+use gatepass_client::{AccountId, Bearer, Call, Reply, SignIns, WebUrl, oauth::Issuer, text::tidy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 pub(crate) enum As<'a> {
     /// An account's token, refreshed before its end and once on 401.
     Account(&'a AccountId),
-    /// A token of the environment, used as it is.
-    Token(&'a Secret),
+    /// A token of the environment or an agent, used as it is.
+    Token(&'a Bearer),
 }
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) async fn user<T: DeserializeOwned>(
     let call = Call::json(url, &json!({"jsonrpc": "2.0", "id": 1, "method": method}));
     let reply = match who {
         As::Account(account) => sign_ins.call(account, call).await?,
-        As::Token(token) => sign_ins.transport().send(call.with_bearer(token)).await?,
+        As::Token(bearer) => sign_ins.present(bearer, &call).await?,
     };
     read(&reply, issuer)
 }

@@ -32,6 +32,13 @@ pub struct Account {
 pub struct AccountId(Box<str>);
 
 impl AccountId {
+    /// The short name that a text is, whole: 12 hexadecimal digits.
+    #[must_use]
+    pub fn whole(text: &str) -> Option<Self> {
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        (text.len() == 12 && text.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -222,5 +229,14 @@ mod tests {
         assert_eq!(before.id(), after.id());
         after.subject = Some("u2".into());
         assert_ne!(before.id(), after.id());
+    }
+
+    #[test]
+    fn a_short_name_is_whole_or_none() {
+        let id = account("https://a.example", "u1", "a@b").id();
+        assert_eq!(AccountId::whole(id.as_str()), Some(id.clone()));
+        for other in ["", &id.as_str()[..11], "169AE3B40D91", "ada@a.example", "169ae3b40d911"] {
+            assert_eq!(AccountId::whole(other), None, "{other}");
+        }
     }
 }

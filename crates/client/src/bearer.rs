@@ -2,11 +2,19 @@
 
 use crate::{
     AccountId, Call, DpopKey, Failure, Freshness, Prover, Refusal, Reply, SignIns, TlsIdentity, Transport,
+    agent::{Caller, Granted},
+    dpop::{
+        holder::{Hand, KeyHolder, NoProof},
+        lesson::{Complaint, Lesson},
+        memory::Known,
+    },
     refresh::{Reason, Renewal, Transient},
+    told::Told,
     vault::{VaultError, contents::SignIn},
 };
-use gatepass_keys::{Clock, Entropy, dpop::Wanted, jws::SigningKeyError};
-use gatepass_oauth::{Secret, TokenType, UtcMillis, dpop};
+use gatepass_keys::{Clock, Entropy, dpop::Wanted};
+use gatepass_oauth::{ErrorCode, Secret, TokenType, UtcMillis, dpop};
+use reqwest::header::HeaderMap;
 use std::time::{Duration, Instant};
 use url::Url;
 
@@ -18,7 +26,7 @@ pub struct Bearer {
     life: Option<Duration>,
     generation: u64,
     /// There for a token that is bound to it, and for no other.
-    key: Option<DpopKey>,
+    key: Option<KeyHolder>,
     /// What its client showed when it was given: it may be bound to that.
     certificate: Option<TlsIdentity>,
 }
@@ -30,7 +38,7 @@ impl Bearer {
         let tokens = sign_in.tokens.as_ref()?;
         let key = match tokens.token_type {
             TokenType::Bearer => None,
-            TokenType::Dpop => Some(sign_in.dpop_key.clone()?),
+            TokenType::Dpop => Some(KeyHolder::Vault(sign_in.dpop_key.clone()?)),
         };
         Some(Self {
             token: tokens.access_token.clone(),
@@ -48,24 +56,31 @@ impl Bearer {
         Self { token, expires_at, life: None, generation: 0, key: None, certificate: None }
     }
 
+    /// A token that an agent handed out, and makes the proofs for if it is bound to a key.
+    #[must_use]
+    pub fn granted(granted: &Granted, by: &Caller) -> Self {
+        let key = granted.is_bound().then(|| KeyHolder::Agent(by.clone()));
+        Self { key, ..Self::plain(granted.access_token.clone(), granted.expires_at()) }
+    }
+
     /// How it is used: the word before it in the `Authorization` header.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.key.is_some() { "DPoP" } else { "Bearer" }
     }
 
-    /// The key that it is bound to, without which it is of no use.
+    /// Who holds the key that it is bound to, without which it is of no use.
     #[must_use]
-    pub fn key(&self) -> Option<&DpopKey> {
+    pub fn key(&self) -> Option<&KeyHolder> {
         self.key.as_ref()
     }
 
     /// The headers that authorize one request (RFC 6750 §2.1, RFC 9449 §7.1), for those who have an HTTP client of their
     /// own: names in small letters. `nonce` is what the resource gave last, [`crate::dpop::memory::Memory`] keeps it;
-    /// a token that is not bound needs none of the rest.
+    /// a token that is not bound needs none of the rest. Where an agent holds the key, this waits for it.
     ///
     /// # Errors
-    /// [`SigningKeyError`], for a bound token only.
+    /// [`NoProof`], for a bound token only.
     pub fn headers(
         &self,
         method: &str,
@@ -73,13 +88,21 @@ impl Bearer {
         nonce: Option<&str>,
         clock: &Clock,
         entropy: &Entropy,
-    ) -> Result<Vec<(&'static str, Secret)>, SigningKeyError> {
-        let mut headers = vec![("authorization", format!("{} {}", self.scheme(), self.token.expose()).into())];
-        if let Some(key) = &self.key {
-            let wanted = Wanted { method, url: url.as_str(), nonce, access_token: Some(self.token.expose()) };
-            headers.push((dpop::HEADER, key.prove(&wanted, clock, entropy)?));
-        }
-        Ok(headers)
+    ) -> Result<Vec<(&'static str, Secret)>, NoProof> {
+        let proof = match &self.key {
+            Some(key) => Some(key.hand().prove_now(&self.wanted(method, url, nonce), clock, entropy)?),
+            None => None,
+        };
+        Ok(self.with(proof))
+    }
+
+    fn wanted<'a>(&'a self, method: &'a str, url: &'a Url, nonce: Option<&'a str>) -> Wanted<'a> {
+        Wanted { method, url: url.as_str(), nonce, access_token: Some(self.token.expose()) }
+    }
+
+    fn with(&self, proof: Option<Secret>) -> Vec<(&'static str, Secret)> {
+        let authorization = ("authorization", format!("{} {}", self.scheme(), self.token.expose()).into());
+        [Some(authorization), proof.map(|proof| (dpop::HEADER, proof))].into_iter().flatten().collect()
     }
 
     /// The token.
@@ -105,6 +128,15 @@ impl Bearer {
     pub fn generation(&self) -> u64 {
         self.generation
     }
+}
+
+/// What authorizes one request.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// Headers, their names in small letters.
+    pub headers: Vec<(&'static str, Secret)>,
+    /// What a proof among them was made by.
+    known: Option<Known>,
 }
 
 /// Why there is no token to use.
@@ -218,29 +250,44 @@ impl SignIns {
     /// # Errors
     /// [`Failure`]; an answer of any status is none.
     pub async fn present(&self, bearer: &Bearer, call: &Call) -> Result<Reply, Failure> {
-        let prover = bearer.key().map(|key| self.prover(key));
+        let prover = bearer.key().map(|key| Prover { key: key.hand(), clock: self.clock(), entropy: self.entropy() });
         let certified = bearer.certificate.as_ref().map(|certificate| self.transport().showing(certificate.clone()));
         present(certified.as_ref().unwrap_or(self.transport()), prover, bearer.token(), call).await
     }
 
-    /// The headers that authorize one request now, by what is known of the resource's nonce and time; see
-    /// [`Bearer::headers`]. What its answers say of nonces is told to [`Memory`](crate::dpop::memory::Memory):
-    /// `transport().memory().set_nonce(…)`.
+    /// What authorizes one request now, by what is known of the resource's nonce and time; see [`Bearer::headers`]. The
+    /// answer is to be told to [`SignIns::learn`].
     ///
     /// # Errors
-    /// [`SigningKeyError`], for a bound token only.
-    pub fn headers(
-        &self,
-        bearer: &Bearer,
-        method: &str,
-        url: &Url,
-    ) -> Result<Vec<(&'static str, Secret)>, SigningKeyError> {
+    /// [`NoProof`], for a bound token only.
+    pub async fn authorize(&self, bearer: &Bearer, method: &str, url: &Url) -> Result<Authorization, NoProof> {
+        let Some(key) = bearer.key() else {
+            return Ok(Authorization { headers: bearer.with(None), known: None });
+        };
         let known = self.transport().memory().of(url);
-        bearer.headers(method, url, known.nonce.as_deref(), &known.clock(self.clock()), self.entropy())
+        let wanted = bearer.wanted(method, url, known.nonce.as_deref());
+        let proof = key.hand().prove(&wanted, &known.clock(self.clock()), self.entropy()).await?;
+        Ok(Authorization { headers: bearer.with(Some(proof)), known: Some(known) })
+    }
+
+    /// Learns the nonce and the time that an answer to a proof tells, for all that follow; and why the same request, if
+    /// it is authorized anew, may be answered otherwise.
+    pub fn learn(&self, used: &Authorization, url: &Url, status: u16, headers: &HeaderMap) -> Option<Lesson> {
+        let (known, told, memory) = (used.known.as_ref()?, Told::read(headers), self.transport().memory());
+        if let Some(nonce) = &told.nonce {
+            memory.set_nonce(url, nonce);
+        }
+        let says = |code: ErrorCode| status == 401 && told.challenges(code.as_str());
+        let complaint = match () {
+            () if says(ErrorCode::UseDpopNonce) => Complaint::Nonce,
+            () if says(ErrorCode::InvalidDpopProof) => Complaint::Proof,
+            () => return None,
+        };
+        complaint.teaches(memory, self.clock(), url, &told, known)
     }
 
     pub(crate) fn prover<'a>(&'a self, key: &'a DpopKey) -> Prover<'a> {
-        Prover { key, clock: self.clock(), entropy: self.entropy() }
+        Prover { key: Hand::Key(key), clock: self.clock(), entropy: self.entropy() }
     }
 }
 

@@ -31,7 +31,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 /// The longest answer that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 /// The fields of a form that hold a secret.
-const SECRET_FIELDS: [&str; 9] = [
+const SECRET_FIELDS: [&str; 10] = [
     "code",
     "code_verifier",
     "device_code",
@@ -41,6 +41,8 @@ const SECRET_FIELDS: [&str; 9] = [
     "client_assertion",
     "assertion",
     "subject_token",
+    // STS of AWS.
+    "WebIdentityToken",
 ];
 /// What requests say they come from.
 pub const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
@@ -487,7 +489,7 @@ impl Reply {
     }
 
     /// What somebody else says, without the secrets that were sent to him.
-    fn without_secrets(&self, text: String) -> String {
+    pub(crate) fn without_secrets(&self, text: String) -> String {
         let told = self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= 8);
         told.fold(text, |text, secret| text.replace(secret, "<secret>"))
     }

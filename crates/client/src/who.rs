@@ -1,6 +1,6 @@
 //! Who somebody is, asked of the server that signed them in.
 
-use crate::{AccountId, Call, CallError, Failure, SignIns, Unreachable, WebUrl, terms::ToldBy};
+use crate::{AccountId, Bearer, Call, CallError, Failure, SignIns, Unreachable, WebUrl, terms::ToldBy};
 use serde_json::{Map, Value};
 
 /// What a server of another vendor says of a token's owner.
@@ -63,12 +63,8 @@ impl SignIns {
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn userinfo(
-        &self,
-        endpoint: &WebUrl,
-        token: &gatepass_oauth::Secret,
-    ) -> Result<Option<Map<String, Value>>, Failure> {
-        let reply = self.transport().send(Call::get(endpoint.clone()).with_bearer(token)).await?;
+    pub async fn userinfo(&self, endpoint: &WebUrl, bearer: &Bearer) -> Result<Option<Map<String, Value>>, Failure> {
+        let reply = self.present(bearer, &Call::get(endpoint.clone())).await?;
         match reply.status {
             401 | 403 => Ok(None),
             status @ 500.. => Err(Failure::Unreachable { host: endpoint.host(), why: Unreachable::Busy(status) }),

@@ -5,9 +5,11 @@
 mod support;
 
 use gatepass_client::{
-    AccountId, Entropy, Home, Narrowing, Selection,
+    AccountId, Bearer, Clock, DpopKey, Entropy, Home, Narrowing, Selection,
     agent::{Address, Agent, AgentError, Caller, End, Listener, Request, TroubleKind},
+    oauth::TokenType,
 };
+use gatepass_keys::dpop::{Expected, Wanted, verify};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -259,6 +261,95 @@ fn what_was_asked_for_is_renewed_before_its_end_without_another_request() {
     assert_eq!(fake.asked("/token").len(), 1);
 }
 
+/// Binds a sign-in's token to a key of its own.
+fn bind(home: &Path, account: &AccountId) -> DpopKey {
+    let (key, kept) = (DpopKey::generate().unwrap(), sign_ins(home));
+    let own = key.clone();
+    kept.vault()
+        .update(|contents| {
+            let sign_in = contents.get_mut(account).unwrap();
+            sign_in.dpop_key = Some(own);
+            sign_in.tokens.as_mut().unwrap().token_type = TokenType::Dpop;
+        })
+        .unwrap();
+    key
+}
+
+#[test]
+fn a_key_stays_in_the_agent_which_makes_proofs_for_the_tokens_that_it_handed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = signed_in(folder.path(), "http://127.0.0.1:1", 3000);
+    let key = bind(folder.path(), &account);
+    let agent = Running::at_socket(folder.path(), |_| {});
+    let url = "https://api.example/notes";
+    let wanted = |token| Wanted { method: "GET", url, nonce: Some("n"), access_token: token };
+    let refused = |caller: &Caller, wanted: &Wanted<'_>| match caller.proof(Request::proof(wanted)) {
+        Err(AgentError::Trouble(trouble)) => (trouble.kind, trouble.message),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        refused(&agent.caller(), &wanted(Some("access-0"))).0,
+        TroubleKind::Refused,
+        "it was not handed out yet"
+    );
+    let granted = agent.caller().token(request(None)).unwrap();
+    assert_eq!((granted.token_type.as_str(), granted.is_bound()), ("DPoP", true));
+    let proof = agent.caller().proof(Request::proof(&wanted(Some("access-0")))).unwrap();
+    let expected = Expected { method: "GET", url, access_token: Some("access-0"), now: Clock::System.now() };
+    let proven = verify(proof.expose(), &expected).unwrap();
+    assert_eq!(proven.confirmation.to_string(), format!("jkt:{}", key.thumbprint().unwrap()));
+    assert_eq!(proven.nonce.as_deref(), Some("n"));
+    let bearer = Bearer::granted(&granted, &agent.caller());
+    let headers = bearer.headers("GET", &url.parse().unwrap(), None, &Clock::System, &Entropy::system()).unwrap();
+    assert_eq!(headers[0].1.expose(), "DPoP access-0");
+    verify(headers[1].1.expose(), &expected).unwrap();
+
+    // Neither for the token endpoint, nor for another's token, nor for what is no request.
+    assert_eq!(refused(&agent.caller(), &wanted(None)).0, TroubleKind::Usage);
+    assert_eq!(refused(&agent.caller(), &wanted(Some("stolen"))).0, TroubleKind::Refused);
+    let elsewhere = Wanted { url: "file:///etc/passwd", ..wanted(Some("access-0")) };
+    assert_eq!(refused(&agent.caller(), &elsewhere).0, TroubleKind::Usage);
+    let said = agent.said_to(b"{\"v\":1,\"op\":\"token\"}\n").to_string();
+    let secret = gatepass_client::Secret::from(key);
+    assert!(!said.contains(secret.expose()), "{said}");
+
+    // Another key, or none any more.
+    bind(folder.path(), &account);
+    assert_eq!(refused(&agent.caller(), &wanted(Some("access-0"))).0, TroubleKind::Refused);
+    agent.caller().token(request(None)).unwrap();
+    agent.caller().proof(Request::proof(&wanted(Some("access-0")))).unwrap();
+    forget(folder.path(), &account);
+    let (kind, message) = refused(&agent.caller(), &wanted(Some("access-0")));
+    assert_eq!(kind, TroubleKind::Refused, "{message}");
+}
+
+#[test]
+fn a_token_that_a_server_refused_is_replaced_unless_it_is_young() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::start(|_, count| granted(&(count + 1).to_string())));
+    let account = signed_in(folder.path(), &fake.issuer, 3000);
+    let agent = Running::at_socket(folder.path(), |_| {});
+    let instead_of = |token: &str| {
+        agent.caller().token(request(None).instead_of(&token.into())).unwrap().access_token.expose().to_owned()
+    };
+    assert_eq!(instead_of("another"), "access-0");
+    let vault = sign_ins(folder.path());
+    let now = vault.clock().now();
+    let age = |seconds| {
+        let change = |contents: &mut gatepass_client::Contents| {
+            contents.get_mut(&account).unwrap().tokens.as_mut().unwrap().obtained_at =
+                now.minus(Duration::from_secs(seconds));
+        };
+        vault.vault().update(change).unwrap();
+    };
+    age(5);
+    assert_eq!(instead_of("access-0"), "access-0");
+    age(60);
+    assert_eq!(instead_of("access-0"), "access-1");
+    assert_eq!(instead_of("access-1"), "access-1", "whoever refuses every token is not given ever new ones");
+    assert_eq!(instead_of("access-0"), "access-1");
+    assert_eq!(fake.asked("/token").len(), 1);
+}
+
 #[test]
 fn junk_is_one_sentence_and_the_agent_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,15 +383,14 @@ fn callers_without_end_cost_the_next_one_nothing_but_patience() {
     for _ in 0..10_000 {
         drop(agent.connect());
     }
-    // More than have a place, all silent: those without one are told.
-    let mut silent: Vec<UnixStream> = (0..200).map(|_| agent.connect()).collect();
-    let last = silent.pop().unwrap();
-    last.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    assert_eq!(answer_of(&last)["error"]["kind"], "busy");
-    let started = Instant::now();
-    assert!(agent.caller().token(request(None)).is_ok(), "the silent ones lose their places");
-    assert!(started.elapsed() < Duration::from_secs(9));
-    assert!(silent.iter().any(|stream| answer_of(stream)["error"]["message"].as_str().unwrap().contains("5 seconds")));
+    // More than have a place, all silent: who is silent longest makes room, and is told.
+    let silent: Vec<UnixStream> = (0..200).map(|_| agent.connect()).collect();
+    for _ in 0..20 {
+        assert!(agent.caller().token(request(None)).is_ok());
+    }
+    let said: Vec<Value> = silent.iter().map(answer_of).collect();
+    assert_eq!(said[0]["error"]["kind"], "busy");
+    assert!(said[199]["error"]["message"].as_str().unwrap().contains("5 seconds"), "{}", said[199]);
 }
 
 #[test]
@@ -332,6 +422,28 @@ fn a_port_answers_only_those_who_know_its_token() {
     agent.caller().stop().unwrap();
     assert_eq!(agent.end(), End::Asked);
     assert!(!file.exists(), "its token is gone with it");
+}
+
+#[test]
+fn strangers_at_a_port_neither_keep_it_going_nor_keep_its_callers_out() {
+    let folder = tempfile::tempdir().unwrap();
+    signed_in(folder.path(), "http://127.0.0.1:1", 3000);
+    let change = |agent: &mut Agent| agent.idle = Duration::from_secs(2);
+    let agent = Running::start(folder.path(), Address::Port("127.0.0.1:0".parse().unwrap()), change);
+    let Address::Port(address) = agent.address.clone() else { panic!() };
+    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let started = Instant::now();
+    assert!(agent.caller().token(request(None)).is_ok());
+    // New ones all the time, so that there is never a moment without one.
+    let strangers = thread::spawn(move || {
+        while TcpStream::connect(address).is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    assert_eq!(agent.end(), End::Idle);
+    assert!(started.elapsed() >= Duration::from_secs(2));
+    strangers.join().unwrap();
+    drop(silent);
 }
 
 #[test]
@@ -411,6 +523,6 @@ fn a_caller_is_told_what_stands_at_the_path() {
     assert!(matches!(at("other").status(), Err(AgentError::NotThere(_))), "a socket that was left behind");
     if rustix::process::geteuid().as_raw() == 0 {
         std::os::unix::fs::chown(folder.path().join("other"), Some(65534), None).unwrap();
-        assert!(matches!(at("other").status(), Err(AgentError::Foreign(_))));
+        assert!(matches!(at("other").status(), Err(AgentError::Foreign { owner: Some(65534), .. })));
     }
 }

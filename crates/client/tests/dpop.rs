@@ -331,7 +331,7 @@ async fn headers_for_another_http_client_authorize_one_request() {
     let sign_ins = usual(home.path());
     sign_ins.transport().memory().set_nonce(&url, "remembered");
     let bearer = sign_ins.fresh_bearer(&account, None).unwrap().unwrap();
-    let headers = sign_ins.headers(&bearer, "PUT", &url).unwrap();
+    let headers = sign_ins.authorize(&bearer, "PUT", &url).await.unwrap().headers;
     assert_eq!(verify(headers[1].1.expose(), &expected).unwrap().nonce.as_deref(), Some("remembered"));
 }
 

@@ -294,6 +294,31 @@ impl ProofKey {
     /// # Errors
     /// [`SigningKeyError`] when there is no randomness.
     pub fn prove(&self, wanted: &Wanted<'_>, clock: &Clock, entropy: &Entropy) -> Result<Secret, SigningKeyError> {
+        self.make(wanted, wanted.access_token.map(access_token_hash), clock, entropy)
+    }
+
+    /// The same for whoever knows the hash of the access token ([`access_token_hash`]) and not the token; `wanted` names
+    /// none.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`] when there is no randomness.
+    pub fn prove_by_hash(
+        &self,
+        wanted: &Wanted<'_>,
+        ath: &str,
+        clock: &Clock,
+        entropy: &Entropy,
+    ) -> Result<Secret, SigningKeyError> {
+        self.make(wanted, Some(ath.to_owned()), clock, entropy)
+    }
+
+    fn make(
+        &self,
+        wanted: &Wanted<'_>,
+        ath: Option<String>,
+        clock: &Clock,
+        entropy: &Entropy,
+    ) -> Result<Secret, SigningKeyError> {
         let public = self.0.public();
         let header =
             MadeHeader { typ: PROOF_TYPE, alg: Algorithm::Es256.as_str(), jwk: PublicHalf { key: &public.key } };
@@ -302,7 +327,7 @@ impl ProofKey {
             htm: wanted.method,
             htu: wanted.url.split(['?', '#']).next().unwrap_or_default(),
             iat: clock.now().seconds(),
-            ath: wanted.access_token.map(access_token_hash),
+            ath,
             nonce: wanted.nonce,
         };
         self.0.sign_under(&header, &claims).map(Secret::new)

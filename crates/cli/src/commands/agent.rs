@@ -28,9 +28,10 @@ const THREADS: usize = 8;
 
 /// Hand out access tokens over a local socket
 ///
-/// For containers and virtual machines: 'gatepass token', 'exec' and 'whoami' find the agent by GATEPASS_AGENT_SOCK and
-/// need no vault. It hands out access tokens and nothing else. With --scope, --resource or --ttl they may do no more than
-/// that, and they are those of one account: the one that is meant when the agent starts.
+/// For containers and virtual machines: 'gatepass token', 'exec', 'whoami', 'proxy' and 'credential' find the agent by
+/// GATEPASS_AGENT_SOCK and need no vault. It hands out access tokens and nothing else; for a token that is bound to a key it
+/// makes the proofs, and keeps the key. With --scope, --resource or --ttl tokens may do no more than that, and they are
+/// those of one account: the one that is meant when the agent starts.
 ///
 /// It never opens a browser, and ends when nobody has asked for a while. Whoever may open the socket may have the tokens.
 #[derive(Debug, Args)]

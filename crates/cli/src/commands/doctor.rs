@@ -3,6 +3,7 @@
 
 use super::login;
 use crate::{
+    agent::named,
     browser,
     context::{Context, run_async},
     env,
@@ -18,7 +19,7 @@ use gatepass_client::{
     transport::Timeouts,
 };
 use serde_json::{Value, json};
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{fmt::Write, time::Duration};
 
 /// Look at the whole chain from the settings to the server, and say what to do
 ///
@@ -51,7 +52,7 @@ impl Doctor {
             clock: Clock::System,
             server,
             client_id: login::CLIENT_ID.parse().map_err(|error| Error::new(Kind::Failed, error))?,
-            agent_socket: env::read(env::AGENT_SOCK).map(PathBuf::from),
+            agent: named().map_err(|error| error.message),
         };
         own.push(terminal(context.ui));
         own.push(version());

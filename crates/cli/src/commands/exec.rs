@@ -14,7 +14,7 @@ use std::{ffi::OsString, io, process::Command, time::Duration};
 /// Run a command with an access token in its environment
 ///
 /// The command finds the token in GATEPASS_TOKEN, and in the variables that --env names. It is not renewed while the
-/// command runs: for a command that runs longer than a token lives, use 'gatepass proxy'.
+/// command runs: for a command that runs longer than a token lives, or a token that is bound to a key, use 'gatepass proxy'.
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// Another variable for the token, such as GITHUB_TOKEN; repeatable
@@ -36,7 +36,7 @@ fn variable(name: &str) -> Result<String, String> {
 
 impl Exec {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
-        let (token, _) = context.access_token(self.min_ttl)?;
+        let token = context.plain_token(self.min_ttl)?;
         let Some((program, arguments)) = self.command.split_first() else { return Ok(()) };
         let mut command = Command::new(program);
         command.args(arguments).env(env::TOKEN, token.expose());

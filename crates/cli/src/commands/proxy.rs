@@ -2,6 +2,7 @@
 
 use super::serve::ended;
 use crate::{
+    agent::named,
     context::{Context, finished},
     env,
     error::{Error, Kind},
@@ -9,11 +10,12 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Entropy, SignIn, TlsIdentity, WebUrl,
+    Account, Entropy, Narrowing, SignIn, TlsIdentity, WebUrl,
+    agent::{Address, Request},
     oauth::{Issuer, ResourceUri},
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Forward requests to a server with a token in each
 ///
@@ -46,6 +48,35 @@ pub(crate) struct Proxy {
     h2c: bool,
 }
 
+/// Whose tokens requests get.
+enum Whose {
+    /// What a variable of the environment holds.
+    Environment(&'static str),
+    /// An account's; its client may show a certificate, to which its tokens may be bound.
+    Account(Account, Option<TlsIdentity>),
+    Agent(Address),
+}
+
+impl Whose {
+    fn account(&self) -> Option<&Account> {
+        if let Self::Account(account, _) = self { Some(account) } else { None }
+    }
+
+    fn certificate(&self) -> Option<&TlsIdentity> {
+        if let Self::Account(_, certificate) = self { certificate.as_ref() } else { None }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(variable) => write!(f, "what {variable} holds"),
+            Self::Account(account, _) => account.fmt(f),
+            Self::Agent(address) => write!(f, "tokens of the agent at {address}"),
+        }
+    }
+}
+
 impl Proxy {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         let upstream = Upstream::try_from(self.upstream.clone())
@@ -53,15 +84,14 @@ impl Proxy {
         if self.upstream.is_loopback() && self.upstream.url().port_or_known_default() == self.port {
             return Err(Error::new(Kind::Usage, "the proxy would forward to itself").hint("choose another --port"));
         }
-        let (keeper, account, certificate) = self.keeper(context)?;
+        let (keeper, whose) = self.keeper(context)?;
         // One thread: a request is handed from one connection to another, which is quickest without another core.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new(Kind::Failed, format!("the runtime cannot be started: {error}")))?;
         let outcome = runtime.block_on(async {
-            let to = (upstream, certificate);
-            let outcome = self.forward(context, to, Arc::clone(&keeper), account.as_ref()).await;
+            let outcome = self.forward(context, upstream, Arc::clone(&keeper), &whose).await;
             if let Some(sign_ins) = keeper.sign_ins() {
                 finished(sign_ins, ended()?).await;
             }
@@ -71,24 +101,29 @@ impl Proxy {
         outcome
     }
 
-    /// Whose token it is: the environment's, or the one of the account that is meant; and the certificate of its client.
-    #[expect(clippy::type_complexity, reason = "a name for it would say no more")]
-    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Option<Account>, Option<TlsIdentity>), Error> {
+    /// Whose token it is: the environment's, an agent's, or the one of the account that is meant.
+    fn keeper(&self, context: &Context<'_>) -> Result<(Arc<Keeper>, Whose), Error> {
         if let Some(raw) = context.raw() {
-            let (token, _) = context.access_token(None)?;
+            let token = context.plain_token(None)?;
             if raw.is_api_key() {
                 self.is_for(&context.server_of_raw(&raw)?)?;
             }
-            return Ok((Keeper::of_token(Credential::Raw(token)), None, None));
+            return Ok((Keeper::of_token(Credential::Raw(token)), Whose::Environment(raw.variable)));
+        }
+        let ui = context.ui.clone();
+        let tell = move |error: &Error| ui.error(error);
+        if let Some(caller) = named()? {
+            let request = Request::token(&context.selection()?, &Narrowing::default(), None);
+            let address = caller.address().clone();
+            let keeper = Keeper::of_agent(context.sign_ins_or_none()?, caller, request, tell);
+            return Ok((keeper, Whose::Agent(address)));
         }
         let sign_ins = context.sign_ins()?;
         let contents = sign_ins.vault().read()?;
         let sign_in = context.sign_in(&contents)?;
         self.warn_of_another_resource(context, sign_in);
         let (account, certificate) = (sign_in.account.clone(), sign_in.authentication.certificate().cloned());
-        let ui = context.ui.clone();
-        let keeper = Keeper::of_account(sign_ins, account.clone(), move |error| ui.error(error));
-        Ok((keeper, Some(account), certificate))
+        Ok((Keeper::of_account(sign_ins, account.clone(), tell), Whose::Account(account, certificate)))
     }
 
     /// A key of a server's API goes to that server alone.
@@ -119,12 +154,12 @@ impl Proxy {
     async fn forward(
         &self,
         context: &Context<'_>,
-        (upstream, certificate): (Upstream, Option<TlsIdentity>),
+        upstream: Upstream,
         keeper: Arc<Keeper>,
-        account: Option<&Account>,
+        whose: &Whose,
     ) -> Result<(), Error> {
         let end = ended()?;
-        let connections = connections(&upstream, self.h2c, &context.network()?, certificate.as_ref())?;
+        let connections = connections(&upstream, self.h2c, &context.network()?, whose.certificate())?;
         tokio::pin!(end);
         tokio::select! {
             begun = keeper.begin() => begun?,
@@ -138,28 +173,24 @@ impl Proxy {
             Guard::path(&Entropy::system()).map_err(|error| Error::new(Kind::Failed, error))?
         };
         let url = format!("http://127.0.0.1:{port}{}", guard.prefix());
-        self.tell(context, &url, account);
+        self.tell(context, &url, whose);
         let forward = Forward::new(guard, port, upstream, connections, keeper);
         serve(doors, forward, self.idle, end).await;
         Ok(())
     }
 
-    fn tell(&self, context: &Context<'_>, url: &str, account: Option<&Account>) {
+    fn tell(&self, context: &Context<'_>, url: &str, whose: &Whose) {
         let ui = context.ui;
         if ui.is_json() {
             ui.object(&json!({
                 "event": "listening",
                 "url": url,
                 "upstream": self.upstream.as_str(),
-                "account": account.map(Account::id),
+                "account": whose.account().map(Account::id),
             }));
         } else {
             ui.data(url);
         }
-        let whose = account.map_or_else(
-            || format!("what {} holds", context.raw().map_or(env::TOKEN, |raw| raw.variable)),
-            ToString::to_string,
-        );
         ui.talk(&format!("Requests go to {} with {whose}. Ctrl-C ends it.", self.upstream));
         if self.no_path_token {
             ui.warn("every program on this machine, of every user, can use this account through the proxy");

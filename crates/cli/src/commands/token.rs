@@ -86,9 +86,8 @@ impl Token {
     }
 
     fn print_headers(&self, ui: &Ui, bearer: &Bearer, method: &str, url: &WebUrl) -> Result<(), Error> {
-        let headers = bearer
-            .headers(method, url.url(), self.dpop_nonce.as_deref(), &Clock::System, &Entropy::system())
-            .map_err(|error| Error::new(Kind::Failed, format!("the key of this sign-in makes no proof: {error}")))?;
+        let nonce = self.dpop_nonce.as_deref();
+        let headers = bearer.headers(method, url.url(), nonce, &Clock::System, &Entropy::system())?;
         if ui.is_json() {
             let shown = |(name, value): &(&str, Secret)| (shown(name).to_owned(), json!(value.expose()));
             ui.object(&headers.iter().map(shown).collect::<serde_json::Map<_, _>>().into());

@@ -10,7 +10,7 @@ use crate::{
 };
 use clap::Args;
 use gatepass_client::{
-    Account, Narrowing, Secret, SignIns, discover,
+    Account, Bearer, Narrowing, SignIns, discover,
     oauth::Issuer,
     text::tidy,
     who::{self, Who},
@@ -46,19 +46,19 @@ impl Whoami {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         if let Some(raw) = context.raw() {
             let (sign_ins, server) = (context.sign_ins_or_none()?, context.server_of_raw(&raw)?);
-            context.bearer(None)?;
+            let bearer = context.bearer(None)?;
             let identity = run_async(async {
                 match raw.is_api_key() {
                     // What metadata says of other hosts is not asked.
-                    true => rpc::user(&sign_ins, &server, As::Token(&raw.secret), "whoami").await,
-                    false => ask_with(&sign_ins, &server, &raw.secret).await,
+                    true => rpc::user(&sign_ins, &server, As::Token(&bearer), "whoami").await,
+                    false => ask_with(&sign_ins, &server, &bearer).await,
                 }
             })?;
             return print(context.ui, &identity, server.as_str());
         }
-        if let Some(granted) = agent::token(context, None, &Narrowing::default())? {
-            let (sign_ins, server) = (context.sign_ins_or_none()?, server_of(&granted.server)?);
-            let identity = run_async(ask_with(&sign_ins, &server, &granted.access_token))?;
+        if let Some(handed_out) = agent::token(context, None, &Narrowing::default())? {
+            let (sign_ins, server) = (context.sign_ins_or_none()?, server_of(&handed_out.server)?);
+            let identity = run_async(ask_with(&sign_ins, &server, &handed_out.bearer))?;
             return print(context.ui, &identity, server.as_str());
         }
         let sign_ins = context.sign_ins()?;
@@ -99,12 +99,12 @@ pub(crate) async fn ask(sign_ins: &SignIns, account: &Account) -> Result<Identit
     })
 }
 
-/// Asks with a token of the environment. Nothing is known of its server yet, so its metadata is read.
-async fn ask_with(sign_ins: &SignIns, server: &Issuer, token: &Secret) -> Result<Identity, Error> {
+/// Asks with a token of the environment or an agent. Nothing is known of its server yet, so its metadata is read.
+async fn ask_with(sign_ins: &SignIns, server: &Issuer, bearer: &Bearer) -> Result<Identity, Error> {
     let found = discover(sign_ins.transport(), server).await;
     match found.ok().filter(|found| found.gatepass_client_id.is_none()).and_then(|found| found.userinfo_endpoint) {
-        None => rpc::user(sign_ins, server, As::Token(token), "whoami").await,
-        Some(endpoint) => match sign_ins.userinfo(&endpoint, token).await? {
+        None => rpc::user(sign_ins, server, As::Token(bearer), "whoami").await,
+        Some(endpoint) => match sign_ins.userinfo(&endpoint, bearer).await? {
             Some(claims) => Ok(Identity::told(claims, None)),
             None => Err(Error::sign_in_needed(format!("{server} does not accept the token"), Some(server.as_str()))),
         },

@@ -1,9 +1,12 @@
 //! How a token gets into a request: the only place.
 
-use gatepass_client::{Bearer, Secret, SignIns};
+use super::problem::Problem;
+use crate::error::Error;
+use gatepass_client::{Bearer, Secret, SignIns, bearer::Authorization, dpop::lesson::Lesson};
 use hyper::{
-    HeaderMap, Method, Uri,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE},
+    Method, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
 use url::Url;
 
@@ -16,44 +19,33 @@ pub(crate) enum Credential {
     Raw(Secret),
 }
 
-/// A token that no header can hold, or a key that makes no proof.
-#[derive(Debug)]
-pub(super) struct Unfit;
+/// How a request was authorized; what its answer teaches is told here.
+pub(super) struct Used(Option<(Authorization, Url)>);
 
 impl Credential {
-    /// The headers that authorize one request (RFC 6750 §2.1, RFC 9449 §7.1). It is asked for each sending anew, with the
-    /// method and the address as the upstream sees them, since a proof of a key is good for one request.
-    pub(super) fn authorize(&self, method: &Method, uri: &Uri) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
-        match self.bound() {
-            None => Ok(vec![(AUTHORIZATION, secret(&format!("Bearer {}", self.token().expose()))?)]),
-            Some((bearer, sign_ins)) => {
-                let headers = sign_ins.headers(bearer, method.as_str(), &url(uri)?).map_err(|_| Unfit)?;
-                headers.iter().map(|(name, text)| Ok((HeaderName::from_static(name), secret(text.expose())?))).collect()
+    /// Authorizes one request (RFC 6750 §2.1, RFC 9449 §7.1). It is asked for each sending anew, with the method and the
+    /// address as the upstream sees them, since a proof of a key is good for one request.
+    pub(super) async fn authorize(&self, headers: &mut HeaderMap, method: &Method, uri: &Uri) -> Result<Used, Problem> {
+        let (bearer, sign_ins) = match self {
+            Self::SignIn(bearer, sign_ins) => (bearer, sign_ins),
+            Self::Raw(token) => {
+                headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.expose()))?);
+                return Ok(Used(None));
             }
+        };
+        let url: Url = uri.to_string().parse().map_err(|_| unfit())?;
+        let made = sign_ins.authorize(bearer, method.as_str(), &url).await;
+        let made = made.map_err(|error| Problem::no_token(&Error::from(error)))?;
+        for (name, text) in &made.headers {
+            headers.insert(HeaderName::from_static(name), secret(text.expose())?);
         }
+        Ok(Used(Some((made, url))))
     }
 
-    /// Remembers the nonce that an answer brought (RFC 9449 §8.2).
-    pub(super) fn hear(&self, uri: &Uri, answer: &HeaderMap) {
-        if let Some((_, sign_ins)) = self.bound()
-            && let Some(nonce) = answer.get("dpop-nonce").and_then(|value| value.to_str().ok())
-            && let Ok(url) = url(uri)
-        {
-            sign_ins.transport().memory().set_nonce(&url, nonce);
-        }
-    }
-
-    /// Whether a 401 asks for the same request with the nonce that it brought (RFC 9449 §9).
-    pub(super) fn lacked_nonce(&self, answer: &HeaderMap) -> bool {
-        let asks = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("use_dpop_nonce"));
-        self.bound().is_some() && answer.get_all(WWW_AUTHENTICATE).iter().any(asks)
-    }
-
-    fn bound(&self) -> Option<(&Bearer, &SignIns)> {
-        match self {
-            Self::SignIn(bearer, sign_ins) if bearer.key().is_some() => Some((bearer, sign_ins)),
-            _ => None,
-        }
+    /// Learns from an answer, and says why the same request may be answered otherwise (RFC 9449 §8.2, §9, §11.1).
+    pub(super) fn learn(&self, used: &Used, answer: &Response<Incoming>) -> Option<Lesson> {
+        let (Self::SignIn(_, sign_ins), Used(Some((made, url)))) = (self, used) else { return None };
+        sign_ins.learn(made, url, answer.status().as_u16(), answer.headers())
     }
 
     pub(super) fn token(&self) -> &Secret {
@@ -64,12 +56,12 @@ impl Credential {
     }
 }
 
-fn url(uri: &Uri) -> Result<Url, Unfit> {
-    uri.to_string().parse().map_err(|_| Unfit)
+fn unfit() -> Problem {
+    Problem::new(StatusCode::BAD_GATEWAY, "the token holds characters that no header may hold")
 }
 
-fn secret(text: &str) -> Result<HeaderValue, Unfit> {
-    let mut value = HeaderValue::try_from(text).map_err(|_| Unfit)?;
+fn secret(text: &str) -> Result<HeaderValue, Problem> {
+    let mut value = HeaderValue::try_from(text).map_err(|_| unfit())?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -10,6 +10,7 @@ use super::{
     replay::{Budget, Memory, Outgoing, pass},
     tunnel,
 };
+use gatepass_client::dpop::lesson::{Lesson, Lessons};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
     body::Incoming,
@@ -56,6 +57,11 @@ impl Unanswered {
             Self::Closed(problem) | Self::Problem(problem) => problem,
         }
     }
+}
+
+/// The body once more.
+fn again(memory: Option<&Memory>) -> Option<Outgoing> {
+    memory.map_or(Some(Outgoing::Empty), Memory::again)
 }
 
 /// Whether a connection that was there ended before anything came back on it.
@@ -105,9 +111,10 @@ impl Forward {
         let outbound = self.outbound(parts)?;
         let (body, memory) = pass(body, &self.budget, self.keeper.can_refresh());
         let credential = self.keeper.credential().await?;
-        let response = self.send(&outbound, &credential, body, memory.as_ref()).await?;
+        let mut lessons = Lessons::default();
+        let response = self.send(&outbound, &credential, body, memory.as_ref(), &mut lessons).await?;
         let response = if response.status() == StatusCode::UNAUTHORIZED {
-            self.once_more(response, &outbound, &credential, memory.as_ref()).await?
+            self.once_more(response, &outbound, &credential, memory.as_ref(), &mut lessons).await?
         } else {
             response
         };
@@ -142,23 +149,21 @@ impl Forward {
         credential: &Credential,
         body: Outgoing,
         memory: Option<&Memory>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<(Response<Incoming>, Option<Lesson>), Unanswered> {
         let mut request = Request::new(body);
         *request.method_mut() = outbound.method.clone();
         *request.uri_mut() = outbound.uri.clone();
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = outbound.headers.clone();
-        let unfit = |_| Problem::new(StatusCode::BAD_GATEWAY, "the token holds characters that no header may hold");
-        let authorization =
-            credential.authorize(&outbound.method, &outbound.uri).map_err(|error| Unanswered::Problem(unfit(error)))?;
-        request.headers_mut().extend(authorization);
+        let authorized = credential.authorize(request.headers_mut(), &outbound.method, &outbound.uri).await;
+        let used = authorized.map_err(Unanswered::Problem)?;
         let is_upgrade = outbound.connection.upgrade.is_some();
         let client = if is_upgrade { &self.connections.upgrades } else { &self.connections.usual };
         let host = || self.upstream.url().host();
         match tokio::time::timeout(ANSWER, client.request(request)).await {
             Ok(Ok(response)) => {
-                credential.hear(&outbound.uri, response.headers());
-                Ok(response)
+                let lesson = credential.learn(&used, &response);
+                Ok((response, lesson))
             }
             Ok(Err(_)) if memory.is_some_and(Memory::client_failed) => Err(Unanswered::Problem(broken_request())),
             Ok(Err(error)) => {
@@ -172,15 +177,38 @@ impl Forward {
         }
     }
 
-    /// Sends a request. A kept connection may be closed by the upstream in the very moment in which a request goes out;
-    /// one without a body that may be made twice is then made once more (RFC 9110 §9.2.2).
+    /// Sends a request, again with another proof as long as its answers teach something (RFC 9449 §9) and its body is
+    /// remembered.
     async fn send(
         &self,
         outbound: &Outbound,
         credential: &Credential,
         body: Outgoing,
         memory: Option<&Memory>,
+        lessons: &mut Lessons,
     ) -> Result<Response<Incoming>, Problem> {
+        let mut body = body;
+        loop {
+            let (response, lesson) = self.deliver(outbound, credential, body, memory).await?;
+            if !lesson.is_some_and(|lesson| lessons.are_new(lesson)) {
+                return Ok(response);
+            }
+            body = match again(memory) {
+                Some(body) => body,
+                None => return Ok(response),
+            };
+        }
+    }
+
+    /// A kept connection may be closed by the upstream in the very moment in which a request goes out; one without a body
+    /// that may be made twice is then made once more (RFC 9110 §9.2.2).
+    async fn deliver(
+        &self,
+        outbound: &Outbound,
+        credential: &Credential,
+        body: Outgoing,
+        memory: Option<&Memory>,
+    ) -> Result<(Response<Incoming>, Option<Lesson>), Problem> {
         let may_repeat = memory.is_none() && outbound.method.is_idempotent();
         match self.send_once(outbound, credential, body, memory).await {
             Err(Unanswered::Closed(_)) if may_repeat => {
@@ -197,23 +225,13 @@ impl Forward {
         outbound: &Outbound,
         used: &Credential,
         memory: Option<&Memory>,
+        lessons: &mut Lessons,
     ) -> Result<Response<Incoming>, Problem> {
-        let again = || memory.map_or(Some(Outgoing::Empty), Memory::again);
-        let refused = match used.lacked_nonce(refused.headers()).then(again).flatten() {
-            Some(body) => {
-                drop(refused);
-                self.send(outbound, used, body, memory).await?
-            }
-            None => refused,
-        };
-        if refused.status() != StatusCode::UNAUTHORIZED {
-            return Ok(refused);
-        }
         let Some(credential) = self.keeper.after_401(used).await? else { return Ok(refused) };
         // The client may repeat what is not remembered; the next request has the new token.
-        let Some(body) = again() else { return Ok(refused) };
+        let Some(body) = again(memory) else { return Ok(refused) };
         drop(refused);
-        let response = self.send(outbound, &credential, body, memory).await?;
+        let response = self.send(outbound, &credential, body, memory, lessons).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.keeper.still_refused();
         }

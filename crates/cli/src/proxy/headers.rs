@@ -11,6 +11,8 @@ use hyper::{
 };
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// A proof of the client's own (RFC 9449 §4.1), which is of no use beside our token.
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 /// The fields that belong to one connection whether or not `Connection` names them (RFC 9110 §7.6.1).
 const OF_THE_CONNECTION: [HeaderName; 8] =
@@ -64,6 +66,7 @@ pub(super) fn toward_upstream(headers: &mut HeaderMap, upstream: &Upstream, is_o
     // The host is the upstream's, the credential ours, and a 100 was given by whoever reads the body (§10.1.1).
     headers.remove(HOST);
     headers.remove(AUTHORIZATION);
+    headers.remove(DPOP);
     headers.remove(EXPECT);
     if headers.get(ORIGIN).is_some_and(|origin| is_own_origin(origin.as_bytes()))
         && let Ok(origin) = HeaderValue::try_from(upstream.origin())
@@ -201,6 +204,7 @@ mod tests {
         let mut headers = map(&[
             ("host", "127.0.0.1:4000"),
             ("authorization", "Bearer other"),
+            ("dpop", "eyJ.of.another"),
             ("expect", "100-continue"),
             ("origin", "http://127.0.0.1:4000"),
             ("referer", "http://127.0.0.1:4000/secret/page"),

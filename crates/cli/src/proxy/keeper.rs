@@ -7,12 +7,22 @@
 //! One refresh at a time: who meets a token that is over waits for the refresh that is under way. While the old token
 //! still works nobody waits: the refresh is made beside.
 //!
+//! Where an agent is named, it is asked instead of the vault: once a second at most, while there are requests. Whether a token
+//! is due is the agent's to know.
+//!
 //! A 401 to a token that was just fetched says that the upstream does not want this sign-in's tokens, and fetching more
 //! of them does not help: for [`PATIENCE`] such answers are passed on.
 
 use super::{Credential, problem::Problem};
-use crate::error::Error;
-use gatepass_client::{Account, Bearer, BearerError, SignIns, VaultError, oauth::UtcMillis};
+use crate::{
+    agent,
+    error::{Error, Kind},
+};
+use gatepass_client::{
+    Account, Bearer, BearerError, SignIns,
+    agent::{Caller, Request},
+    oauth::UtcMillis,
+};
 use std::{
     fs,
     path::Path,
@@ -29,16 +39,31 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How long an upstream that refuses new tokens is given no newer ones.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Keeps the token of one account, or the one of the environment.
+/// Keeps the token of one account, of an agent, or the one of the environment.
 pub(crate) struct Keeper {
     source: Source,
+    tell: Tell,
     state: Mutex<State>,
     flight: tokio::sync::Mutex<()>,
 }
 
 enum Source {
     Raw(Arc<Credential>),
-    Account { sign_ins: SignIns, account: Box<Account>, tell: Tell },
+    Renewed(Box<Renewed>),
+}
+
+/// Tokens that follow one another.
+struct Renewed {
+    sign_ins: SignIns,
+    origin: Origin,
+}
+
+/// Where they come from.
+enum Origin {
+    /// The vault.
+    Account(Account),
+    /// An agent, of which such a token is asked for.
+    Agent(Caller, Box<Request>),
 }
 
 /// Hears why there is no token, once for each time that this begins.
@@ -74,7 +99,6 @@ struct Stamp {
 }
 
 enum Found {
-    Ended,
     Fresh(Bearer),
     Due,
 }
@@ -82,7 +106,7 @@ enum Found {
 impl Keeper {
     /// A keeper of a token that is used as it is.
     pub(crate) fn of_token(credential: Credential) -> Arc<Self> {
-        Arc::new(Self::new(Source::Raw(Arc::new(credential))))
+        Arc::new(Self::new(Source::Raw(Arc::new(credential)), Box::new(|_| {})))
     }
 
     /// A keeper of an account's tokens; `tell` hears of trouble.
@@ -91,25 +115,39 @@ impl Keeper {
         account: Account,
         tell: impl Fn(&Error) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self::new(Source::Account { sign_ins, account: Box::new(account), tell: Box::new(tell) }))
+        Self::of(sign_ins, Origin::Account(account), Box::new(tell))
     }
 
-    fn new(source: Source) -> Self {
+    /// A keeper of tokens that an agent hands out; `tell` hears of trouble.
+    pub(crate) fn of_agent(
+        sign_ins: SignIns,
+        caller: Caller,
+        request: Request,
+        tell: impl Fn(&Error) + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Self::of(sign_ins, Origin::Agent(caller, Box::new(request)), Box::new(tell))
+    }
+
+    fn of(sign_ins: SignIns, origin: Origin, tell: Tell) -> Arc<Self> {
+        Arc::new(Self::new(Source::Renewed(Box::new(Renewed { sign_ins, origin })), tell))
+    }
+
+    fn new(source: Source, tell: Tell) -> Self {
         let state = State { held: Held::Nothing, seen: None, look_at: Instant::now(), ask_at: None, refused_at: None };
-        Self { source, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) }
+        Self { source, tell, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) }
     }
 
     /// The sign-ins that are used, if there are any.
     pub(crate) fn sign_ins(&self) -> Option<&SignIns> {
         match &self.source {
             Source::Raw(_) => None,
-            Source::Account { sign_ins, .. } => Some(sign_ins),
+            Source::Renewed(renewed) => Some(&renewed.sign_ins),
         }
     }
 
     /// Whether a 401 can be answered with another token.
     pub(super) fn can_refresh(&self) -> bool {
-        matches!(self.source, Source::Account { .. })
+        matches!(self.source, Source::Renewed(_))
     }
 
     /// Fetches a token before the first request comes.
@@ -117,19 +155,20 @@ impl Keeper {
     /// # Errors
     /// Why there is none.
     pub(crate) async fn begin(self: &Arc<Self>) -> Result<(), Error> {
-        let Source::Account { sign_ins, account, .. } = &self.source else { return Ok(()) };
-        let seen = self.stamp(sign_ins).await;
-        let bearer = sign_ins.bearer(&account.id(), None).await.map_err(|error| Error::of_account(error, account))?;
-        self.hold(sign_ins, bearer, seen);
+        let Source::Renewed(source) = &self.source else { return Ok(()) };
+        let seen = source.stamp().await;
+        let bearer = source.renew().await?;
+        self.hold(&source.sign_ins, bearer, seen);
         Ok(())
     }
 
     /// The token for a request.
     pub(super) async fn credential(self: &Arc<Self>) -> Result<Arc<Credential>, Problem> {
-        let (sign_ins, account) = match &self.source {
+        let source = match &self.source {
             Source::Raw(credential) => return Ok(Arc::clone(credential)),
-            Source::Account { sign_ins, account, .. } => (sign_ins, account),
+            Source::Renewed(source) => source,
         };
+        let sign_ins = &source.sign_ins;
         if let Some(known) = self.at_hand() {
             return known;
         }
@@ -142,12 +181,11 @@ impl Keeper {
         if let Some(known) = self.at_hand() {
             return known;
         }
-        let stamp = self.stamp(sign_ins).await;
+        let stamp = source.stamp().await;
         if let Some(known) = self.unchanged(sign_ins, stamp.as_ref()) {
             return known;
         }
-        match self.find(sign_ins, account).await {
-            Ok(Found::Ended) => self.lose(BearerError::SignedOut, stamp),
+        match source.find().await {
             Ok(Found::Fresh(bearer)) => Ok(self.hold(sign_ins, bearer, stamp)),
             Ok(Found::Due) => match self.usable(sign_ins) {
                 Some(credential) => {
@@ -156,27 +194,29 @@ impl Keeper {
                     tokio::spawn(async move { keeper.renew_beside().await });
                     Ok(credential)
                 }
-                None => self.renew(sign_ins, account, stamp).await,
+                None => self.renew(source, stamp).await,
             },
-            Err(error) => self.lose(error.into(), stamp),
+            Err(error) => self.lose(sign_ins, error, stamp),
         }
     }
 
     /// The token to repeat a request with after a 401 to `used`; `None` when the answer is to be passed on.
     pub(super) async fn after_401(&self, used: &Credential) -> Result<Option<Arc<Credential>>, Problem> {
-        let (Source::Account { sign_ins, account, .. }, Credential::SignIn(bearer, _)) = (&self.source, used) else {
+        let (Source::Renewed(source), Credential::SignIn(bearer, _)) = (&self.source, used) else {
             return Ok(None);
         };
         let _flight = self.flight.lock().await;
         if let Some(known) = self.instead_of(bearer) {
             return Ok(known);
         }
-        let stamp = self.stamp(sign_ins).await;
-        match sign_ins.refresh_after_401(&account.id(), bearer).await {
-            Ok(bearer) => Ok(Some(self.hold(sign_ins, bearer, stamp))),
-            Err(error @ (BearerError::SignedOut | BearerError::Rejected(_))) => self.lose(error, stamp).map(Some),
+        let (sign_ins, stamp) = (&source.sign_ins, source.stamp().await);
+        match source.instead_of(bearer).await {
+            // There is no other one.
+            Ok(next) if next.token().expose() == bearer.token().expose() => Ok(None),
+            Ok(next) => Ok(Some(self.hold(sign_ins, next, stamp))),
+            Err(error) if error.kind == Kind::SignInNeeded => self.lose(sign_ins, error, stamp).map(Some),
             // The old token may be good for other requests.
-            Err(error) => Err(Problem::no_token(&Error::of_account(error, account))),
+            Err(error) => Err(Problem::no_token(&error)),
         }
     }
 
@@ -232,38 +272,19 @@ impl Keeper {
         Some(known)
     }
 
-    /// Reads the vault.
-    async fn find(&self, sign_ins: &SignIns, account: &Account) -> Result<Found, VaultError> {
-        let (own, id) = (sign_ins.clone(), account.id());
-        sign_ins
-            .with_vault(move |vault| {
-                let contents = vault.read()?;
-                Ok(match contents.get(&id).filter(|sign_in| sign_in.tokens.is_some()) {
-                    None => Found::Ended,
-                    Some(_) => own.fresh_bearer(&id, None)?.map_or(Found::Due, Found::Fresh),
-                })
-            })
-            .await
-    }
-
     /// Fetches the next token while the old one still works.
     async fn renew_beside(&self) {
-        let Source::Account { sign_ins, account, .. } = &self.source else { return };
+        let Source::Renewed(source) = &self.source else { return };
         let _flight = self.flight.lock().await;
-        let stamp = self.stamp(sign_ins).await;
+        let stamp = source.stamp().await;
         // What stands in the way is met again when the token is over.
-        let _ = self.renew(sign_ins, account, stamp).await;
+        let _ = self.renew(source, stamp).await;
     }
 
-    async fn renew(
-        &self,
-        sign_ins: &SignIns,
-        account: &Account,
-        stamp: Option<Stamp>,
-    ) -> Result<Arc<Credential>, Problem> {
-        match sign_ins.bearer(&account.id(), None).await {
-            Ok(bearer) => Ok(self.hold(sign_ins, bearer, stamp)),
-            Err(error) => self.lose(error, stamp),
+    async fn renew(&self, source: &Renewed, stamp: Option<Stamp>) -> Result<Arc<Credential>, Problem> {
+        match source.renew().await {
+            Ok(bearer) => Ok(self.hold(&source.sign_ins, bearer, stamp)),
+            Err(error) => self.lose(&source.sign_ins, error, stamp),
         }
     }
 
@@ -279,16 +300,12 @@ impl Keeper {
     }
 
     /// There is no new token. One that still works is used on, unless the sign-in has ended.
-    fn lose(&self, error: BearerError, seen: Option<Stamp>) -> Result<Arc<Credential>, Problem> {
-        let Source::Account { sign_ins, account, tell } = &self.source else {
-            return Err(Problem::no_token(&error.into()));
-        };
-        let has_ended = matches!(error, BearerError::SignedOut | BearerError::Rejected(_));
+    fn lose(&self, sign_ins: &SignIns, error: Error, seen: Option<Stamp>) -> Result<Arc<Credential>, Problem> {
+        let has_ended = error.kind == Kind::SignInNeeded;
         if let (false, Some(credential)) = (has_ended, self.usable(sign_ins)) {
             self.ask_again_later(sign_ins, seen);
             return Ok(credential);
         }
-        let error = Error::of_account(error, account);
         let problem = Problem::no_token(&error);
         let mut state = self.state();
         let is_news = !matches!(&state.held, Held::None(known) if known.is_sign_in_needed() == has_ended);
@@ -297,7 +314,7 @@ impl Keeper {
         state.look_at = Instant::now() + LOOK;
         drop(state);
         if is_news {
-            tell(&error);
+            (self.tell)(&error);
         }
         Err(problem)
     }
@@ -314,13 +331,61 @@ impl Keeper {
         state.look_at = next_look(state.ask_at, now);
     }
 
-    async fn stamp(&self, sign_ins: &SignIns) -> Option<Stamp> {
-        sign_ins.with_vault(|vault| Ok(Stamp::of(&vault.home().vault()))).await.ok().flatten()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Renewed {
+    /// What the vault's file is like; of an agent nothing is known without asking.
+    async fn stamp(&self) -> Option<Stamp> {
+        let Origin::Account(_) = &self.origin else { return None };
+        self.sign_ins.with_vault(|vault| Ok(Stamp::of(&vault.home().vault()))).await.ok().flatten()
+    }
+
+    /// Reads the vault, or asks the agent.
+    async fn find(&self) -> Result<Found, Error> {
+        let Origin::Account(account) = &self.origin else { return self.renew().await.map(Found::Fresh) };
+        let (own, id) = (self.sign_ins.clone(), account.id());
+        let found = self.sign_ins.with_vault(move |vault| {
+            let contents = vault.read()?;
+            Ok(match contents.get(&id).filter(|sign_in| sign_in.tokens.is_some()) {
+                None => None,
+                Some(_) => Some(own.fresh_bearer(&id, None)?.map_or(Found::Due, Found::Fresh)),
+            })
+        });
+        found.await?.ok_or_else(|| Error::of_account(BearerError::SignedOut, account))
+    }
+
+    /// A token that may be used now.
+    async fn renew(&self) -> Result<Bearer, Error> {
+        match &self.origin {
+            Origin::Account(account) => {
+                let bearer = self.sign_ins.bearer(&account.id(), None).await;
+                bearer.map_err(|error| Error::of_account(error, account))
+            }
+            Origin::Agent(caller, request) => ask(caller, Request::clone(request)).await,
+        }
+    }
+
+    /// The token after one that was answered 401; perhaps the same, if the agent has no other.
+    async fn instead_of(&self, refused: &Bearer) -> Result<Bearer, Error> {
+        match &self.origin {
+            Origin::Account(account) => {
+                let bearer = self.sign_ins.refresh_after_401(&account.id(), refused).await;
+                bearer.map_err(|error| Error::of_account(error, account))
+            }
+            Origin::Agent(caller, request) => ask(caller, Request::clone(request).instead_of(refused.token())).await,
+        }
+    }
+}
+
+/// Asks an agent, which may take its time.
+async fn ask(caller: &Caller, request: Request) -> Result<Bearer, Error> {
+    let asks = caller.clone();
+    let asked = tokio::task::spawn_blocking(move || agent::ask(&asks, request)).await;
+    let handed_out = asked.map_err(|error| Error::new(Kind::Failed, format!("the agent was not asked: {error}")))?;
+    Ok(handed_out?.bearer)
 }
 
 impl Stamp {

@@ -4,13 +4,13 @@
 //! that are sent. Beyond [`MOST`], or when all requests together remember [`MOST_OF_ALL`], a body is no longer
 //! remembered; it still goes on.
 //!
-//! A 401 may come while the body is still being sent. The second sending then begins with what is remembered and goes on
-//! with what is still to come; the first one is broken off.
+//! A 401 may come while the body is still being sent. The next sending then begins with what is remembered and goes on
+//! with what is still to come; the one before is broken off. There may be several: with another proof, and with another
+//! token.
 
 use super::BoxError;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::{
-    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -41,24 +41,22 @@ pub(super) enum Outgoing {
 /// One sending of a body.
 pub(super) struct Passing {
     shared: Arc<Mutex<Shared>>,
-    sending: Sending,
+    /// Which sending it is.
+    number: u32,
+    /// How many of the remembered pieces it has sent.
+    sent: usize,
     hint: SizeHint,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sending {
-    First,
-    Second,
-}
-
-/// What both sendings share.
+/// What all sendings share.
 struct Shared {
     source: Incoming,
-    kept: VecDeque<Piece>,
+    kept: Vec<Piece>,
     /// The bytes in `kept`; `None` when nothing is remembered any more.
     size: Option<usize>,
     budget: Arc<Budget>,
-    now: Sending,
+    /// The sending that counts.
+    now: u32,
     waiting: Option<Waker>,
     client_failed: bool,
 }
@@ -68,13 +66,13 @@ enum Piece {
     Trailers(hyper::HeaderMap),
 }
 
-/// The hand that can send a body a second time.
+/// The hand that can send a body again.
 pub(super) struct Memory {
     shared: Arc<Mutex<Shared>>,
     hint: SizeHint,
 }
 
-/// The second sending has begun.
+/// Another sending has begun.
 #[derive(Debug, thiserror::Error)]
 #[error("the request is sent anew")]
 struct BrokenOff;
@@ -87,32 +85,33 @@ pub(super) fn pass(source: Incoming, budget: &Arc<Budget>, remembers: bool) -> (
     let hint = source.size_hint();
     let shared = Arc::new(Mutex::new(Shared {
         source,
-        kept: VecDeque::new(),
+        kept: Vec::new(),
         // A body that says how long it is, and too long, is not begun to be remembered.
         size: (remembers && hint.lower() <= u64::try_from(MOST).unwrap_or(u64::MAX)).then_some(0),
         budget: Arc::clone(budget),
-        now: Sending::First,
+        now: 0,
         waiting: None,
         client_failed: false,
     }));
     let memory = Memory { shared: Arc::clone(&shared), hint };
-    (Outgoing::Passing(Passing { shared, sending: Sending::First, hint }), Some(memory))
+    (Outgoing::Passing(Passing { shared, number: 0, sent: 0, hint }), Some(memory))
 }
 
 impl Memory {
     /// The body once more, from its beginning; `None` when it is not remembered.
     pub(super) fn again(&self) -> Option<Outgoing> {
         let mut shared = lock(&self.shared);
-        if shared.size.is_none() || shared.client_failed || shared.now == Sending::Second {
+        if shared.size.is_none() || shared.client_failed {
             return None;
         }
-        shared.now = Sending::Second;
+        shared.now += 1;
+        let number = shared.now;
         if let Some(waker) = shared.waiting.take() {
             waker.wake();
         }
         drop(shared);
         let (shared, hint) = (Arc::clone(&self.shared), self.hint);
-        Some(Outgoing::Passing(Passing { shared, sending: Sending::Second, hint }))
+        Some(Outgoing::Passing(Passing { shared, number, sent: 0, hint }))
     }
 
     /// Whether the body could not be read to its end because of the client.
@@ -122,19 +121,26 @@ impl Memory {
 }
 
 impl Shared {
-    fn poll(&mut self, sending: Sending, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if sending != self.now {
+    fn poll(
+        &mut self,
+        number: u32,
+        sent: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if number != self.now {
             return Poll::Ready(Some(Err(BrokenOff.into())));
         }
-        if sending == Sending::Second
-            && let Some(piece) = self.kept.pop_front()
-        {
-            return Poll::Ready(Some(Ok(piece.into_frame())));
+        if let Some(piece) = self.kept.get(*sent) {
+            *sent += 1;
+            return Poll::Ready(Some(Ok(piece.to_frame())));
         }
         let polled = Pin::new(&mut self.source).poll_frame(cx);
         match &polled {
             Poll::Pending => self.waiting = Some(cx.waker().clone()),
-            Poll::Ready(Some(Ok(frame))) if sending == Sending::First => self.remember(frame),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.remember(frame);
+                *sent = self.kept.len();
+            }
             Poll::Ready(Some(Err(_))) => self.client_failed = true,
             Poll::Ready(_) => {}
         }
@@ -150,7 +156,7 @@ impl Shared {
         };
         let more = frame.data_ref().map_or(0, Bytes::len);
         if size + more <= MOST && self.kept.len() < MOST_PIECES && self.budget.take(more) {
-            self.kept.push_back(piece);
+            self.kept.push(piece);
             self.size = Some(size + more);
         } else {
             self.forget();
@@ -170,10 +176,10 @@ impl Drop for Shared {
 }
 
 impl Piece {
-    fn into_frame(self) -> Frame<Bytes> {
+    fn to_frame(&self) -> Frame<Bytes> {
         match self {
-            Self::Data(data) => Frame::data(data),
-            Self::Trailers(trailers) => Frame::trailers(trailers),
+            Self::Data(data) => Frame::data(data.clone()),
+            Self::Trailers(trailers) => Frame::trailers(trailers.clone()),
         }
     }
 }
@@ -200,7 +206,7 @@ impl Body for Outgoing {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Passing(passing) => lock(&passing.shared).poll(passing.sending, cx),
+            Self::Passing(Passing { shared, number, sent, .. }) => lock(shared).poll(*number, sent, cx),
         }
     }
 
@@ -209,7 +215,7 @@ impl Body for Outgoing {
             Self::Empty => true,
             Self::Passing(passing) => {
                 let shared = lock(&passing.shared);
-                (passing.sending == Sending::First || shared.kept.is_empty()) && shared.source.is_end_stream()
+                passing.sent >= shared.kept.len() && shared.source.is_end_stream()
             }
         }
     }

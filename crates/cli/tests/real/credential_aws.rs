@@ -93,6 +93,9 @@ async fn the_id_token_becomes_credentials_which_are_kept_encrypted() {
     assert_eq!(assumed(&sts)[0].form("RoleSessionName").as_deref(), Some(gatepass_testkit::USER));
     process(&terminal, &sts, &[ROLE, "--session-name", "another"]).done();
     assert_eq!(assumed(&sts).len(), 2);
+    // What the ID token got is not what the access token gets.
+    process(&terminal, &sts, &[ROLE, "--access-token"]).failed(5);
+    assert_eq!(assumed(&sts).len(), 3);
     for (path, bytes) in crate::support::files(terminal.home()) {
         assert!(!String::from_utf8_lossy(&bytes).contains("secret/key"), "{}", path.display());
     }
@@ -111,6 +114,11 @@ async fn what_aws_refuses_is_said_in_its_words_and_nothing_else_is_believed() {
     assert!(said.failed(5).contains("Not authorized to perform sts:AssumeRoleWithWebIdentity (AccessDenied)"));
     let said = process(&terminal, &sts("https://elsewhere.example".into()), &[ROLE]).failed(5);
     assert!(said.contains("InvalidIdentityToken") && !said.contains('\u{1b}'), "{said}");
+    let echo = Site::start(|asked| {
+        refuse("InvalidIdentityToken", &format!("Cannot read {}", asked.form("WebIdentityToken").unwrap()))
+    });
+    let said = process(&terminal, &echo, &[ROLE]).failed(5);
+    assert!(said.contains("Cannot read <secret>"), "{said}");
     // An access token of this server is no JWT.
     process(&terminal, &there, &[ROLE, "--access-token"]).failed(5);
     for (status, body, code) in [

@@ -2,7 +2,7 @@
 
 use crate::{
     fake::{Answer, Fake, html, metadata, signed_in},
-    support::{Place, Said, Terminal, run},
+    support::{Place, Program, Said, Terminal, event, run},
     wire::dead_port,
 };
 use gatepass_client::{Home, lock::FileLock};
@@ -10,6 +10,7 @@ use gatepass_testkit::tokio;
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     time::{Duration, SystemTime},
 };
@@ -263,9 +264,31 @@ fn a_held_lock_and_an_agent_that_is_away_are_told() {
     let mut command = terminal.command(&["doctor", "--json"]);
     let said = run(command.env("GATEPASS_AGENT_SOCK", &socket));
     assert!(said.out.contains("start the agent, or unset"), "{}", said.out);
-    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    let said = run(command.env("HOME", terminal.home()));
-    assert!(said.out.contains("~/agent.sock answers"), "{}", said.out);
+    let said = run(command.env("GATEPASS_AGENT_SOCK", "tcp://127.0.0.1:1"));
+    assert!(said.out.contains("no file is named") && said.out.contains("what 'gatepass agent' prints"), "{}", said.out);
+    // That somebody listens says little.
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let other = std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"SSH-2.0\r\n").unwrap());
+    let said = run(command.env("GATEPASS_AGENT_SOCK", &socket).env("HOME", terminal.home()));
+    assert!(said.out.contains("what answers at ~/agent.sock is no agent"), "{}", said.out);
+    other.join().unwrap();
+}
+
+#[test]
+fn an_agent_is_asked_how_it_is_at_a_socket_and_on_a_port() {
+    let terminal = Terminal::new();
+    signed_in(terminal.home(), "http://127.0.0.1:1", 3000);
+    for arguments in [&["agent", "--json"][..], &["agent", "--json", "--tcp", "127.0.0.1:0"]] {
+        let agent = Program::start(&mut terminal.command(arguments));
+        let listening = event(&agent, "listening");
+        let mut command = terminal.command(&["doctor", "--json"]);
+        command.env("GATEPASS_AGENT_SOCK", listening["address"].as_str().unwrap());
+        if let Some(file) = listening["token_file"].as_str() {
+            command.env("GATEPASS_AGENT_TOKEN_FILE", file);
+        }
+        let said = run(&mut command);
+        assert!(said.out.contains(" answers, version "), "{}", said.out);
+    }
 }
 
 #[test]

@@ -7,8 +7,6 @@ use gatepass_testkit::{Answer, USER, tokio};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const BOUND: &str = "[clients]\ncli_access_tokens = \"dpop\"\n";
-
 /// A refresh with a proof of this key, and with the nonce that the server gives for the asking.
 async fn refresh_with(server: &Server, key: &DpopKey, token: &str) -> Answer {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "gatepass-cli")];
@@ -125,7 +123,7 @@ async fn a_sign_in_without_a_key_goes_on_and_the_next_one_has_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn where_access_tokens_are_bound_too_every_command_works_and_says_what_the_token_needs() {
     let place = Place::sqlite().await;
-    place.settings(BOUND);
+    place.binds_access_tokens();
     let (server, terminal) = (place.serve_with_user(), Terminal::new());
     let login = terminal.login(&server, &["--device", "--json"]);
     let page = event(&login, "code")["verification_uri_complete"].as_str().unwrap().to_owned();
@@ -142,9 +140,10 @@ async fn where_access_tokens_are_bound_too_every_command_works_and_says_what_the
     assert_eq!(terminal.run(&["token", "--quiet"]).err, "");
     assert_eq!(terminal.run(&["token", "--header"]).done(), format!("Authorization: DPoP {token}"));
     assert_eq!(terminal.run(&["token", "--json"]).json()["token_type"], "DPoP");
-    let run = terminal.run(&["exec", "--", "sh", "-c", "printf %s \"$GATEPASS_TOKEN\""]);
-    assert!(run.err.contains("bound to a key"), "{}", run.err);
-    assert_eq!(run.done().trim(), token.trim());
+    let run = terminal.run(&["exec", "--", "sh", "-c", "echo it ran"]);
+    assert_eq!(run.out, "", "a token that is of no use is no reason to run anything");
+    let said = run.failed(1);
+    assert!(said.contains("bound to a key") && said.ends_with("\n  gatepass proxy URL\n"), "{said}");
 
     // As a person would with curl: ask, be told the nonce, ask again.
     let url = server.path("/api/v1/user/rpc");
@@ -174,7 +173,7 @@ async fn where_access_tokens_are_bound_too_every_command_works_and_says_what_the
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn a_clock_that_is_an_hour_off_keeps_nobody_out() {
     let place = Place::sqlite().await;
-    place.settings(BOUND);
+    place.binds_access_tokens();
     let server = place.serve_with_user();
     let (now, hour) = (Clock::System.now(), Duration::from_secs(3600));
     for clock in [Clock::settable(now.minus(hour)), Clock::settable(now.plus(hour))] {

@@ -27,9 +27,12 @@ macro_rules! on_both_engines {
 
 mod administration;
 mod agent;
+mod agent_bound;
+mod agent_tools;
 mod api_key;
 mod browser;
 mod credential_aws;
+mod credential_bound;
 mod credential_docker;
 mod credential_git;
 mod credential_kubectl;
@@ -37,12 +40,15 @@ mod debug;
 mod doctor;
 mod dpop;
 mod durability;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod liars;
 mod logout;
 mod network;
 mod provider;
 mod proxy;
 mod proxy_guards;
+mod proxy_proofs;
 mod proxy_streams;
 mod quickstart;
 mod refresh;

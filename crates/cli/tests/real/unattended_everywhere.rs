@@ -2,9 +2,8 @@
 //! what they prove themselves with is nowhere to be read.
 
 use crate::{
-    agent::Agent,
     fake::{Answer, Fake},
-    support::{Place, Proxy, Server, Terminal, files, run},
+    support::{Agent, Place, Proxy, Server, Terminal, files, run},
     unattended::{Platform, SHORT, file, key, login, whoami, with_secret},
     wire::Authority,
 };

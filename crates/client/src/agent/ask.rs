@@ -41,8 +41,13 @@ pub enum AgentError {
     #[error("{path} is not an agent's socket", path = .0.display())]
     NotASocket(PathBuf),
     /// Whoever listens there is not us.
-    #[error("{path} belongs to another user", path = .0.display())]
-    Foreign(PathBuf),
+    #[error("{path} belongs to another user", path = .path.display())]
+    Foreign {
+        /// The socket.
+        path: PathBuf,
+        /// The number of its user, where that can be seen.
+        owner: Option<u32>,
+    },
     /// No socket can have such a path.
     #[error("{path} is too long for a socket's path", path = .0.display())]
     TooLong(PathBuf),
@@ -136,7 +141,19 @@ impl Caller {
     /// [`AgentError`].
     pub fn token(&self, request: Request) -> Result<Granted, AgentError> {
         match self.ask(request)? {
-            Answer::Token(granted) => Ok(granted),
+            // Of what kind a token is decides how it is used, so an unknown one is of no use.
+            Answer::Token(granted) if granted.is_bearer() || granted.is_bound() => Ok(granted),
+            _ => Err(self.nonsense()),
+        }
+    }
+
+    /// A proof for a token that the same agent handed out.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub fn proof(&self, request: Request) -> Result<Secret, AgentError> {
+        match self.ask(request)? {
+            Answer::Proof(proof) => Ok(proof),
             _ => Err(self.nonsense()),
         }
     }
@@ -254,7 +271,7 @@ impl Caller {
                 let (at, denied) = (path.clone(), io::ErrorKind::PermissionDenied);
                 let stream = within(CONNECT, move || std::os::unix::net::UnixStream::connect(at));
                 let stream = stream.map_err(|error| match error.kind() == denied {
-                    true => AgentError::Foreign(path.clone()),
+                    true => AgentError::Foreign { path: path.clone(), owner: None },
                     false => failed(error),
                 })?;
                 stream.set_write_timeout(Some(WRITE)).map_err(failed)?;
@@ -288,7 +305,7 @@ fn check_socket(path: &Path) -> Result<(), Option<AgentError>> {
     let data = match std::fs::metadata(path) {
         Ok(data) => data,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(Some(AgentError::Foreign(path.to_owned())));
+            return Err(Some(AgentError::Foreign { path: path.to_owned(), owner: None }));
         }
         Err(_) => return Err(None),
     };
@@ -296,7 +313,7 @@ fn check_socket(path: &Path) -> Result<(), Option<AgentError>> {
         return Err(Some(AgentError::NotASocket(path.to_owned())));
     }
     if data.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Some(AgentError::Foreign(path.to_owned())));
+        return Err(Some(AgentError::Foreign { path: path.to_owned(), owner: Some(data.uid()) }));
     }
     Ok(())
 }

@@ -3,12 +3,14 @@
 use super::{
     kept::Kept,
     message::{Answer, Granted, Op, Request, Status, Trouble, TroubleKind},
+    proofs::{Bound, Proofs},
     serve::Agent,
 };
 use crate::{
-    Account, AccountId, BearerError, Contents, Failure, NarrowError, NotSelected, SignIn, Transient, VaultError,
+    Account, AccountId, Bearer, BearerError, Contents, Failure, NarrowError, NotSelected, SignIn, Tokens, Transient,
+    VaultError,
 };
-use gatepass_oauth::{TokenType, UtcMillis};
+use gatepass_oauth::{Secret, TokenType, UtcMillis};
 use std::{
     collections::HashSet,
     fmt::Display,
@@ -27,6 +29,7 @@ const YOUNG: Duration = Duration::from_secs(30);
 pub(super) struct Desk {
     agent: Agent,
     kept: Kept,
+    proofs: Proofs,
     served: Mutex<HashSet<AccountId>>,
     used_at: Mutex<Instant>,
     started_at: UtcMillis,
@@ -37,6 +40,7 @@ impl Desk {
     pub(super) fn new(agent: Agent) -> Self {
         Self {
             kept: Kept::default(),
+            proofs: Proofs::default(),
             served: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
             started_at: agent.sign_ins.clock().now(),
@@ -68,6 +72,7 @@ impl Desk {
                 }
                 Err(trouble) => Answer::Trouble(trouble),
             },
+            Op::Proof => self.proof(request).await.map_or_else(Answer::Trouble, Answer::Proof),
         }
     }
 
@@ -89,8 +94,7 @@ impl Desk {
     async fn token(&self, request: &Request) -> Result<Granted, Trouble> {
         let (selection, asked) = request.read()?;
         let sign_ins = &self.agent.sign_ins;
-        let contents = sign_ins.with_vault(|vault| vault.read()).await.map_err(|error| vault_trouble(&error))?;
-        let contents = self.of_whom_we_serve(contents);
+        let contents = self.contents().await?;
         let sign_in = contents.select(&selection).map_err(|error| self.not_selected(&error))?;
         let (account, id) = (&sign_in.account, sign_in.account.id());
         let Some(tokens) = &sign_in.tokens else {
@@ -101,23 +105,61 @@ impl Desk {
         let now = sign_ins.clock().now();
         let at_least = request.min_ttl().filter(|_| tokens.obtained_at.until(now) >= YOUNG);
         self.served.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        if request.refuses(&tokens.access_token)
+            && tokens.obtained_at.until(now) >= YOUNG
+            && let Some(refused) = Bearer::of(sign_in)
+        {
+            let renewed = sign_ins.refresh_after_401(&id, &refused).await;
+            renewed.map_err(|error| self.no_token(&error.into(), account))?;
+        }
         let outcome = if narrowing.is_met_by(sign_in) {
             sign_ins.narrowed(&id, &narrowing, at_least).await
         } else {
-            self.kept.get(sign_ins, (id, narrowing), &tokens.access_token, at_least).await
+            let refused =
+                |token: &Tokens| request.refuses(&token.access_token) && token.obtained_at.until(now) >= YOUNG;
+            self.kept.get(sign_ins, (id, narrowing), &tokens.access_token, at_least, refused).await
         };
         let given = outcome.map_err(|error| self.no_token(&error, account))?;
-        if given.token_type != TokenType::Bearer {
-            return Err(above(&"its tokens are bound to a key that is not handed out; use 'gatepass proxy'"));
-        }
+        let token_type = match given.token_type {
+            TokenType::Bearer => "Bearer",
+            TokenType::Dpop => {
+                let bound = Bound::of(&given.access_token, sign_in);
+                self.proofs.note(bound.ok_or_else(|| above(&"its token is bound to a key that is not here"))?);
+                "DPoP"
+            }
+        };
         Ok(Granted {
             access_token: given.access_token.clone(),
-            token_type: "Bearer".into(),
+            token_type: token_type.into(),
             expires_at: given.expires_at.map(UtcMillis::seconds),
             scope: given.scope.to_string(),
             server: account.issuer.to_string(),
             account: account.label(),
         })
+    }
+
+    /// A proof for a token that was handed out here, by the server's time as far as it is known.
+    async fn proof(&self, request: &Request) -> Result<Secret, Trouble> {
+        let (wanted, ath) = request.read_proof()?;
+        let unknown = || Trouble::new(TroubleKind::Refused, "this agent has handed out no such token; ask for another");
+        let bound = self.proofs.find(ath).ok_or_else(unknown)?;
+        let contents = self.contents().await?;
+        let sign_in = contents.get(&bound.account).filter(|sign_in| bound.is_of(sign_in)).ok_or_else(unknown)?;
+        let key = sign_in.dpop_key.as_ref().ok_or_else(unknown)?;
+        let (sign_ins, server) = (&self.agent.sign_ins, sign_in.token_endpoint.url());
+        // An API has its server's time, where nothing else is known of it.
+        let urls = wanted.url.parse().into_iter().chain([server.clone()]);
+        let known = urls.map(|url| sign_ins.transport().memory().of(&url)).find(|known| known.clock_ahead != 0);
+        let clock = known.unwrap_or_default().clock(sign_ins.clock());
+        let failed =
+            |error| Trouble::new(TroubleKind::Failed, format!("the key of this sign-in makes no proof: {error}"));
+        key.prove_by_hash(&wanted, ath, &clock, sign_ins.entropy()).map_err(failed)
+    }
+
+    /// The sign-ins as they are now.
+    async fn contents(&self) -> Result<Contents, Trouble> {
+        let contents = self.agent.sign_ins.with_vault(|vault| vault.read()).await;
+        contents.map(|contents| self.of_whom_we_serve(contents)).map_err(|error| vault_trouble(&error))
     }
 
     /// An agent for one account knows no other.

@@ -22,19 +22,21 @@ type Slot = Arc<tokio::sync::Mutex<Option<(HashedToken, Tokens)>>>;
 pub(super) struct Kept(Mutex<HashMap<Key, Slot>>);
 
 impl Kept {
-    /// The token of an account that is narrowed so, from `subject`: kept, or asked for now.
+    /// The token of an account that is narrowed so, from `subject`: kept and not `refused`, or asked for now.
     pub(super) async fn get(
         &self,
         sign_ins: &SignIns,
         key: Key,
         subject: &Secret,
         at_least: Option<Duration>,
+        refused: impl Fn(&Tokens) -> bool,
     ) -> Result<Tokens, NarrowError> {
         let slot = self.slot(&key);
         let mut slot = slot.lock().await;
         if let Some((of, tokens)) = &*slot
             && *of == HashedToken::of(subject.expose())
             && serves(sign_ins, tokens, at_least)
+            && !refused(tokens)
         {
             return Ok(tokens.clone());
         }

@@ -1,7 +1,8 @@
 //! The two lines of the protocol.
 
-use crate::{Narrowing, Selection, text::tidy};
-use gatepass_oauth::{Secret, UtcMillis};
+use crate::{Narrowing, Selection, dpop::memory::is_nonce, text::tidy};
+use gatepass_keys::dpop::{Wanted, access_token_hash};
+use gatepass_oauth::{Secret, UtcMillis, dpop::target};
 use serde::{Deserialize, Serialize, Serializer};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -12,6 +13,8 @@ pub const VERSION: u32 = 1;
 pub const MAX_REQUEST: usize = 16 * 1024;
 /// The longest answer, in bytes.
 pub const MAX_ANSWER: usize = 256 * 1024;
+/// The longest method that a proof is made for, in bytes.
+const MAX_METHOD: usize = 64;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,8 @@ pub const MAX_ANSWER: usize = 256 * 1024;
 pub enum Op {
     /// An access token.
     Token,
+    /// A proof of the key that an access token is bound to.
+    Proof,
     /// How the agent is.
     Status,
     /// That it ends.
@@ -49,6 +54,16 @@ pub struct Request {
     ttl: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_ttl: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ath: Option<String>,
 }
 
 /// An access token, as it is handed out.
@@ -56,7 +71,7 @@ pub struct Request {
 pub struct Granted {
     /// What opens the API.
     pub access_token: Secret,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` for one that is bound to a key: each use of it needs a proof that the agent makes.
     pub token_type: String,
     /// When it ends, in seconds since 1970; `None` when the server did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,6 +180,8 @@ pub struct Trouble {
 pub enum Answer {
     /// A token.
     Token(Granted),
+    /// A proof.
+    Proof(Secret),
     /// How the agent is.
     Status(Status),
     /// It ends.
@@ -179,6 +196,8 @@ struct Line {
     v: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<Granted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,6 +220,11 @@ impl Request {
             audience: None,
             ttl: None,
             min_ttl: None,
+            refused: None,
+            method: None,
+            url: None,
+            nonce: None,
+            ath: None,
         }
     }
 
@@ -217,6 +241,24 @@ impl Request {
             ttl: narrowing.ttl.map(|ttl| ttl.as_secs().max(1)),
             min_ttl: min_ttl.map(|span| span.as_secs()),
             ..Self::of(Op::Token)
+        }
+    }
+
+    /// The same after a server refused this token: for another one, if there can be one.
+    #[must_use]
+    pub fn instead_of(self, refused: &Secret) -> Self {
+        Self { refused: Some(access_token_hash(refused.expose())), ..self }
+    }
+
+    /// For a proof of the key that the token in `wanted` is bound to.
+    #[must_use]
+    pub fn proof(wanted: &Wanted<'_>) -> Self {
+        Self {
+            method: Some(wanted.method.to_owned()),
+            url: Some(wanted.url.to_owned()),
+            nonce: wanted.nonce.map(str::to_owned),
+            ath: wanted.access_token.map(access_token_hash),
+            ..Self::of(Op::Proof)
         }
     }
 
@@ -246,6 +288,29 @@ impl Request {
 
     pub(super) fn min_ttl(&self) -> Option<Duration> {
         self.min_ttl.map(Duration::from_secs)
+    }
+
+    /// Whether it comes because a server refused this token.
+    pub(super) fn refuses(&self, token: &Secret) -> bool {
+        self.refused.as_deref().is_some_and(|hash| hash == access_token_hash(token.expose()))
+    }
+
+    /// The request that a proof is for, and the hash of the token beside it.
+    pub(super) fn read_proof(&self) -> Result<(Wanted<'_>, &str), Trouble> {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let (Some(method), Some(url), Some(ath)) = (&self.method, &self.url, &self.ath) else {
+            return Err(Trouble::usage("a proof is made for a method, a url and the ath of a token"));
+        };
+        if !(1..=MAX_METHOD).contains(&method.len()) || !method.bytes().all(is_name) {
+            return Err(Trouble::usage("method: a word such as GET or POST"));
+        }
+        if target(url).is_none() {
+            return Err(Trouble::usage("url: an http or https URL of at most 4096 bytes, without a user"));
+        }
+        if self.nonce.as_deref().is_some_and(|nonce| !is_nonce(nonce)) {
+            return Err(Trouble::usage("nonce: what a server gave in DPoP-Nonce"));
+        }
+        Ok((Wanted { method, url, nonce: self.nonce.as_deref(), access_token: None }, ath))
     }
 
     /// Which account is meant, and what its token is narrowed to.
@@ -298,6 +363,16 @@ impl Request {
 }
 
 impl Granted {
+    pub(super) fn is_bearer(&self) -> bool {
+        self.token_type.eq_ignore_ascii_case("Bearer")
+    }
+
+    /// Whether it is bound to a key, which the agent has.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.token_type.eq_ignore_ascii_case("DPoP")
+    }
+
     /// When it ends.
     #[must_use]
     pub fn expires_at(&self) -> Option<UtcMillis> {
@@ -326,6 +401,10 @@ impl Answer {
                 room += 2 * granted.access_token.expose().len();
                 answer.token = Some(granted);
             }
+            Self::Proof(proof) => {
+                room += proof.expose().len();
+                answer.proof = Some(proof);
+            }
             Self::Status(status) => answer.status = Some(status),
             Self::Stopping => answer.stopping = Some(true),
             Self::Trouble(trouble) => answer.error = Some(trouble),
@@ -343,7 +422,7 @@ impl Answer {
                 command: trouble.command.map(|command| tidy(&command, 1000)),
             }));
         }
-        let token = line.token.map(Self::Token);
+        let token = line.token.map(Self::Token).or(line.proof.map(Self::Proof));
         token.or(line.status.map(Self::Status)).or(line.stopping.map(|_| Self::Stopping))
     }
 }
@@ -390,6 +469,34 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_is_asked_for_one_request_and_one_token() {
+        let wanted = Wanted { method: "GET", url: "https://a.example/x", nonce: Some("n"), access_token: Some("t") };
+        let line = Request::proof(&wanted).line().unwrap();
+        let read = Request::parse(&line).unwrap();
+        let (asked, ath) = read.read_proof().unwrap();
+        assert_eq!((asked.method, asked.url, asked.nonce), ("GET", "https://a.example/x", Some("n")));
+        assert_eq!(ath, access_token_hash("t"));
+        let long = format!("https://a.example/{}", "x".repeat(5000));
+        let other = |change: fn(&mut Wanted<'static>)| {
+            let mut wanted = wanted;
+            change(&mut wanted);
+            Request::proof(&wanted).read_proof().map(drop).map_err(|trouble| trouble.kind)
+        };
+        assert_eq!(other(|_| {}), Ok(()));
+        for bad in [
+            other(|wanted| wanted.access_token = None),
+            other(|wanted| wanted.method = ""),
+            other(|wanted| wanted.method = "GET /"),
+            other(|wanted| wanted.url = "ftp://a.example"),
+            other(|wanted| wanted.url = "https://u:p@a.example"),
+            other(|wanted| wanted.nonce = Some("a b")),
+            Request::proof(&Wanted { url: &long, ..wanted }).read_proof().map(drop).map_err(|trouble| trouble.kind),
+        ] {
+            assert_eq!(bad, Err(TroubleKind::Usage));
+        }
+    }
+
+    #[test]
     fn an_answer_is_read_as_it_was_said_and_cannot_write_to_the_terminal() {
         let trouble = Trouble { kind: TroubleKind::Busy, message: "\u{1b}[2Jno".into(), command: None };
         let Some(Answer::Trouble(read)) = Answer::parse(&Answer::Trouble(trouble).line().unwrap()) else { panic!() };
@@ -404,7 +511,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_line_makes_reading_panic(line: Vec<u8>) {
-            let _ = Request::parse(&line).and_then(|request| request.read());
+            let _ = Request::parse(&line).and_then(|request| request.read_proof().and(request.read().map(drop)));
             let _ = Answer::parse(&line);
         }
     }

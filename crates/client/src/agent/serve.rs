@@ -5,6 +5,7 @@ use super::socket::SocketListener;
 use super::{
     Address,
     desk::Desk,
+    door::{Door, Visitor},
     message::{Answer, MAX_REQUEST, Op, Request, Trouble, TroubleKind},
     port::PortListener,
 };
@@ -26,7 +27,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// The most callers at once.
+/// The most callers at once who have said what they want, and the most who have not.
 const CALLERS: usize = 64;
 /// How long a caller may take to say its line, or to take ours.
 const LINE: Duration = Duration::from_secs(5);
@@ -212,7 +213,8 @@ impl Agent {
     /// comes to its end first.
     pub async fn serve(self, listener: Listener, stop: impl Future<Output = ()>) -> End {
         let desk = Arc::new(Desk::new(self));
-        let (callers, asked_to_end) = (Arc::new(Semaphore::new(CALLERS)), Arc::new(Notify::new()));
+        let (door, places) = (Door::new(CALLERS), Arc::new(Semaphore::new(CALLERS)));
+        let asked_to_end = Arc::new(Notify::new());
         let (over, ending) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let fresh = Arc::clone(&desk);
@@ -220,22 +222,21 @@ impl Agent {
         let mut stop = pin!(stop);
         let end = loop {
             tokio::select! {
-                accepted = listener.accept() => match (accepted, Arc::clone(&callers).try_acquire_owned()) {
-                    (Ok((connection, known)), Ok(place)) => {
+                accepted = listener.accept() => match accepted {
+                    Ok((connection, known)) => {
+                        let (visitor, places) = (door.enter(), Arc::clone(&places));
                         let (desk, asked_to_end) = (Arc::clone(&desk), Arc::clone(&asked_to_end));
                         tasks.spawn(async move {
-                            let end = talk(&desk, connection, known).await;
-                            drop(place);
-                            if end {
+                            if talk(&desk, &places, visitor, connection, known).await {
                                 asked_to_end.notify_one();
                             }
                         });
                     }
-                    (Ok((connection, _)), Err(_)) => turn_away(connection).await,
-                    (Err(_), _) => sleep(NO_MORE).await,
+                    Err(_) => sleep(NO_MORE).await,
                 },
                 Some(_) = tasks.join_next() => {}
-                () = sleep_until(desk.idle_at()) => match callers.available_permits() {
+                // Only who was let in keeps the agent going.
+                () = sleep_until(desk.idle_at()) => match places.available_permits() {
                     CALLERS if desk.idle_at() <= Instant::now() => break End::Idle,
                     CALLERS => {}
                     _ => desk.touch(),
@@ -252,15 +253,18 @@ impl Agent {
 }
 
 /// One line each way; whether the caller asked for the end and may.
-async fn talk(desk: &Desk, mut connection: Connection, known: Known) -> bool {
-    let (answer, end) = match hear(&mut connection, &known).await {
-        Ok(request) => {
+async fn talk(desk: &Desk, places: &Semaphore, visitor: Visitor, mut connection: Connection, known: Known) -> bool {
+    let busy = || Trouble::new(TroubleKind::Busy, "the agent has too many callers at once");
+    let heard = visitor.unless_sent_away(hear(&mut connection, &known)).await;
+    let (answer, end) = match (heard.unwrap_or_else(|| Err(busy())), places.try_acquire()) {
+        (Ok(request), Ok(_place)) => {
             desk.touch();
             let answer = desk.answer(&request).await;
             desk.touch();
             (answer, request.op() == Op::Stop)
         }
-        Err(trouble) => (Answer::Trouble(trouble), false),
+        (Ok(_), Err(_)) => (Answer::Trouble(busy()), false),
+        (Err(trouble), _) => (Answer::Trouble(trouble), false),
     };
     say(&mut connection, &answer).await;
     end
@@ -270,7 +274,9 @@ async fn hear(connection: &mut Connection, known: &Known) -> Result<Request, Tro
     let denied = |message: &str| Trouble::new(TroubleKind::Denied, message);
     #[cfg(unix)]
     if matches!(known, Known::Stranger) {
-        return Err(denied("this agent belongs to another user"));
+        return Err(denied(
+            "this agent belongs to another user, and answers nobody else; a container runs so with --user",
+        ));
     }
     let late = || Trouble::usage("no whole line came within 5 seconds");
     let line = timeout(LINE, read_line(connection)).await.unwrap_or_else(|_| Err(late()))?;
@@ -307,12 +313,4 @@ async fn say(connection: &mut Connection, answer: &Answer) {
         connection.shutdown().await
     })
     .await;
-}
-
-/// A fresh connection has room for a short line, so this does not wait.
-async fn turn_away(mut connection: Connection) {
-    let trouble = Trouble::new(TroubleKind::Busy, "the agent has too many callers at once");
-    if let Some(line) = Answer::Trouble(trouble).line() {
-        let _ = timeout(NO_MORE, connection.write_all(&line)).await;
-    }
 }

@@ -1,11 +1,13 @@
 //! This machine: the ports that a browser's answer comes to, and an agent.
 
 use super::{Check, PATIENCE, Section};
-use std::{net::TcpListener, path::PathBuf};
+use crate::{agent::Caller, text::tidy};
+use std::net::TcpListener;
+use tokio::{task::spawn_blocking, time::timeout};
 
-/// Loopback ports and the agent's socket.
-pub(super) async fn look(agent_socket: Option<PathBuf>) -> Vec<Check> {
-    vec![ports(), agent(agent_socket).await]
+/// Loopback ports and the agent.
+pub(super) async fn look(caller: Result<Option<Caller>, String>) -> Vec<Check> {
+    vec![ports(), agent(caller).await]
 }
 
 fn ports() -> Check {
@@ -24,23 +26,25 @@ fn ports() -> Check {
     }
 }
 
-#[cfg(unix)]
-async fn agent(socket: Option<PathBuf>) -> Check {
+async fn agent(caller: Result<Option<Caller>, String>) -> Check {
     let name = "agent";
-    let Some(path) = socket else {
-        return Check::skipped(Section::Machine, name, "GATEPASS_AGENT_SOCK names none");
-    };
-    let remedy = "start the agent, or unset GATEPASS_AGENT_SOCK";
-    match tokio::time::timeout(PATIENCE, tokio::net::UnixStream::connect(&path)).await {
-        Ok(Ok(_)) => Check::ok(Section::Machine, name, format!("{} answers", path.display())),
-        Ok(Err(error)) => Check::failure(Section::Machine, name, format!("{}: {error}", path.display())).remedy(remedy),
-        Err(_) => {
-            Check::failure(Section::Machine, name, format!("{}: no answer in time", path.display())).remedy(remedy)
+    let caller = match caller {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return Check::skipped(Section::Machine, name, "GATEPASS_AGENT_SOCK names none"),
+        Err(why) => {
+            let remedy = "set the variables to what 'gatepass agent' prints, or unset GATEPASS_AGENT_SOCK";
+            return Check::failure(Section::Machine, name, why).remedy(remedy);
         }
-    }
-}
-
-#[cfg(not(unix))]
-async fn agent(_: Option<PathBuf>) -> Check {
-    Check::skipped(Section::Machine, "agent", "there are no agents on this system")
+    };
+    let address = caller.address().clone();
+    let asked = timeout(PATIENCE, spawn_blocking(move || caller.status())).await;
+    let why = match asked {
+        Ok(Ok(Ok(status))) => {
+            let found = format!("{address} answers, version {}", tidy(&status.version, 40));
+            return Check::ok(Section::Machine, name, found);
+        }
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(_)) | Err(_) => format!("{address} gives no answer in time"),
+    };
+    Check::failure(Section::Machine, name, why).remedy("start the agent, or unset GATEPASS_AGENT_SOCK")
 }

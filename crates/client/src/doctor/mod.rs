@@ -21,7 +21,7 @@ mod remedy;
 mod settings;
 mod shy;
 
-use crate::{Contents, Home, KeySources, SignIn, Transport, Vault};
+use crate::{Contents, Home, KeySources, SignIn, Transport, Vault, agent::Caller};
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::{ClientId, Issuer};
 pub use remedy::{of_distrust, of_unreachable};
@@ -94,8 +94,8 @@ pub struct Patient {
     pub server: Option<Issuer>,
     /// The client to ask as, where no account says another.
     pub client_id: ClientId,
-    /// The socket of an agent, if one is named.
-    pub agent_socket: Option<PathBuf>,
+    /// Who asks the agent, if one is named; or why it cannot even be asked.
+    pub agent: Result<Option<Caller>, String>,
 }
 
 impl Outcome {
@@ -196,7 +196,7 @@ pub async fn examine(patient: Patient) -> Vec<Check> {
             ],
         }
     };
-    let (way, machine) = tokio::join!(way, machine::look(patient.agent_socket));
+    let (way, machine) = tokio::join!(way, machine::look(patient.agent));
     checks.extend(way);
     checks.extend(machine);
     checks

@@ -9,14 +9,20 @@
 //! 5. A server that refuses a proof tells its time in the same answer. If ours is another, proofs are made by the
 //!    server's from then on: a clock that is wrong is no reason not to sign in (§11.1).
 //!
-//! Steps 3 to 5 are [`Prover::send`]; nobody else makes proofs, save [`SignIns::headers`](crate::SignIns::headers) and
-//! [`crate::Bearer::headers`] for whoever has an HTTP client of their own.
+//! Where the vault is elsewhere, an agent makes the proofs of step 3, and only for access tokens ([`holder`]).
+//!
+//! Steps 3 to 5 are [`Prover::send`]; nobody else makes proofs, save [`SignIns::authorize`](crate::SignIns::authorize) and
+//! [`crate::Bearer::headers`] for whoever has an HTTP client of their own. What steps 4 and 5 learn is in [`lesson`].
 
+pub mod holder;
+pub mod lesson;
 pub mod memory;
 
 use crate::{Call, Failure, Reply, Server, Transport, Unreachable};
 use gatepass_keys::{Clock, Entropy, ProofKey, dpop::Wanted, jws::SigningKeyError};
 use gatepass_oauth::{ClientId, ErrorCode, Secret};
+use holder::Hand;
+use lesson::{Complaint, Lessons};
 use memory::Known;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -84,6 +90,17 @@ impl DpopKey {
         self.opened()?.prove(wanted, clock, entropy)
     }
 
+    /// The same for a token of which only the hash is known.
+    pub(crate) fn prove_by_hash(
+        &self,
+        wanted: &Wanted<'_>,
+        ath: &str,
+        clock: &Clock,
+        entropy: &Entropy,
+    ) -> Result<Secret, SigningKeyError> {
+        self.opened()?.prove_by_hash(wanted, ath, clock, entropy)
+    }
+
     fn opened(&self) -> Result<&ProofKey, SigningKeyError> {
         self.opened.get_or_init(|| ProofKey::from_secret(&self.text)).as_ref().map_err(|error| *error)
     }
@@ -110,20 +127,12 @@ impl fmt::Debug for DpopKey {
 /// A key at work.
 #[derive(Clone, Copy, Debug)]
 pub struct Prover<'a> {
-    /// The key.
-    pub key: &'a DpopKey,
+    /// The key, or who has it.
+    pub key: Hand<'a>,
     /// The time.
     pub clock: &'a Clock,
     /// Randomness.
     pub entropy: &'a Entropy,
-}
-
-/// What a server finds wrong with a proof that another one may mend.
-enum Complaint {
-    /// Its nonce (§8, §9).
-    Nonce,
-    /// Something else; perhaps its time.
-    Proof,
 }
 
 impl Prover<'_> {
@@ -139,39 +148,33 @@ impl Prover<'_> {
         token: Option<&Secret>,
         make: impl Fn() -> Result<Call, Failure>,
     ) -> Result<Reply, Failure> {
-        let (mut nonce_told, mut time_told) = (false, false);
+        let mut lessons = Lessons::default();
         loop {
             let call = make()?;
             let url = call.url().clone();
             let known = transport.memory().of(url.url());
-            let proof = self.prove(&call, token, &known)?;
+            let proof = self.prove(&call, token, &known).await?;
             let reply = transport.send(call.with_proof(token, proof)).await?;
-            match complaint(&reply) {
-                Some(Complaint::Nonce) if !nonce_told && reply.told().nonce != known.nonce => nonce_told = true,
-                Some(Complaint::Proof) if !time_told && self.learns_time(transport, &reply, &url, &known) => {
-                    time_told = true;
-                }
-                _ => return Ok(reply),
+            let lesson = complaint(&reply).and_then(|complaint| {
+                complaint.teaches(transport.memory(), self.clock, url.url(), reply.told(), &known)
+            });
+            if !lesson.is_some_and(|lesson| lessons.are_new(lesson)) {
+                return Ok(reply);
             }
         }
     }
 
-    fn prove(self, call: &Call, token: Option<&Secret>, known: &Known) -> Result<Secret, Failure> {
+    async fn prove(self, call: &Call, token: Option<&Secret>, known: &Known) -> Result<Secret, Failure> {
         let wanted = Wanted {
             method: call.method(),
             url: call.url().as_str(),
             nonce: known.nonce.as_deref(),
             access_token: token.map(Secret::expose),
         };
-        self.key.prove(&wanted, &known.clock(self.clock), self.entropy).map_err(|error| Failure::Unreachable {
+        self.key.prove(&wanted, &known.clock(self.clock), self.entropy).await.map_err(|error| Failure::Unreachable {
             host: call.url().host(),
-            why: Unreachable::NoConnection(format!("the key of this sign-in makes no proof: {error}")),
+            why: Unreachable::NoConnection(error.to_string()),
         })
-    }
-
-    /// Takes over the server's time from an answer that refuses a proof; whether that changes anything.
-    fn learns_time(self, transport: &Transport, reply: &Reply, url: &crate::WebUrl, known: &Known) -> bool {
-        transport.memory().learn_time(url.url(), reply.told().date, self.clock, known.clock_ahead)
     }
 }
 

@@ -174,6 +174,16 @@ impl Installed {
         self.docker.iter().find(|known| known.registry == registry)
     }
 
+    /// The server of an account for which something is installed.
+    #[must_use]
+    pub fn server_of(&self, account: &AccountId) -> Option<&Issuer> {
+        let git = self.git.iter().map(|known| (&known.account, &known.server));
+        let docker = self.docker.iter().map(|known| (&known.account, &known.server));
+        let kubectl = self.kubectl.iter().map(|known| (&known.account, &known.server));
+        let aws = self.aws.iter().map(|known| (&known.account, &known.server));
+        git.chain(docker).chain(kubectl).chain(aws).find(|(known, _)| *known == account).map(|(_, server)| server)
+    }
+
     /// Whether nothing is installed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

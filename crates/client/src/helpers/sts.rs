@@ -65,6 +65,17 @@ impl RoleArn {
     }
 }
 
+/// Which token is shown to STS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// The sign-in's ID token.
+    #[default]
+    IdToken,
+    /// Its access token, which may stand for less, or for somebody else.
+    AccessToken,
+}
+
 /// What is asked of STS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
@@ -76,6 +87,9 @@ pub struct Role {
     pub duration: u64,
     /// Where STS is.
     pub endpoint: WebUrl,
+    /// What is shown there.
+    #[serde(default)]
+    pub shown: Shown,
 }
 
 /// Where STS is.
@@ -105,7 +119,7 @@ pub enum InvalidRole {
 }
 
 impl Role {
-    /// A role with the endpoint of its region, or the one that is named.
+    /// A role with the endpoint of its region, or the one that is named, asked for with the ID token.
     ///
     /// # Errors
     /// [`InvalidRole`].
@@ -122,10 +136,16 @@ impl Role {
             Place::Endpoint(endpoint) => endpoint,
             Place::Region(region) => endpoint(arn.partition(), region)?,
         };
-        Ok(Self { arn, session_name: session_name.to_owned(), duration, endpoint })
+        Ok(Self { arn, session_name: session_name.to_owned(), duration, endpoint, shown: Shown::default() })
     }
 
-    /// Exchanges a token for credentials of the role.
+    /// The same, asked for with this token.
+    #[must_use]
+    pub fn showing(self, shown: Shown) -> Self {
+        Self { shown, ..self }
+    }
+
+    /// Exchanges a token, the one that is to be shown, for credentials of the role.
     ///
     /// # Errors
     /// [`Failure`]; AWS's own word is a refusal.
@@ -232,8 +252,9 @@ fn read(reply: &Reply, endpoint: &WebUrl) -> Result<Credentials, Failure> {
     }
     match quick_xml::de::from_str::<ErrorAnswer>(text) {
         Ok(ErrorAnswer { error }) => {
-            let description = Some(tidy(&error.message, 300)).filter(|text| !text.is_empty());
-            Err(Failure::Refused(Refusal { code: tidy(&error.code, 80), description }))
+            let told = |text: String, most| tidy(&reply.without_secrets(text), most);
+            let description = Some(told(error.message, 300)).filter(|text| !text.is_empty());
+            Err(Failure::Refused(Refusal { code: told(error.code, 80), description }))
         }
         Err(_) => Err(reply.nonsense(format!("status {} without an error of STS", reply.status))),
     }

@@ -12,6 +12,7 @@ use crate::{
     Asker, DpopKey, Failure, Prover, Server, Transport, Ways,
     choose::NoWay,
     device::{self, DeviceError, DeviceRequest, poller::Ended},
+    dpop::holder::Hand,
     loopback::{Callback, Loopback, page::Page},
     paste,
     token_endpoint::TokenEndpoint,
@@ -210,7 +211,7 @@ impl Race<'_> {
     /// The key at work.
     #[must_use]
     pub fn prover(&self) -> Option<Prover<'_>> {
-        Some(Prover { key: self.dpop_key?, clock: self.clock, entropy: self.entropy })
+        Some(Prover { key: Hand::Key(self.dpop_key?), clock: self.clock, entropy: self.entropy })
     }
 
     /// The client, as the endpoints of the server meet it.

@@ -1,7 +1,7 @@
 //! `gatepass credential aws`: `credential_process` of aws.
 
 use super::{
-    Holder,
+    Holder, account_of_command,
     changes::{Changes, Mode, text_of},
     chosen, installed, kubectl, this_binary_as_text, user_folder,
 };
@@ -16,7 +16,7 @@ use gatepass_client::{
     helpers::{
         Installed, ini,
         installed::AwsProfile,
-        sts::{InvalidRole, Place, Role, RoleArn},
+        sts::{InvalidRole, Place, Role, RoleArn, Shown},
     },
 };
 use std::{path::PathBuf, time::Duration};
@@ -120,21 +120,34 @@ impl RoleFlags {
             None => Place::Region(self.region.as_deref()),
         };
         let name = self.session_name.clone().unwrap_or_else(|| session_name(account));
-        Role::new(self.role_arn.clone(), &name, self.duration.unwrap_or(DURATION), place).map_err(|error| {
+        let role = Role::new(self.role_arn.clone(), &name, self.duration.unwrap_or(DURATION), place);
+        role.map(|role| role.showing(self.shown())).map_err(|error| {
             let failed = Error::new(Kind::Usage, error);
             if error == InvalidRole::Region { failed.hint("name the region with --region") } else { failed }
         })
     }
 
+    fn shown(&self) -> Shown {
+        if self.access_token { Shown::AccessToken } else { Shown::IdToken }
+    }
+
     fn hand_out(&self, context: &Context<'_>) -> Result<(), Error> {
-        let account = chosen(context)?;
+        let account = account_of_command(context)?;
         let (role, id, sign_ins) = (self.role(&account)?, account.id(), context.sign_ins()?);
         if let Some(kept) = sign_ins.aws_credentials(&id, &role)? {
             context.ui.data(kept.document().expose());
             return Ok(());
         }
         let token = if self.access_token {
-            Holder { account: &id, server: &account.issuer }.bearer(&sign_ins)?.token().clone()
+            let bearer = Holder { account: &id, server: &account.issuer }.stored(&sign_ins)?;
+            if bearer.key().is_some() {
+                return Err(Error::new(
+                    Kind::Failed,
+                    "the access token is bound to a key, and AWS takes no proofs of it",
+                )
+                .hint("leave out --access-token"));
+            }
+            bearer.token().clone()
         } else {
             kubectl::id_token(&sign_ins, &account)?.0
         };

@@ -143,7 +143,7 @@ fn get(context: &Context<'_>) -> Result<(), Told> {
     let installed = installed(context)?;
     let entry = installed.docker_registry(&name).ok_or(Told::NotFound)?;
     let holder = Holder { account: &entry.account, server: &entry.server };
-    let bearer = holder.bearer(&context.sign_ins()?)?;
+    let bearer = holder.bearer(&context.sign_ins()?, &format!("https://{name}"))?;
     context.ui.data(answer(&server, &entry.username, handed(&bearer)).expose());
     Ok(())
 }
@@ -168,7 +168,7 @@ fn erase(context: &Context<'_>) -> Result<(), Told> {
     let server = read_server(io::stdin().lock())?;
     let installed = installed(context)?;
     if let Some(entry) = registry(&server).ok().and_then(|name| installed.docker_registry(&name)) {
-        context.sign_ins()?.token_refused(&entry.account, None)?;
+        Holder { account: &entry.account, server: &entry.server }.refused(&context.sign_ins()?, None)?;
     }
     Ok(())
 }

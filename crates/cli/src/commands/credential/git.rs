@@ -125,7 +125,7 @@ fn get(context: &Context<'_>) -> Result<(), Error> {
             sign_ins.token_refused(&entry.account, None)?;
         }
     }
-    match holder.bearer(&sign_ins) {
+    match holder.bearer(&sign_ins, entry.site.as_str()) {
         Ok(bearer) => {
             let is_first = request.refused_generation().is_none();
             let answer = Answer {
@@ -151,7 +151,8 @@ fn get(context: &Context<'_>) -> Result<(), Error> {
 fn erase(context: &Context<'_>) -> Result<(), Error> {
     let request = Request::read(io::stdin().lock())?;
     if let Some(entry) = entry(context, &request)? {
-        context.sign_ins()?.token_refused(&entry.account, request.token.as_ref())?;
+        Holder { account: &entry.account, server: &entry.server }
+            .refused(&context.sign_ins()?, request.token.as_ref())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! stand beside the command, and kubectl is made to say which one it talks to (`provideClusterInfo`).
 
 use super::{
-    Holder,
+    account_of_command, bearer_of_command,
     changes::{Changes, Mode},
     chosen, handed, installed, this_binary_as_text, tool,
 };
@@ -113,14 +113,12 @@ impl What {
                 asked
             }
         };
-        let account = chosen(context)?;
-        let sign_ins = context.sign_ins()?;
         if self.id_token {
-            let (token, end) = id_token(&sign_ins, &account)?;
+            let (token, end) = id_token(&context.sign_ins()?, &account_of_command(context)?)?;
             context.ui.data(asked.answer(Handed { token: &token, expires_at: Some(end) }).expose());
         } else {
-            let (id, server) = (account.id(), &account.issuer);
-            let bearer = Holder { account: &id, server }.bearer(&sign_ins)?;
+            let url = asked.cluster.as_ref().map_or_else(|| "URL".to_owned(), ToString::to_string);
+            let bearer = bearer_of_command(context, &url)?;
             context.ui.data(asked.answer(handed(&bearer)).expose());
         }
         Ok(())

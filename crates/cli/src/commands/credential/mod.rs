@@ -1,7 +1,8 @@
 //! `gatepass credential`: tokens for git, docker, kubectl and aws, over their own helper protocols.
 //!
 //! `install` names a place that gets the tokens of one account, and edits the tool's configuration; nothing else ever gets
-//! one (`gatepass_client::helpers`). `GATEPASS_TOKEN` is not used here: it says nothing of where it may go.
+//! one (`gatepass_client::helpers`). `GATEPASS_TOKEN` is not used here: it says nothing of where it may go. An agent that
+//! `GATEPASS_AGENT_SOCK` names is asked instead of the vault.
 
 mod aws;
 mod changes;
@@ -12,12 +13,14 @@ mod list;
 mod tool;
 
 use crate::{
+    agent::{self, named},
     context::{Context, run_with},
     error::{Error, Kind},
 };
 use clap::{Args, Subcommand};
 use gatepass_client::{
-    Account, AccountId, Bearer, BearerError, SignIns,
+    Account, AccountId, Bearer, BearerError, Narrowing, Secret, Selection, SignIns,
+    agent::Request,
     helpers::{Handed, Installed},
     oauth::Issuer,
 };
@@ -69,13 +72,44 @@ struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// A token, refreshed if need be or if it was refused. With a fresh one at hand there is no network and no runtime.
-    fn bearer(self, sign_ins: &SignIns) -> Result<Bearer, Error> {
+    /// A token for a tool that talks to `url`, refreshed if need be or if it was refused: of the agent that the environment
+    /// names, else of the vault. With a fresh one at hand there is no network and no runtime. Tools send a token as it is, so
+    /// one that is bound to a key is none for them.
+    fn bearer(self, sign_ins: &SignIns, url: &str) -> Result<Bearer, Error> {
+        let bearer = match named()? {
+            Some(caller) => agent::ask(&caller, self.request())?.bearer,
+            None => self.stored(sign_ins)?,
+        };
+        Error::unless_bound(bearer, url)
+    }
+
+    fn stored(self, sign_ins: &SignIns) -> Result<Bearer, Error> {
         if let Some(bearer) = sign_ins.fresh_bearer_for_helper(self.account)? {
             return Ok(bearer);
         }
         run_with(sign_ins, async { Ok(sign_ins.bearer_for_helper(self.account).await) })?
             .map_err(|error| self.failed(sign_ins, error))
+    }
+
+    /// Notes that a server refused a token of the tool's, or the one that it was given last.
+    fn refused(self, sign_ins: &SignIns, token: Option<&Secret>) -> Result<(), Error> {
+        match (named()?, token) {
+            (None, _) => sign_ins.token_refused(self.account, token).map(drop)?,
+            (Some(caller), Some(token)) => drop(caller.token(self.request().instead_of(token))?),
+            // Which token it was only the agent's next one can tell.
+            (Some(_), None) => {}
+        }
+        Ok(())
+    }
+
+    /// What an agent is asked for.
+    fn request(self) -> Request {
+        let selection = Selection {
+            issuer: Some(self.server.clone()),
+            account: Some(self.account.to_string()),
+            ..Selection::default()
+        };
+        Request::token(&selection, &Narrowing::default(), None)
     }
 
     /// Why there is no token, with the account's name and the command to run.
@@ -97,6 +131,31 @@ impl Holder<'_> {
 
 fn handed(bearer: &Bearer) -> Handed<'_> {
     Handed { token: bearer.token(), expires_at: bearer.expires_at() }
+}
+
+/// A token for a command that stands in a tool's configuration, for a tool that talks to `url`.
+fn bearer_of_command(context: &Context<'_>, url: &str) -> Result<Bearer, Error> {
+    if let Some(caller) = named()? {
+        let selection = context.selection_by_id()?;
+        let request = Request::token(&selection, &Narrowing::default(), None);
+        return Error::unless_bound(agent::ask(&caller, request)?.bearer, url);
+    }
+    let account = account_of_command(context)?;
+    Holder { account: &account.id(), server: &account.issuer }.bearer(&context.sign_ins()?, url)
+}
+
+/// Whose token such a command hands out.
+fn account_of_command(context: &Context<'_>) -> Result<Account, Error> {
+    let selection = context.selection_by_id()?;
+    let Some(id) = selection.account.as_deref().and_then(AccountId::whole) else { return chosen(context) };
+    match context.sign_ins()?.vault().read()?.get(&id) {
+        Some(sign_in) => Ok(sign_in.account.clone()),
+        None => {
+            let server = installed(context)?.server_of(&id).cloned();
+            let message = format!("the account {id} is not signed in here");
+            Err(Error::sign_in_needed(message, server.as_ref().map(Issuer::as_str)))
+        }
+    }
 }
 
 /// The account that something is installed for.

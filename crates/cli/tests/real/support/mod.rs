@@ -1,5 +1,6 @@
 //! What these tests stand on: places with their servers, terminals with their homes, a person.
 
+mod agent;
 mod dice;
 mod faults;
 mod person;
@@ -15,6 +16,7 @@ mod tools;
 mod upstream;
 mod wire;
 
+pub(crate) use agent::Agent;
 pub(crate) use dice::Dice;
 pub(crate) use faults::Faults;
 pub(crate) use person::Person;

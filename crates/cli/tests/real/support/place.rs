@@ -91,6 +91,11 @@ impl Place {
         run_with(&mut self.admin_command(arguments), input)
     }
 
+    /// Lets the server bind the access tokens of gatepass's own command line too.
+    pub(crate) fn binds_access_tokens(&self) {
+        self.settings("[clients]\ncli_access_tokens = \"dpop\"\n");
+    }
+
     #[track_caller]
     pub(crate) fn add_user(&self, email: &str) -> Value {
         self.admin_with(&["user", "add", email, "--password-stdin", "--json"], &format!("{PASSWORD}\n")).json()

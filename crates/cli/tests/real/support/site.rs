@@ -24,6 +24,13 @@ impl Asked {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// A header that is there once.
+    pub(crate) fn only_header(&self, name: &str) -> &str {
+        let all: Vec<_> = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).collect();
+        assert_eq!(all.len(), 1, "{name}: {all:?}");
+        all[0].1.as_str()
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
