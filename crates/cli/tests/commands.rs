@@ -17,6 +17,9 @@ fn a_fresh_token_is_printed_without_any_network() {
     assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "access-0\n", ""));
     let said = run(gatepass(home.path()).args(["token", "--header"]));
     assert_eq!(said.out, "Authorization: Bearer access-0\n");
+    // A nonce may begin as an option does.
+    let proof = ["token", "--dpop-proof", "GET", "https://api.example", "--dpop-nonce", "-R1"];
+    assert_eq!(run(gatepass(home.path()).args(proof)).code, Some(0));
     let said = run(gatepass(home.path()).args(["token", "--json"]));
     assert_eq!(serde_json::from_str::<Value>(&said.out).unwrap()["access_token"], "access-0");
 }

@@ -3,8 +3,9 @@
 //! A client uses at most one method per request (RFC 6749 §2.3). Which one it *should* use is its
 //! registration's business; here is only what it sent.
 
-use crate::{ClientId, Error, Params, Secret};
+use crate::{ClientId, Error, Params, Secret, params::form_decoded};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use std::borrow::Cow;
 
 /// `client_assertion_type` of a JWT (RFC 7523 §2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -75,15 +76,14 @@ fn read_basic(header: &str) -> Result<(ClientId, Secret), Error> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(Error::invalid_client());
     }
-    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = Secret::new(decoded.ok_or_else(Error::invalid_client)?);
-    let (id, secret) = decoded.expose().split_once(':').ok_or_else(Error::invalid_client)?;
-    Ok((parse_id(&form_decoded(id)?)?, form_decoded(secret)?.into()))
+    let plain = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let plain = Secret::new(plain.ok_or_else(Error::invalid_client)?);
+    let (id, secret) = plain.expose().split_once(':').ok_or_else(Error::invalid_client)?;
+    Ok((parse_id(&decoded(id)?)?, Secret::new(decoded(secret)?.into_owned())))
 }
 
-fn form_decoded(text: &str) -> Result<String, Error> {
-    let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().map(Into::into).map_err(|_| Error::invalid_client())
+fn decoded(text: &str) -> Result<Cow<'_, str>, Error> {
+    form_decoded(text.as_bytes()).ok_or_else(Error::invalid_client)
 }
 
 /// Whose assertion it claims to be (RFC 7523 §3 lets `client_id` be left out). Proven later.

@@ -116,17 +116,21 @@ impl<'a> Params<'a> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
-    let text = if bytes.contains(&b'+') {
-        let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        percent_decode(&spaced).decode_utf8().map(|text| Cow::Owned(text.into_owned()))
-    } else {
-        percent_decode(bytes).decode_utf8()
-    };
-    let text = text.map_err(|_| Error::invalid_request("a parameter is not UTF-8"))?;
-    if text.chars().any(char::is_control) {
+    let text = form_decoded(bytes).ok_or_else(|| Error::invalid_request("a parameter is not UTF-8"))?;
+    // All control characters but those of ASCII begin with the same byte; most texts have neither.
+    if text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) && text.chars().any(char::is_control) {
         return Err(Error::invalid_request("a parameter holds a control character"));
     }
     Ok(text)
+}
+
+/// What form-encoded bytes say, if that is UTF-8.
+pub(crate) fn form_decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    if !bytes.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+    }
+    let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
 #[cfg(test)]

@@ -10,14 +10,14 @@ use zeroize::Zeroize;
 ///
 /// It serializes as its text: the wire messages of the token endpoint carry it on purpose.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
+#[serde(from = "String")]
+pub struct Secret(Box<str>);
 
 impl Secret {
     /// Takes the text; the caller's copy is gone with it.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self::from(text)
     }
 
     /// The text itself, for the wire or for hashing; never for a log or an error.
@@ -35,13 +35,18 @@ impl Secret {
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
 impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
+    fn from(mut text: String) -> Self {
+        if text.len() == text.capacity() {
+            return Self(text.into());
+        }
+        let exact = Self(text.as_str().into());
+        text.zeroize();
+        exact
     }
 }
 

@@ -11,7 +11,7 @@ use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
 use serde::Serialize;
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 /// The most events that a page should hold; the largest one is then a few ten kibibytes.
 pub const PAGE: usize = 256;
@@ -64,17 +64,26 @@ struct Entry<'a> {
 }
 
 /// An identifier as 32 hexadecimal digits.
-struct Hex([u8; 16]);
+struct Hex([u8; 32]);
 
-impl Serialize for Hex {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Hex {
+    fn of(id: [u8; 16]) -> Self {
+        let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
-impl fmt::Display for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -135,13 +144,13 @@ impl AuditRow {
 
     fn entry(&self) -> Entry<'_> {
         Entry {
-            id: Hex(self.id.0),
+            id: Hex::of(self.id.0),
             at: self.at().0,
             kind: &self.kind,
             actor: self.actor.as_deref(),
-            user_id: self.user_id.map(|id| Hex(id.0)),
+            user_id: self.user_id.map(|id| Hex::of(id.0)),
             client_id: self.client_id.as_deref(),
-            subject: self.subject.map(|id| Hex(id.0)),
+            subject: self.subject.map(|id| Hex::of(id.0)),
             address: &self.address,
             user_agent: without_nul(&self.user_agent),
             detail: without_nul(&self.detail),
@@ -230,7 +239,7 @@ impl Store {
 impl AuditFilter {
     fn params(&self, from: [u8; 16], to: [u8; 16], time: &Range<UtcMillis>) -> Vec<Value> {
         let kinds = if self.kinds.is_empty() { String::new() } else { format!(" {} ", self.kinds.join(" ")) };
-        let user = self.user_id.map(|id| Hex(id.0).to_string());
+        let user = self.user_id.map(|id| Hex::of(id.0).as_str().to_owned());
         params![from, to, time.start.0, time.end.0, user, self.client_id.clone(), self.address.clone(), kinds]
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Token {
     #[arg(long, num_args = 2, value_names = ["METHOD", "URL"])]
     dpop_proof: Option<Vec<String>>,
     /// The nonce that the URL's server asked for in the header DPoP-Nonce
-    #[arg(long, value_name = "NONCE", requires = "dpop_proof")]
+    #[arg(long, value_name = "NONCE", requires = "dpop_proof", allow_hyphen_values = true)]
     dpop_nonce: Option<String>,
 }
 

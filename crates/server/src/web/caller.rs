@@ -77,6 +77,9 @@ pub(crate) fn is_trusted(address: &IpAddr, trusted: &[IpNet]) -> bool {
 
 /// A stranger's text for our pages and logs: no control or direction-changing characters, bounded.
 pub(crate) fn tidy(text: &str) -> String {
+    if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.trim().to_owned();
+    }
     let visible = |c: &char| {
         !c.is_control()
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
