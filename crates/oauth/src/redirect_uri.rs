@@ -37,6 +37,12 @@ pub enum InvalidRedirectUri {
 }
 
 impl RedirectUri {
+    /// One that was parsed before it was stored: its form is looked at, not its parts.
+    #[must_use]
+    pub fn from_stored(text: String) -> Option<Self> {
+        (text.contains(':') && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')).then_some(Self(text))
+    }
+
     /// The URI as given.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -15,6 +15,12 @@ pub struct ResourceUri(Box<str>);
 pub struct InvalidResource;
 
 impl ResourceUri {
+    /// One that was parsed before it was stored: its form is looked at, not its parts.
+    #[must_use]
+    pub fn from_stored(text: String) -> Option<Self> {
+        (text.starts_with("http") && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Self(text.into()))
+    }
+
     /// The text as given.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -3,7 +3,7 @@
 use crate::{
     Authentication, Change, Error, Store, UserId,
     access_token::NewAccessToken,
-    columns::{Columns, maybe},
+    columns::{Columns, maybe, of_another_kind},
     session_client::SessionClient,
     token_grant::NewGrant,
 };
@@ -61,7 +61,7 @@ impl FromRow for AuthorizationCode {
             hash: row.hash(1)?,
             client_id: row.parsed(2)?,
             user_id: row.user(3)?,
-            redirect_uri: row.parsed(4)?,
+            redirect_uri: RedirectUri::from_stored(row.get(4)?).ok_or_else(|| of_another_kind(4))?,
             scope: row.scope(5)?,
             resource: row.resource(6)?,
             code_challenge: CodeChallenge::from_stored(&challenge)

@@ -109,7 +109,7 @@ impl Columns for Row<'_> {
     }
 
     fn resource(&self, index: usize) -> Result<ResourceUri, Error> {
-        self.parsed(index)
+        ResourceUri::from_stored(self.get(index)?).ok_or_else(|| of_another_kind(index))
     }
 
     fn list<T: FromStr>(&self, index: usize) -> Result<Vec<T>, Error> {
@@ -119,7 +119,11 @@ impl Columns for Row<'_> {
 }
 
 fn parse<T: FromStr>(text: &str, index: usize) -> Result<T, Error> {
-    text.parse().map_err(|_| Error::Corrupt { what: format!("column {index} holds a text of another kind") })
+    text.parse().map_err(|_| of_another_kind(index))
+}
+
+pub(crate) fn of_another_kind(index: usize) -> Error {
+    Error::Corrupt { what: format!("column {index} holds a text of another kind") }
 }
 
 /// A list of texts without spaces, as one column.
