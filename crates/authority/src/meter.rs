@@ -93,6 +93,16 @@ impl Meters {
         })
     }
 
+    /// Counts one of `bucket`. Of as many as the rate allows in a window: how many were more than that in the one before,
+    /// which the first of them tells.
+    pub(crate) fn few(&self, bucket: &str, rate: Rate, now: UtcMillis) -> Option<i64> {
+        self.with(bucket, rate, now, |window| {
+            window.untold = window.untold.saturating_add(1);
+            let left_out = if window.untold == 1 { window.before.saturating_sub(rate.attempts).max(0) } else { 0 };
+            (window.untold <= rate.attempts).then_some(left_out)
+        })
+    }
+
     /// What the store answered: what all nodes have seen, and until when it counts.
     pub(crate) fn learn(&self, bucket: &str, rate: Rate, now: UtcMillis, seen: Attempts) -> Metered {
         self.with(bucket, rate, now, |window| {

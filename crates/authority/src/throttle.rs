@@ -69,6 +69,8 @@ pub(crate) const JUNK_ADDRESS: Limit = Limit { what: "junk-address", attempts: 6
 
 /// How often an event that anybody may bring about is kept, of those that are alike: once in that time.
 const STRANGERS_EVENT: Rate = Rate { attempts: 1, window: Duration::from_secs(60) };
+/// How many of one kind are kept from one network in that time, however many subjects and keys it thinks up.
+const STRANGERS_EVENTS: Rate = Rate { attempts: 30, window: Duration::from_secs(60) };
 
 /// The longest reason of a refusal that is kept, in characters.
 const LONGEST_REASON: usize = 300;
@@ -190,14 +192,18 @@ impl Authority {
 
     /// Whether an event is kept that anybody may bring about: the first of those that are alike in a while is, and tells
     /// how many were left out since the one before it. What one client or one key does never hides what another does from
-    /// the same address: events are alike that have one kind, client, subject and object.
+    /// the same address: events are alike that have one kind, client, subject and object. Who thinks up ever new ones is
+    /// bounded by his network.
     pub(crate) fn first_of_its_kind(&self, event: &Event) -> Option<i64> {
         let Event { kind, client_id, subject, object, .. } = event;
         let client = client_id.as_ref().map_or("", ClientId::as_str);
         let subject = subject.map_or(0, |id| u128::from_be_bytes(id.0));
         let object = object.as_deref().unwrap_or_default();
-        let bucket = format!("event-{kind}:{}:{client}:{subject:x}:{object}", network(&event.address));
-        self.0.meters.first(&bucket, STRANGERS_EVENT, self.0.clock.now())
+        let (of_network, now) = (format!("event-{kind}:{}", network(&event.address)), self.0.clock.now());
+        let alike =
+            self.0.meters.first(&format!("{of_network}:{client}:{subject:x}:{object}"), STRANGERS_EVENT, now)?;
+        let others = self.0.meters.few(&of_network, STRANGERS_EVENTS, now)?;
+        Some(alike.saturating_add(others))
     }
 
     /// What a request to one of the client's endpoints is answered that came to nothing: its own failure, or that there

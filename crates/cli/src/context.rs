@@ -160,6 +160,24 @@ impl<'a> Context<'a> {
         Ok(self.folder_file.get().and_then(Option::as_ref))
     }
 
+    /// The server that a secret may be sent to: typed, or in the settings. The file of a folder names none, since the folder
+    /// may have come from a stranger.
+    fn server_for_secrets(&self) -> Result<Option<Issuer>, Error> {
+        let text = match self.typed_server() {
+            Some(text) => Some(text),
+            None => self.config()?.server.as_deref(),
+        };
+        text.map(server_of).transpose()
+    }
+
+    /// The server to sign in to with a secret or an assertion, which nobody looks at before they are sent.
+    pub(crate) fn server_to_prove_to(&self) -> Result<Issuer, Error> {
+        self.server_for_secrets()?.ok_or_else(|| {
+            Error::new(Kind::Usage, "no server is named that the secret or the assertion is for")
+                .hint(format!("name it with --server or {}; a .gatepass.toml does not count", env::SERVER))
+        })
+    }
+
     /// The server to talk to: the one that was named, else the default account's.
     pub(crate) fn server(&self, contents: &Contents) -> Result<Issuer, Error> {
         if let Some(server) = self.named_server()? {
@@ -278,14 +296,9 @@ impl<'a> Context<'a> {
         token.or_else(|| Some(Raw { secret: key?.into(), variable: env::API_KEY }))
     }
 
-    /// The one server that the credential of the environment is sent to: typed, or in the settings. The file of a folder
-    /// names none, since the folder may have come from a stranger.
+    /// The one server that the credential of the environment is sent to.
     pub(crate) fn server_of_raw(&self, raw: &Raw) -> Result<Issuer, Error> {
-        let text = match self.typed_server() {
-            Some(text) => Some(text),
-            None => self.config()?.server.as_deref(),
-        };
-        text.map(server_of).transpose()?.ok_or_else(|| {
+        self.server_for_secrets()?.ok_or_else(|| {
             Error::new(Kind::Usage, format!("{} is set, but no server that it is for", raw.variable))
                 .hint(format!("name it with --server or {}; a .gatepass.toml does not count", env::SERVER))
         })

@@ -48,6 +48,33 @@ fn the_file_of_a_folder_does_not_say_where_the_token_of_the_environment_goes() {
     }
 }
 
+/// Nobody looks at the server before a secret or an assertion is sent.
+#[test]
+fn the_file_of_a_folder_does_not_say_where_a_service_proves_itself() {
+    let (evil, own) = (server(), server());
+    let (home, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join(".gatepass.toml"), format!("server = '{}'\n", evil.issuer)).unwrap();
+    let file = home.path().join("proof");
+    fs::write(&file, "e30.e30.c2ln").unwrap();
+    let file = file.to_str().unwrap();
+    let ways = [
+        &["login", "--client-credentials", "--client-id", "x", "--client-secret-file", file][..],
+        &["login", "--client-id", "x", "--client-secret-file", file, "--device"],
+        &["login", "--assertion-file", file],
+    ];
+    let login = |arguments: &[&str]| run(gatepass(home.path()).args(arguments).current_dir(folder.path()));
+    for way in ways {
+        let said = login(way);
+        assert_eq!(said.code, Some(2), "{}", said.err);
+        assert!(said.err.contains("a .gatepass.toml does not count"), "{}", said.err);
+    }
+    fs::write(home.path().join("config.toml"), format!("server = '{}'\n", own.issuer)).unwrap();
+    for way in ways {
+        assert_ne!(login(way).code, Some(0), "the fake is no authorization server");
+    }
+    assert!(!own.all().is_empty() && evil.all().is_empty());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_agent_of_a_space_is_for_the_account_of_that_space() {

@@ -7,7 +7,7 @@
 //! 4. Go on only where PKCE by S256 is not ruled out (RFC 7636, RFC 9700 §2.1.1).
 
 use crate::{
-    Call, ClientAuthentication, Failure, Transport, Unreachable, WebUrl,
+    Call, ClientAuthentication, Failure, IssuerName, Transport, Unreachable, WebUrl,
     providers::{self, Provider},
     text::tidy,
 };
@@ -20,7 +20,7 @@ pub struct Server {
     pub issuer: Issuer,
     /// The same as it spells it itself, with a slash at the end perhaps: so it must stand in all that it says
     /// (RFC 9207 §2.4, OpenID Connect Core §3.1.3.7).
-    pub iss: String,
+    pub iss: IssuerName,
     /// RFC 6749 §3.2.
     pub token_endpoint: WebUrl,
     /// RFC 6749 §3.1; without it there is no sign-in by browser redirect.
@@ -86,7 +86,7 @@ impl Server {
     #[must_use]
     pub fn bare(issuer: Issuer, token_endpoint: WebUrl) -> Self {
         Self {
-            iss: issuer.as_str().to_owned(),
+            iss: IssuerName::new(issuer.clone(), None),
             issuer,
             token_endpoint,
             authorization_endpoint: None,
@@ -241,7 +241,7 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
     let device = metadata.grant_types_supported.is_empty() || metadata.offers(GrantType::DeviceCode);
     Ok(Server {
         issuer: issuer.clone(),
-        iss: metadata.issuer.clone(),
+        iss: IssuerName::new(issuer.clone(), Some(metadata.issuer.clone())),
         token_endpoint: read("token_endpoint", &metadata.token_endpoint)?
             .ok_or_else(|| DiscoveryError::BadEndpoint { issuer: issuer.clone(), endpoint: "token_endpoint" })?,
         authorization_endpoint: read("authorization_endpoint", &metadata.authorization_endpoint)?,

@@ -295,16 +295,16 @@ impl SignIns {
 
     async fn refresh_to_less(&self, sign_in: &SignIn, shown: &Secret, to: &Narrowing) -> Result<Tokens, NarrowError> {
         let (endpoint, requested_at) = (self.endpoint_for(sign_in, to), self.clock().now());
-        let answer = match endpoint.refresh_to(shown, to.scope.as_ref()).await {
-            Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }) => {
-                endpoint.refresh_to(shown, to.scope.as_ref()).await
-            }
-            answer => answer,
+        let first = endpoint.refresh_to(shown, to.scope.as_ref()).await;
+        let is_broken_off = matches!(first, Err(Failure::Unreachable { why: Unreachable::BrokenOff, .. }));
+        let answer = match is_broken_off {
+            true => endpoint.refresh_to(shown, to.scope.as_ref()).await,
+            false => first,
         };
         let next = match &answer {
             Ok(response) => response.refresh_token.as_ref().unwrap_or(shown).clone(),
-            // What was refused has changed nothing at the server.
-            Err(Failure::Refused(_)) => shown.clone(),
+            // What was refused has changed nothing at the server; what broke off before may have.
+            Err(Failure::Refused(_)) if !is_broken_off => shown.clone(),
             Err(failure) => return Err(failure.clone().into()),
         };
         self.keep_rotation(&sign_in.account.id(), shown, next).await?;

@@ -9,7 +9,7 @@ use crate::{AccountId, Home, home, lock::LockError};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
@@ -83,11 +83,21 @@ impl FolderFile {
     fn read(path: &Path) -> Result<Option<Self>, FolderError> {
         let invalid = |message: String| FolderError::Invalid { path: path.to_owned(), message };
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        let is_passed_over = |data: &Metadata| {
+            let stranger = home::stranger(data);
+            if let Some(stranger) = &stranger {
+                tracing::debug!("{} is passed over: {stranger}", path.display());
+            }
+            stranger.is_some()
+        };
+        // Neither a stranger's file, which perhaps may not be read, nor a stranger's link to a file; nor what has taken its
+        // place since.
+        let data = [fs::symlink_metadata(path), fs::metadata(path)];
+        if data.into_iter().filter_map(Result::ok).any(|data| is_passed_over(&data)) {
+            return Ok(None);
+        }
         let file = File::open(path).map_err(failed)?;
-        // Neither a stranger's file, nor a stranger's link to a file.
-        let data = [file.metadata().map_err(failed)?, fs::symlink_metadata(path).map_err(failed)?];
-        if let Some(stranger) = data.iter().find_map(home::stranger) {
-            tracing::debug!("{} is passed over: {stranger}", path.display());
+        if is_passed_over(&file.metadata().map_err(failed)?) {
             return Ok(None);
         }
         let mut text = String::new();

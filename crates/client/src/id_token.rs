@@ -4,7 +4,7 @@
 //! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. Here it only
 //! labels an account. Whoever takes an ID token from other hands must verify it.
 
-use crate::{AccountId, BearerError, SignIn, SignIns, Tokens};
+use crate::{AccountId, BearerError, IssuerName, SignIn, SignIns, Tokens};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepass_oauth::{ClientId, Secret, UtcMillis};
 use serde::Deserialize;
@@ -59,11 +59,16 @@ pub enum InvalidIdToken {
 ///
 /// # Errors
 /// [`InvalidIdToken`].
-pub fn read(token: &Secret, iss: &str, client_id: &ClientId, nonce: Option<&str>) -> Result<IdClaims, InvalidIdToken> {
+pub fn read(
+    token: &Secret,
+    iss: &IssuerName,
+    client_id: &ClientId,
+    nonce: Option<&str>,
+) -> Result<IdClaims, InvalidIdToken> {
     let payload = token.expose().split('.').nth(1).ok_or(InvalidIdToken::Unreadable)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).map_err(|_| InvalidIdToken::Unreadable)?;
     let claims: IdClaims = serde_json::from_slice(&json).map_err(|_| InvalidIdToken::Unreadable)?;
-    if claims.iss != iss {
+    if !iss.is(&claims.iss) {
         return Err(InvalidIdToken::WrongIssuer);
     }
     let for_us = match &claims.aud {
@@ -101,7 +106,7 @@ fn lasts(token: &Secret, now: UtcMillis) -> bool {
 pub(crate) fn next(new: Option<Secret>, old: &Tokens, sign_in: &SignIn, now: UtcMillis) -> Option<Secret> {
     let account = &sign_in.account;
     let is_theirs = |token: &Secret| {
-        read(token, sign_in.iss(), &account.client_id, None)
+        read(token, &sign_in.iss(), &account.client_id, None)
             .is_ok_and(|claims| account.subject.as_deref() == Some(claims.sub.as_str()))
     };
     new.filter(is_theirs).or_else(|| old.id_token.clone()).filter(|token| lasts(token, now))
@@ -181,15 +186,16 @@ mod tests {
 
     #[test]
     fn issuer_audience_and_nonce_must_be_ours() {
-        let (issuer, client) = ("https://a.example", "cli".parse().unwrap());
+        let issuer = IssuerName::new("https://a.example".parse().unwrap(), Some("https://a.example".into()));
+        let client = "cli".parse().unwrap();
         let good =
             json!({"iss": "https://a.example", "sub": "u1", "aud": ["x", "cli"], "nonce": "n", "email": "a@b.c"});
-        assert_eq!(read(&token(&good), issuer, &client, Some("n")).unwrap().sub, "u1");
-        assert!(read(&token(&good), issuer, &client, None).is_ok());
+        assert_eq!(read(&token(&good), &issuer, &client, Some("n")).unwrap().sub, "u1");
+        assert!(read(&token(&good), &issuer, &client, None).is_ok());
         let changed = |member: &str, value: serde_json::Value| {
             let mut claims = good.clone();
             claims[member] = value;
-            read(&token(&claims), issuer, &client, Some("n")).unwrap_err()
+            read(&token(&claims), &issuer, &client, Some("n")).unwrap_err()
         };
         for other in ["https://b.example", "https://a.example/", "https://A.example", ""] {
             assert_eq!(changed("iss", json!(other)), InvalidIdToken::WrongIssuer, "{other}");
@@ -197,6 +203,6 @@ mod tests {
         assert_eq!(changed("aud", json!("other")), InvalidIdToken::WrongAudience);
         assert_eq!(changed("nonce", json!("m")), InvalidIdToken::WrongNonce);
         assert_eq!(changed("sub", json!(7)), InvalidIdToken::Unreadable);
-        assert_eq!(read(&"junk".into(), issuer, &client, None).unwrap_err(), InvalidIdToken::Unreadable);
+        assert_eq!(read(&"junk".into(), &issuer, &client, None).unwrap_err(), InvalidIdToken::Unreadable);
     }
 }

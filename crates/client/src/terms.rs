@@ -17,7 +17,7 @@ pub struct Terms {
     /// Whose notes count ([`Provider::id`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The issuer as it spells itself, where that is not as [`Account`](crate::Account) has it.
+    /// The issuer as it spells itself, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
     /// Who tells whose token it is.
@@ -47,7 +47,7 @@ impl Terms {
             (None, None) => ToldBy::IdToken,
         };
         let provider = server.provider.map(|provider| provider.id.clone());
-        let iss = Some(&server.iss).filter(|iss| *iss != server.issuer.as_str()).cloned();
+        let iss = server.iss.spelt().map(str::to_owned);
         Self { audience: request.audience.clone(), provider, iss, told_by }
     }
 

@@ -123,7 +123,7 @@ impl ClientAuthentication {
         let kid = kid.or_else(|| key.kid().map(str::to_owned));
         let audience = match server.provider {
             Some(provider) if provider.assertion_for_token_endpoint => server.token_endpoint.to_string(),
-            _ => server.issuer.to_string(),
+            _ => server.iss.as_str().to_owned(),
         };
         Some(Self::PrivateKeyJwt(ClientSigner { key, kid, alg, audience }))
     }

@@ -104,6 +104,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Where a network has no share it may have the whole.
+    fn of(config: &Config) -> Self {
+        let limits = Self::default();
+        match config.network_share {
+            true => limits,
+            false => Self { connections_of_one: limits.connections, bodies_of_one: limits.bodies, ..limits },
+        }
+    }
+}
+
 /// A server that listens and is ready to run.
 pub struct Server {
     listener: TcpListener,
@@ -176,7 +187,7 @@ impl Server {
         let metrics = metrics.map(|(listener, address)| (listener, address, Metrics::new(app.authority.clone())));
         let router = routes::counted(&app, metrics.as_ref().map(|(_, _, metrics)| metrics));
         let has_webhook = config.webhook.is_some();
-        Ok(Self { listener, address, app, router, limits: Limits::default(), tls, metrics, has_webhook })
+        Ok(Self { listener, address, app, router, limits: Limits::of(config), tls, metrics, has_webhook })
     }
 
     /// The same server within other limits.
@@ -225,6 +236,7 @@ impl Server {
         });
         let connections = Arc::new(Semaphore::new(self.limits.connections));
         let shares = Shares::new(self.limits);
+        let mut is_told = false;
         let graceful = GracefulShutdown::new();
         let (ending, ended) = watch::channel(false);
         let renewal = self.tls.as_ref().map(Listener::keep_current);
@@ -241,7 +253,15 @@ impl Server {
             match accepted {
                 Ok((seat, stream, peer)) => {
                     let Some(share) = shares.connect(peer.ip(), &self.app.trusted_proxies) else {
-                        tracing::debug!(%peer, "a network has too many connections; one was closed");
+                        if std::mem::replace(&mut is_told, true) {
+                            tracing::debug!(%peer, "a network has too many connections; one was closed");
+                        } else {
+                            tracing::warn!(
+                                %peer,
+                                "a network has too many connections, and more are closed; if a balancer hides everybody's \
+                                 address there, set network_share = false"
+                            );
+                        }
                         if let Some(metrics) = &metrics {
                             metrics.refused_connection();
                         }

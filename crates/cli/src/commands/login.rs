@@ -105,6 +105,7 @@ impl Login {
         };
         let server = match &self.issuer {
             Some(text) => server_of(text)?,
+            None if self.unattended.is_asked_for() || self.client.has_proof() => context.server_to_prove_to()?,
             None => context.server(&contents)?,
         };
         let grant = self.unattended.grant(&self.client, &server)?;

@@ -38,6 +38,11 @@ enum Platform {
 }
 
 impl UnattendedOptions {
+    /// Whether no person signs in.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.client_credentials || self.assertion_file.is_some() || self.assertion.is_some()
+    }
+
     /// What is asked of the server; `None` when a person signs in.
     pub(crate) fn grant(&self, client: &ClientOptions, server: &Issuer) -> Result<Option<Grant>, Error> {
         if self.client_credentials {

@@ -147,6 +147,13 @@ impl Desk {
         let sign_in = contents.get(&bound.account).filter(|sign_in| bound.is_of(sign_in)).ok_or_else(unknown)?;
         let key = sign_in.dpop_key.as_ref().ok_or_else(unknown)?;
         let (sign_ins, server) = (&self.agent.sign_ins, sign_in.token_endpoint.url());
+        let own = [Some(&sign_in.token_endpoint), sign_in.revocation_endpoint.as_ref()];
+        if own.into_iter().flatten().any(|own| wanted.url.split(['?', '#']).next() == Some(own.as_str())) {
+            return Err(Trouble::new(
+                TroubleKind::Refused,
+                "this agent makes no proofs for where tokens are refreshed",
+            ));
+        }
         // An API has its server's time, where nothing else is known of it.
         let urls = wanted.url.parse().into_iter().chain([server.clone()]);
         let known = urls.map(|url| sign_ins.transport().memory().of(&url)).find(|known| known.clock_ahead != 0);

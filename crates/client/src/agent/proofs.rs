@@ -3,8 +3,8 @@
 //! 1. A bound token is noted as it is handed out: its hash, whose it is, and which key it is bound to.
 //! 2. A caller names a request and such a hash (`ath`, §4.2). For a token that this agent did not hand out there is no proof:
 //!    a stolen one is not made good here, and neither is one above the agent's ceiling.
-//! 3. A proof always carries the hash. An authorization server takes none such at its own endpoints, where a proof stands
-//!    beside no access token (§5), so no caller can refresh or revoke with it.
+//! 3. A proof always carries the hash, and there is none for the endpoints that refresh and revoke, where a proof stands beside
+//!    no access token (§5).
 //! 4. The sign-in is looked up anew each time. When it is over, or has another key, there is no proof.
 
 use crate::{AccountId, SignIn};

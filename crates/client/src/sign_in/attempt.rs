@@ -1,6 +1,6 @@
 //! One authorization request and the check of its answer (RFC 6749 §4.1, RFC 7636, RFC 9207). Pure.
 
-use crate::{Refusal, Server, SignInRequest, text::tidy};
+use crate::{IssuerName, Refusal, Server, SignInRequest, text::tidy};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepass_keys::{Entropy, entropy::NoEntropy};
 use gatepass_oauth::{CodeVerifier, Secret, authorization::AuthorizationAnswer, pkce};
@@ -17,7 +17,7 @@ pub struct Attempt {
     /// Binds the ID token to this attempt.
     pub nonce: String,
     state: String,
-    iss: String,
+    iss: IssuerName,
     iss_required: bool,
 }
 
@@ -130,7 +130,7 @@ impl Attempt {
 
     fn accept_iss(&self, iss: Option<&str>, required: bool) -> Result<(), BadAnswer> {
         match iss {
-            Some(iss) if iss == self.iss => Ok(()),
+            Some(iss) if self.iss.is(iss) => Ok(()),
             None if !required => Ok(()),
             _ => Err(BadAnswer::WrongIssuer),
         }
@@ -217,7 +217,7 @@ mod tests {
     fn an_issuer_that_spells_itself_with_a_slash_does_so_in_its_answers() {
         let server = Server {
             authorization_endpoint: Some("https://a.example/authorize".parse().unwrap()),
-            iss: "https://a.example/".into(),
+            iss: IssuerName::new("https://a.example".parse().unwrap(), Some("https://a.example/".into())),
             ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
         };
         let request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());

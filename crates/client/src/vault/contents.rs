@@ -1,8 +1,8 @@
 //! What the vault holds, once it is open.
 
 use crate::{
-    Account, AccountId, Asker, ClientAuthentication, DpopKey, Grant, NotSelected, Selection, SignIns, Terms, Tokens,
-    WebUrl, helpers::Kept, registration::Registered,
+    Account, AccountId, Asker, ClientAuthentication, DpopKey, Grant, IssuerName, NotSelected, Selection, SignIns,
+    Terms, Tokens, WebUrl, helpers::Kept, registration::Registered,
 };
 use gatepass_oauth::{ResourceUri, Scope};
 use serde::{Deserialize, Serialize};
@@ -75,8 +75,8 @@ impl SignIn {
     }
 
     /// The issuer as it spells itself in what it signs.
-    pub(crate) fn iss(&self) -> &str {
-        self.terms.iss.as_deref().unwrap_or(self.account.issuer.as_str())
+    pub(crate) fn iss(&self) -> IssuerName {
+        IssuerName::new(self.account.issuer.clone(), self.terms.iss.clone())
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Config {
     pub keys: KeySettings,
     /// Whether every authorization request must be pushed.
     pub require_pushed_authorization_requests: bool,
+    /// Whether one network may have no more than a share of all connections and bodies.
+    pub network_share: bool,
     /// Where the operator's monitoring asks for numbers; `None`: nowhere.
     pub metrics_listen: Option<SocketAddr>,
     /// How much of what may be done.
@@ -101,6 +103,7 @@ struct File {
     database_url: Option<String>,
     trusted_proxies: Vec<String>,
     require_pushed_authorization_requests: bool,
+    network_share: Option<bool>,
     lifetimes: lifetimes::File,
     clients: clients::File,
     tls: tls::File,
@@ -175,6 +178,7 @@ impl Config {
             tls,
             keys: keys::resolve(file.keys)?,
             require_pushed_authorization_requests: file.require_pushed_authorization_requests,
+            network_share: file.network_share.unwrap_or(true),
             metrics_listen: overrides
                 .metrics_listen
                 .or(file.metrics_listen)

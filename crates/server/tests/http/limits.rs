@@ -196,6 +196,21 @@ on_both_engines! {
         assert_ne!(replayed[0].detail, replayed[1].detail);
     }
 
+    async fn ever_new_keys_make_no_more_events_than_a_network_may(server: TestServer) {
+        let client = server.client().await;
+        for _ in 0..40 {
+            let (key, nonce, url) = (ProofKey::ephemeral().unwrap(), server.authority().dpop_nonce(), server.path("/token"));
+            let wanted = Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token: None };
+            let proof = key.prove(&wanted, &server.clock, &Entropy::system()).unwrap();
+            for status in [200, 400] {
+                let request = server.http().post(&url).form(&[("grant_type", "client_credentials")]).header("dpop", proof.expose());
+                assert_eq!(Answer::of(request.basic_auth(&client.id, Some(&client.secret))).await.status, status);
+            }
+        }
+        assert_eq!(counted(&server, EventKind::DpopReplayed), 40);
+        assert_eq!(events(&server, EventKind::DpopReplayed, 30).await.len(), 30);
+    }
+
     async fn registrations_that_come_to_nothing_are_bounded(server: TestServer) {
         let url = server.path("/register");
         let send = async |body: &'static str| {
