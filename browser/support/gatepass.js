@@ -17,6 +17,7 @@ const QUIET = { GATEPASS_KEYRING: 'off' };
 export class Server {
   constructor() {
     this.folder = temporaryFolder();
+    this.logins = [];
   }
 
   /** Starts a server without any account. */
@@ -60,7 +61,9 @@ export class Server {
   /** `gatepass login …` on a terminal of its own. */
   login(...args) {
     const env = { ...QUIET, GATEPASS_HOME: temporaryFolder() };
-    return new Program(BINARY, ['--json', 'login', '--server', this.url, '--no-browser', ...args], { env });
+    const login = new Program(BINARY, ['--json', 'login', '--server', this.url, '--no-browser', ...args], { env });
+    this.logins.push(login);
+    return login;
   }
 
   /** A device far away asks to be signed in; the server's answer. */
@@ -74,7 +77,9 @@ export class Server {
     return response.json();
   }
 
-  stop() {
+  /** Ends it, and the sign-ins that a story that failed has left. */
+  async stop() {
+    await Promise.all(this.logins.map((login) => login.stop()));
     return this.program.stop();
   }
 }

@@ -38,6 +38,19 @@ export class Person {
     return (await this.page.goto(url)).status();
   }
 
+  /** Where a sign-in would end that begins at `url`, for somebody who is signed in: off the server, without going there. */
+  async wouldEndAt(url) {
+    const { origin } = new URL(url);
+    for (let here = new URL(url), hops = 0; hops < 10; hops += 1) {
+      const answer = await this.context.request.get(here.href, { maxRedirects: 0 });
+      const { location } = answer.headers();
+      assert.ok(location, `${here.pathname} leads nowhere: ${answer.status()}`);
+      here = new URL(location, here);
+      if (here.origin !== origin) return here;
+    }
+    throw new Error(`${url} leads from page to page`);
+  }
+
   /** The heading of the page. */
   async heading() {
     return (await this.page.textContent('h1')).trim();

@@ -25,11 +25,13 @@ story('a sign-in that comes to nothing says so on its last page', async (person,
     ['own', { error: 'server_error' }, 'Not signed in', 'command line refused'],
     ['own', { code: 'gpc_of_nobody' }, 'Not signed in', 'command line failed'],
   ];
+  await person.open(`${server.url}/login`);
+  await person.signIn();
+  await person.reads('You are signed in');
   for (const [whose, answer, heading, name] of ends) {
     const login = server.login('--loopback');
-    const asked = new URL((await event(login, 'url')).url).searchParams;
-    const last = new URL(asked.get('redirect_uri'));
-    const state = whose === 'own' ? asked.get('state') : 'of-somebody-else';
+    const last = await person.wouldEndAt((await event(login, 'url')).url);
+    const state = whose === 'own' ? last.searchParams.get('state') : 'of-somebody-else';
     last.search = new URLSearchParams({ ...answer, state, iss: server.url });
     await person.open(last.href);
     await person.reads(heading);
