@@ -32,7 +32,7 @@ async fn answer(
     visit: &Visit,
 ) -> Result<DeviceAuthorizationResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(app, headers, form, visit).await?.with_key(app, headers, "/device_authorization").await?;
+    let asker = asker(app, headers, &params, visit).await?.with_key(app, headers, "/device_authorization").await?;
     let asking = asker.asking();
     if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());

@@ -29,8 +29,9 @@ pub(crate) async fn introspect(
 }
 
 async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<Response<Body>, Failure> {
-    let asker = asker(app, headers, form, visit).await?;
-    let token = Secret::from(form.params()?.required("token")?);
+    let params = form.params()?;
+    let asker = asker(app, headers, &params, visit).await?;
+    let token = Secret::from(params.required("token")?);
     let answer = app.authority.introspect(asker.asking(), &token).await?;
     if !wants_signed(headers) {
         return Ok(Json(answer).into_response());

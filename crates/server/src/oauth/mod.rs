@@ -15,7 +15,7 @@ pub(crate) mod userinfo;
 
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, failure::JsonFailure, form::Form},
+    web::{caller::From as CallerFrom, failure::JsonFailure},
 };
 use axum::{
     extract::FromRequestParts,
@@ -92,20 +92,30 @@ fn is_workload(headers: &HeaderMap, params: &Params<'_>) -> bool {
 }
 
 /// Who asks for tokens: a client, or a workload without one.
-async fn token_asker<'a>(app: &App, headers: &HeaderMap, form: &Form, visit: &'a Visit) -> Result<Asker<'a>, Failure> {
-    if is_workload(headers, &form.params()?) {
+async fn token_asker<'a>(
+    app: &App,
+    headers: &HeaderMap,
+    params: &Params<'_>,
+    visit: &'a Visit,
+) -> Result<Asker<'a>, Failure> {
+    if is_workload(headers, params) {
         return Ok(visit.asker(app.authority.workload_client()?));
     }
-    asker(app, headers, form, visit).await
+    asker(app, headers, params, visit).await
 }
 
 /// Who sent this request, proven by what it carries.
-async fn asker<'a>(app: &App, headers: &HeaderMap, form: &Form, visit: &'a Visit) -> Result<Asker<'a>, Failure> {
+async fn asker<'a>(
+    app: &App,
+    headers: &HeaderMap,
+    params: &Params<'_>,
+    visit: &'a Visit,
+) -> Result<Asker<'a>, Failure> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let authorization = values.next().map(|value| value.to_str().map_err(|_| Error::invalid_client())).transpose()?;
     if values.next().is_some() {
         return Err(Error::invalid_request("the Authorization header is repeated").into());
     }
-    let credentials = ClientCredentials::read(authorization, &form.params()?)?;
+    let credentials = ClientCredentials::read(authorization, params)?;
     Ok(visit.asker(app.authority.authenticate_client(&credentials, &visit.caller).await?))
 }

@@ -26,6 +26,6 @@ pub(crate) async fn push(
 
 async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<PushedResponse, Failure> {
     let params = form.params()?;
-    let asker = asker(app, headers, form, visit).await?.with_key(app, headers, "/par").await?;
+    let asker = asker(app, headers, &params, visit).await?.with_key(app, headers, "/par").await?;
     app.authority.push(asker.asking(), &params).await
 }

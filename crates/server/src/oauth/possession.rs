@@ -2,15 +2,15 @@
 //! of its connection (RFC 8705 §3). What is given for the request is bound to it.
 
 use super::Asker;
-use crate::app::App;
+use crate::{app::App, web::DPOP};
 use axum::http::HeaderMap;
 use gatepass_authority::{Failure, dpop::ProvenRequest};
-use gatepass_oauth::{Confirmation, Error, ErrorCode, dpop};
+use gatepass_oauth::{Confirmation, Error, ErrorCode};
 
 impl Asker<'_> {
     /// Notes the key that this `POST` to `path` shows. A proof is used up by this.
     pub(crate) async fn with_key(self, app: &App, headers: &HeaderMap, path: &str) -> Result<Self, Failure> {
-        let mut proofs = headers.get_all(dpop::HEADER).iter();
+        let mut proofs = headers.get_all(&DPOP).iter();
         let confirmation = match (proofs.next(), proofs.next()) {
             (None, _) => self.certificate(),
             (Some(proof), None) => {

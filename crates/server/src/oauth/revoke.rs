@@ -16,8 +16,9 @@ pub(crate) async fn revoke(
     form: Form,
 ) -> Result<(), JsonFailure> {
     let work = async {
-        let asker = asker(&app, &headers, &form, &visit).await?;
-        let token = Secret::from(form.params()?.required("token")?);
+        let params = form.params()?;
+        let asker = asker(&app, &headers, &params, &visit).await?;
+        let token = Secret::from(params.required("token")?);
         app.authority.revoke(asker.asking(), &token).await
     };
     bounded(&app, &visit, work).await

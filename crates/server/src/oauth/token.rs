@@ -36,7 +36,7 @@ pub(crate) async fn exchange(
 
 async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<TokenResponse, Failure> {
     let params = form.params()?;
-    let asker = token_asker(app, headers, form, visit).await?.with_key(app, headers, "/token").await?;
+    let asker = token_asker(app, headers, &params, visit).await?.with_key(app, headers, "/token").await?;
     let asking = asker.asking();
     app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();

@@ -19,7 +19,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, header::DATE},
+    http::{HeaderName, HeaderValue, Request, Response, header::DATE},
 };
 use caller::Peer;
 use gatepass_oauth::{UtcMillis, dpop};
@@ -35,6 +35,9 @@ use tower::ServiceExt;
 
 /// How long a request may take, its body included.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
+
+/// The header of a proof, looked for in every request.
+pub(crate) static DPOP: HeaderName = HeaderName::from_static(dpop::HEADER);
 
 /// The connection that a request came on.
 #[derive(Clone)]
@@ -63,7 +66,7 @@ pub(crate) async fn handle(
         request.extensions_mut().insert(shown.certificate().clone());
         request.extensions_mut().insert(shown);
     }
-    let proven = request.headers().contains_key(dpop::HEADER);
+    let proven = request.headers().contains_key(&DPOP);
     // The path may hold a code that a person typed, so it is not logged; the route would say as much
     // as anybody needs, and the use cases log what happened.
     let method = tracing::enabled!(tracing::Level::DEBUG).then(|| request.method().clone());
