@@ -84,10 +84,9 @@ async fn next(notices: &mut mpsc::UnboundedReceiver<Notice>) -> Notice {
     tokio::time::timeout(Duration::from_secs(20), notices.recv()).await.unwrap().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn an_event_is_told_at_once_and_signed() {
+async fn an_event_is_told_at_once_and_signed(engine: Engine) {
     let (url, mut notices) = receiver(&[]).await;
-    let server = TestServer::with(Engine::Sqlite, options(&url)).await;
+    let server = TestServer::with(engine, options(&url)).await;
     be_refused(&server).await;
     let notice = next(&mut notices).await;
     assert!(notice.is_signed());
@@ -140,9 +139,8 @@ async fn a_notice_that_is_not_taken_comes_again_on_postgres() {
     a_notice_that_is_not_taken_comes_again(Engine::Postgres).await;
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_notice_survives_the_end_of_the_server() {
-    let database = TestDatabase::new(Engine::Sqlite).await;
+async fn a_notice_survives_the_end_of_the_server(engine: Engine) {
+    let database = TestDatabase::new(engine).await;
     let clock = Clock::settable(UtcMillis(1_790_000_000_000));
     // Nobody listens there.
     let server = TestServer::on(database, clock, options("http://127.0.0.1:1/hook")).await;
@@ -154,3 +152,6 @@ async fn a_notice_survives_the_end_of_the_server() {
     server.authority().deliver_due().await;
     assert_eq!(next(&mut notices).await.json()["type"], EventKind::ClientRefused.as_str());
 }
+
+on_both!(an_event_is_told_at_once_and_signed);
+on_both!(a_notice_survives_the_end_of_the_server);
