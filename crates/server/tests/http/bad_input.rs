@@ -68,6 +68,32 @@ on_both_engines! {
         }
     }
 
+    async fn the_guarded_api_takes_a_bounded_body_in_utf_8(server: TestServer) {
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "account")]).await.text("access_token");
+        let send = |content_type: &'static str, body: Vec<u8>| {
+            let request = server.http().post(server.path("/api/v1/user/rpc")).bearer_auth(&token);
+            Answer::of(request.header("content-type", content_type).body(body))
+        };
+        let json = "application/json";
+        for (content_type, body, status) in [(json, vec![b' '; 64 * 1024 + 1], 413), ("application/x-www-form-urlencoded", b"a=b".to_vec(), 415)] {
+            let answer = send(content_type, body).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (status, "invalid_request"));
+        }
+        let table: [&[u8]; 5] = [
+            b"",
+            b"\xff",
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}",
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\",\"unread\":\"\xff\"}",
+            &[b'['; 60_000],
+        ];
+        for body in table {
+            let answer = send(json, body.to_vec()).await;
+            let code = answer.json["error"]["code"].as_i64();
+            assert_eq!((answer.status.as_u16(), code), (200, Some(-32700)), "{}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+        }
+    }
+
     async fn a_strangers_nul_is_a_strangers_fault(server: TestServer) {
         let secret = gatepass_testkit::keys::jws::base64url(br#"{"iss":"a\u0000","sub":"\u0000","aud":"\u0000","exp":9999999999,"jti":"\u0000"}"#);
         let jwt = format!("{}.{secret}.{}", gatepass_testkit::keys::jws::base64url(br#"{"alg":"ES256","kid":"\u0000"}"#), "A".repeat(86));
