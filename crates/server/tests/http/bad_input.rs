@@ -133,7 +133,9 @@ on_both_engines! {
             let response = request.body(body).send().await.unwrap();
             (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap().to_owned())
         };
-        let table: [(Method, &str, &[u8], u16); 14] = [
+        let (empty, long) = ("/authorize?response_type=code&client_id=", format!("/authorize?response_type=code&client_id={}", "x".repeat(2000)));
+        let too_long = format!("/authorize?response_type=code&client_id={}", "x".repeat(20_000));
+        let table: [(Method, &str, &[u8], u16); 18] = [
             (Method::GET, "/device/%ff", b"", 200),
             (Method::POST, "/device/%ff", b"answer=approve", 200),
             (Method::GET, "/device/AAAA", b"", 200),
@@ -148,6 +150,10 @@ on_both_engines! {
             (Method::GET, "/login?next=%ff", b"", 400),
             (Method::POST, "/authorize", b"answer=allow", 400),
             (Method::POST, "/authorize", b"answer=perhaps&authorization_request=x", 400),
+            (Method::POST, "/authorize", &[b'x'; 64 * 1024 + 1], 413),
+            (Method::GET, empty, b"", 400),
+            (Method::GET, &long, b"", 400),
+            (Method::GET, &too_long, b"", 400),
         ];
         for (method, path, body, status) in table {
             let answer = send(method.clone(), path, body.to_vec()).await;
@@ -164,6 +170,10 @@ on_both_engines! {
         for path in ["/login", "/logout", "/device", "/device/BBBB-BBBB", "/setup/gpl_nonsense"] {
             assert_eq!(send(path, &server.url).await, (415, "text/html; charset=utf-8".to_owned()), "{path}");
             assert_eq!(send(path, "https://evil.example").await, (403, "text/html; charset=utf-8".to_owned()), "{path}");
+        }
+        // Clients may send the browser here with a form of their own.
+        for origin in [&server.url, "https://evil.example"] {
+            assert_eq!(send("/authorize", origin).await, (415, "text/html; charset=utf-8".to_owned()), "{origin}");
         }
     }
 
