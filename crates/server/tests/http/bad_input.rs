@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke", "/introspect"];
+const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke", "/introspect", "/par"];
 
 async fn post(server: &TestServer, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     Answer::of(server.http().post(server.path(path)).header("content-type", content_type).body(body)).await
@@ -115,9 +115,23 @@ on_both_engines! {
     }
 
     async fn a_wrong_method_is_told_so_in_json(server: TestServer) {
-        for path in ["/token", "/device_authorization", "/revoke", "/api/v1/user/rpc"] {
-            let answer = Answer::of(server.http().request(Method::GET, server.path(path))).await;
+        let table = [
+            ("/token", Method::GET, "POST"),
+            ("/device_authorization", Method::GET, "POST"),
+            ("/revoke", Method::GET, "POST"),
+            ("/introspect", Method::GET, "POST"),
+            ("/par", Method::GET, "POST"),
+            ("/register", Method::GET, "POST"),
+            ("/register/x", Method::POST, "GET,HEAD,PUT,DELETE"),
+            ("/api/v1/user/rpc", Method::GET, "POST"),
+            ("/userinfo", Method::DELETE, "GET,HEAD,POST"),
+            ("/authorize", Method::PUT, "GET,HEAD,POST"),
+            ("/logout", Method::DELETE, "GET,HEAD,POST"),
+        ];
+        for (path, method, allowed) in table {
+            let answer = Answer::of(server.http().request(method, server.path(path))).await;
             assert_eq!((answer.status.as_u16(), answer.error().as_str()), (405, "invalid_request"), "{path}");
+            assert_eq!(answer.headers["allow"], allowed, "{path}");
         }
         let answer = Answer::of(server.http().delete(server.path("/jwks"))).await;
         assert_eq!(answer.status, 405);
