@@ -3,7 +3,7 @@
 use gatepass_oauth::UtcMillis;
 use gatepass_testkit::{
     Engine, Options, RegisteredClient, TestDatabase, TestServer,
-    authority::EventKind,
+    authority::{EventKind, Store},
     keys::{Clock, WebhookKey},
     tokio::{
         self,
@@ -80,6 +80,19 @@ async fn be_refused(server: &TestServer) {
     assert_eq!(server.post("/token", &wrong, &[("grant_type", "client_credentials")]).await.status, 401);
 }
 
+/// Waits until it is written what became of the last try: so many notices are due within this time, and a claim is longer
+/// than the first pauses.
+async fn until_due(server: &TestServer, within: Duration, count: usize) {
+    let store = Store::open(&server.database.database_url()).await.unwrap();
+    let written = async {
+        while store.due_deliveries(server.authority().now().plus(within)).await.unwrap().len() != count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), written).await.unwrap();
+    store.close().await;
+}
+
 async fn next(notices: &mut mpsc::UnboundedReceiver<Notice>) -> Notice {
     tokio::time::timeout(Duration::from_secs(20), notices.recv()).await.unwrap().unwrap()
 }
@@ -109,13 +122,12 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
     let server = TestServer::with(engine, options(&url)).await;
     be_refused(&server).await;
     let first = next(&mut notices).await;
-    // Two nodes look at once, over and over: the claim lets one of them send, and the pauses hold.
-    while server.authority().tally().webhook_failed.get() < 1 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_due(&server, Duration::from_secs(40), 1).await;
     server.authority().deliver_due().await;
     assert!(notices.try_recv().is_err(), "not before its time");
+    // Two nodes look at once, over and over: the claim lets one of them send, and the pauses hold.
     for _ in 0..2 {
+        until_due(&server, Duration::from_secs(40), 1).await;
         server.advance(Duration::from_secs(40));
         let (one, other) = (server.authority().clone(), server.authority().clone());
         let _ = tokio::join!(
@@ -124,6 +136,7 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
         );
         assert_eq!(next(&mut notices).await.headers["webhook-id"], first.headers["webhook-id"]);
     }
+    until_due(&server, Duration::from_secs(4000), 0).await;
     server.advance(Duration::from_secs(4000));
     server.authority().deliver_due().await;
     assert!(notices.try_recv().is_err(), "it was taken, and each try was one node's");
