@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     pages::{Page, PageFailure, consent, departure, form_action, form_post, is_for, login},
-    web::{caller::From as CallerFrom, form::Form, own_form::OwnForm, session},
+    web::{caller::From as CallerFrom, failure::Refused, form::Form, own_form::OwnForm, session},
 };
 use axum::{
     body::Body,
@@ -41,8 +41,9 @@ pub(crate) async fn answer(
     State(app): State<App>,
     CallerFrom(caller): CallerFrom,
     headers: HeaderMap,
-    form: Form,
+    form: Result<Form, Refused>,
 ) -> Result<Response<Body>, PageFailure> {
+    let form = form?;
     if form.repeated_params()?.get("answer").is_none() {
         // Asked again as a link: the browser adds the cookie only to that.
         return redirect(&format!("/authorize?{}", form.as_query()?));

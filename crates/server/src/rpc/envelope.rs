@@ -98,15 +98,17 @@ pub(crate) enum Calls<'a> {
 
 /// Reads a body.
 pub(crate) fn read(body: &[u8]) -> Result<Calls<'_>, RpcError> {
-    if let Ok(call) = serde_json::from_slice::<Call<'_>>(body) {
+    // JSON is UTF-8 (RFC 8259 §8.1), where nobody looks too.
+    let text = std::str::from_utf8(body).map_err(|_| RpcError::NOT_JSON)?;
+    if let Ok(call) = serde_json::from_str::<Call<'_>>(text) {
         return checked(call).map(Calls::One);
     }
-    match serde_json::from_slice::<Vec<&RawValue>>(body) {
+    match serde_json::from_str::<Vec<&RawValue>>(text) {
         Ok(items) if (1..=MAX_BATCH).contains(&items.len()) => {
             Ok(Calls::Batch(items.into_iter().map(read_item).collect()))
         }
         Ok(_) => Err(RpcError::BATCH),
-        Err(_) if serde_json::from_slice::<IgnoredAny>(body).is_ok() => Err(RpcError::NOT_A_CALL),
+        Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(RpcError::NOT_A_CALL),
         Err(_) => Err(RpcError::NOT_JSON),
     }
 }

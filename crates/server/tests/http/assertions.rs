@@ -109,6 +109,51 @@ on_both_engines! {
         assert_eq!(named.error(), "invalid_client", "who names a client must be it");
     }
 
+    async fn a_job_of_gitlab_is_known_by_its_project_and_its_protected_branch(server: TestServer) {
+        const ISSUER: &str = "https://gitlab.example";
+        let key = trusting(&server, |policy| {
+            policy.issuer = ISSUER.into();
+            policy.subject = "project_path:acme/*:ref_type:branch:ref:main".into();
+            policy.claims = BTreeMap::from([("ref_protected".into(), "true".into()), ("namespace_id".into(), "72".into())]);
+            policy.audiences = Vec::new();
+        }).await;
+        let now = server.authority().now().seconds();
+        // As its documentation has them: numbers and truths as text, but for the runner's.
+        let job = |jti: &str| json!({
+            "iss": ISSUER, "sub": "project_path:acme/tools/app:ref_type:branch:ref:main", "aud": server.url,
+            "exp": now + 3600, "nbf": now - 5, "iat": now, "jti": format!("4bd8767e-3d66-4958-8b83-{jti}"),
+            "namespace_id": "72", "namespace_path": "acme", "project_id": "20", "project_path": "acme/tools/app",
+            "user_id": "1", "user_login": "ada", "user_email": "ada@example.com", "user_access_level": "developer",
+            "user_identities": [{ "provider": "github", "extern_uid": "2435223452345" }], "groups_direct": ["acme"],
+            "pipeline_id": "574", "pipeline_source": "push", "job_id": "302", "ref": "main", "ref_type": "branch",
+            "ref_path": "refs/heads/main", "ref_protected": "true", "environment": "production",
+            "environment_protected": "false", "deployment_tier": "production", "runner_id": 1,
+            "runner_environment": "self-hosted", "sha": "714a629c0b401fdce83e847fc9589983fc6f46bc",
+            "ci_config_ref_uri": "gitlab.example/acme/tools/app//.gitlab-ci.yml@refs/heads/main",
+        });
+        let answer = bring(&server, &key.sign("JWT", &job("1")).unwrap(), &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        assert_eq!(server.whoami(&answer.text("access_token")).await.json["result"]["name"], "ci");
+        let mut several = job("2");
+        several["aud"] = json!([server.url, "https://vault.example"]);
+        assert_eq!(bring(&server, &key.sign("JWT", &several).unwrap(), &[]).await.status, 200, "`aud` may be a list there");
+        let table = [
+            ("ref_protected", json!("false"), "claims match no policy"),
+            ("namespace_id", json!("73"), "claims match no policy"),
+            ("sub", json!("project_path:acme/tools/app:ref_type:branch:ref:mine"), "sub matches no policy"),
+            ("sub", json!("project_path:acme/tools/app:ref_type:tag:ref:main"), "sub matches no policy"),
+            ("sub", json!("project_path:acme-evil/app:ref_type:branch:ref:main"), "sub matches no policy"),
+            ("aud", json!("https://gitlab.example"), "aud is not this server"),
+        ];
+        for (index, (name, value, why)) in table.into_iter().enumerate() {
+            let mut bad = job(&format!("bad-{index}"));
+            bad[name] = value;
+            let answer = bring(&server, &key.sign("JWT", &bad).unwrap(), &[]).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_grant"), "{name}");
+            assert!(answer.text("error_description").contains(why), "{name}: {}", answer.json);
+        }
+    }
+
     async fn claims_that_mean_nothing_here_may_have_any_form(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let mut claims = claims(&server, "1");

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke", "/introspect"];
+const FORMS: &[&str] = &["/token", "/device_authorization", "/revoke", "/introspect", "/par"];
 
 async fn post(server: &TestServer, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     Answer::of(server.http().post(server.path(path)).header("content-type", content_type).body(body)).await
@@ -68,6 +68,32 @@ on_both_engines! {
         }
     }
 
+    async fn the_guarded_api_takes_a_bounded_body_in_utf_8(server: TestServer) {
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "account")]).await.text("access_token");
+        let send = |content_type: &'static str, body: Vec<u8>| {
+            let request = server.http().post(server.path("/api/v1/user/rpc")).bearer_auth(&token);
+            Answer::of(request.header("content-type", content_type).body(body))
+        };
+        let json = "application/json";
+        for (content_type, body, status) in [(json, vec![b' '; 64 * 1024 + 1], 413), ("application/x-www-form-urlencoded", b"a=b".to_vec(), 415)] {
+            let answer = send(content_type, body).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (status, "invalid_request"));
+        }
+        let table: [&[u8]; 5] = [
+            b"",
+            b"\xff",
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}",
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\",\"unread\":\"\xff\"}",
+            &[b'['; 60_000],
+        ];
+        for body in table {
+            let answer = send(json, body.to_vec()).await;
+            let code = answer.json["error"]["code"].as_i64();
+            assert_eq!((answer.status.as_u16(), code), (200, Some(-32700)), "{}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+        }
+    }
+
     async fn a_strangers_nul_is_a_strangers_fault(server: TestServer) {
         let secret = gatepass_testkit::keys::jws::base64url(br#"{"iss":"a\u0000","sub":"\u0000","aud":"\u0000","exp":9999999999,"jti":"\u0000"}"#);
         let jwt = format!("{}.{secret}.{}", gatepass_testkit::keys::jws::base64url(br#"{"alg":"ES256","kid":"\u0000"}"#), "A".repeat(86));
@@ -89,9 +115,23 @@ on_both_engines! {
     }
 
     async fn a_wrong_method_is_told_so_in_json(server: TestServer) {
-        for path in ["/token", "/device_authorization", "/revoke", "/api/v1/user/rpc"] {
-            let answer = Answer::of(server.http().request(Method::GET, server.path(path))).await;
+        let table = [
+            ("/token", Method::GET, "POST"),
+            ("/device_authorization", Method::GET, "POST"),
+            ("/revoke", Method::GET, "POST"),
+            ("/introspect", Method::GET, "POST"),
+            ("/par", Method::GET, "POST"),
+            ("/register", Method::GET, "POST"),
+            ("/register/x", Method::POST, "GET,HEAD,PUT,DELETE"),
+            ("/api/v1/user/rpc", Method::GET, "POST"),
+            ("/userinfo", Method::DELETE, "GET,HEAD,POST"),
+            ("/authorize", Method::PUT, "GET,HEAD,POST"),
+            ("/logout", Method::DELETE, "GET,HEAD,POST"),
+        ];
+        for (path, method, allowed) in table {
+            let answer = Answer::of(server.http().request(method, server.path(path))).await;
             assert_eq!((answer.status.as_u16(), answer.error().as_str()), (405, "invalid_request"), "{path}");
+            assert_eq!(answer.headers["allow"], allowed, "{path}");
         }
         let answer = Answer::of(server.http().delete(server.path("/jwks"))).await;
         assert_eq!(answer.status, 405);
@@ -107,7 +147,9 @@ on_both_engines! {
             let response = request.body(body).send().await.unwrap();
             (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap().to_owned())
         };
-        let table: [(Method, &str, &[u8], u16); 14] = [
+        let (empty, long) = ("/authorize?response_type=code&client_id=", format!("/authorize?response_type=code&client_id={}", "x".repeat(2000)));
+        let too_long = format!("/authorize?response_type=code&client_id={}", "x".repeat(20_000));
+        let table: [(Method, &str, &[u8], u16); 18] = [
             (Method::GET, "/device/%ff", b"", 200),
             (Method::POST, "/device/%ff", b"answer=approve", 200),
             (Method::GET, "/device/AAAA", b"", 200),
@@ -122,6 +164,10 @@ on_both_engines! {
             (Method::GET, "/login?next=%ff", b"", 400),
             (Method::POST, "/authorize", b"answer=allow", 400),
             (Method::POST, "/authorize", b"answer=perhaps&authorization_request=x", 400),
+            (Method::POST, "/authorize", &[b'x'; 64 * 1024 + 1], 413),
+            (Method::GET, empty, b"", 400),
+            (Method::GET, &long, b"", 400),
+            (Method::GET, &too_long, b"", 400),
         ];
         for (method, path, body, status) in table {
             let answer = send(method.clone(), path, body.to_vec()).await;
@@ -138,6 +184,10 @@ on_both_engines! {
         for path in ["/login", "/logout", "/device", "/device/BBBB-BBBB", "/setup/gpl_nonsense"] {
             assert_eq!(send(path, &server.url).await, (415, "text/html; charset=utf-8".to_owned()), "{path}");
             assert_eq!(send(path, "https://evil.example").await, (403, "text/html; charset=utf-8".to_owned()), "{path}");
+        }
+        // Clients may send the browser here with a form of their own.
+        for origin in [&server.url, "https://evil.example"] {
+            assert_eq!(send("/authorize", origin).await, (415, "text/html; charset=utf-8".to_owned()), "{origin}");
         }
     }
 

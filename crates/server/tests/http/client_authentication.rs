@@ -4,7 +4,7 @@ use gatepass_authority::add_client::NewClient;
 use gatepass_oauth::ClientAuthMethod;
 use gatepass_testkit::{
     Answer, RegisteredClient, TestServer,
-    keys::{Entropy, JwkSet, SealingKey, SigningKey},
+    keys::{Algorithm, Entropy, Jwk, JwkSet, PrivateKey, SealingKey, SigningKey, private_key::Encoding},
     on_both_engines,
 };
 use serde_json::{Value, json};
@@ -122,6 +122,37 @@ on_both_engines! {
         assert_eq!(named_with(&server, &client, &beside, &key).await.status, 200);
         let forged = claims(&server, &client, "forged");
         assert_eq!(assert_with(&server, &forged, &self::key()).await.error(), "invalid_client");
+    }
+
+    async fn a_key_of_each_kind_proves_a_client_by_the_algorithm_that_it_is_registered_for(server: TestServer) {
+        let rsa = || rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let table = [
+            (Algorithm::Es256, rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap(), None),
+            (Algorithm::EdDsa, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap(), None),
+            (Algorithm::Rs256, rsa(), Some(Algorithm::Ps256)),
+            (Algorithm::Ps256, rsa(), Some(Algorithm::Rs256)),
+        ];
+        for (algorithm, pair, other) in table {
+            let key = PrivateKey::from_der(&pair.serialize_der(), Encoding::Pkcs8).unwrap();
+            let public = Jwk { alg: Some(algorithm.to_string()), ..key.public().clone() };
+            let client = server.client_with(|new| {
+                new.auth_method = ClientAuthMethod::PrivateKeyJwt;
+                new.jwks = Some(JwkSet { keys: vec![public.clone()] });
+            }).await;
+            let prove = async |algorithm: Algorithm, jti: &str| {
+                let assertion = key.sign(algorithm, public.kid.as_deref(), &claims(&server, &client, jti)).unwrap();
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                    ("client_assertion", assertion.expose()),
+                ];
+                Answer::of(server.http().post(server.path("/token")).form(&form)).await
+            };
+            assert_eq!(prove(algorithm, "right").await.status, 200, "{algorithm}");
+            if let Some(other) = other {
+                assert_eq!(prove(other, "other").await.error(), "invalid_client", "{other} with a key that is for {algorithm}");
+            }
+        }
     }
 
     async fn an_assertion_may_live_an_hour_and_no_longer(server: TestServer) {

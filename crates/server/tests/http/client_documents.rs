@@ -180,9 +180,8 @@ async fn a_document_is_asked_for_as_often_as_its_site_says() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn an_unchanged_document_is_not_sent_again_and_a_changed_one_counts() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+async fn an_unchanged_document_is_not_sent_again_and_a_changed_one_counts(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, policy()).await);
     let browser = signed_in(&server).await;
     let id = site.id("/c");
     let good = Reply::json(&site.document("/c")).with("etag", "\"v1\"").with("cache-control", "max-age=60");
@@ -260,9 +259,8 @@ async fn a_document_that_nobody_uses_goes_with_what_people_allowed_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn what_must_not_be_stored_is_not() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+async fn what_must_not_be_stored_is_not(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, policy()).await);
     let browser = signed_in(&server).await;
     site.answers("/c", Reply::json(&site.document("/c")).with("cache-control", "no-store"));
     let first = tokens(&server, &browser, &site.id("/c")).await;
@@ -273,9 +271,8 @@ async fn what_must_not_be_stored_is_not() {
     assert_eq!(refresh(&server, &site.id("/c"), &first).await.error(), "invalid_client");
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn many_who_come_at_once_are_one_request() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+async fn many_who_come_at_once_are_one_request(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, policy()).await);
     let id = site.id("/c");
     site.answers("/c", Reply { delay: Duration::from_millis(300), ..Reply::json(&site.document("/c")) });
     let all = (0..50).map(|_| {
@@ -288,10 +285,9 @@ async fn many_who_come_at_once_are_one_request() {
     assert_eq!(site.asked().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn one_address_has_only_so_many_documents_fetched() {
+async fn one_address_has_only_so_many_documents_fetched(engine: Engine) {
     let site = Site::start().await;
-    let server = server(Engine::Sqlite, ClientPolicy { documents_per_hour: 3, ..policy() }).await;
+    let server = server(engine, ClientPolicy { documents_per_hour: 3, ..policy() }).await;
     let browser = signed_in(&server).await;
     for index in 0..3 {
         assert!(is_known(&server, &browser, &site.publishes(&format!("/{index}"))).await);
@@ -323,9 +319,8 @@ async fn the_operator_says_whose_documents_count() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_loopback_client_is_asked_about_each_time_with_a_warning() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+async fn a_loopback_client_is_asked_about_each_time_with_a_warning(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, policy()).await);
     let browser = signed_in(&server).await;
     let mut document = site.document("/c");
     document["redirect_uris"] = json!(["http://localhost/callback"]);
@@ -387,3 +382,9 @@ async fn an_access_token_for_the_clients_own_address_is_no_id_token_hint() {
         }
     }
 }
+
+on_both!(an_unchanged_document_is_not_sent_again_and_a_changed_one_counts);
+on_both!(what_must_not_be_stored_is_not);
+on_both!(many_who_come_at_once_are_one_request);
+on_both!(one_address_has_only_so_many_documents_fetched);
+on_both!(a_loopback_client_is_asked_about_each_time_with_a_warning);

@@ -43,9 +43,8 @@ async fn token(server: &TestServer, client: &RegisteredClient, key: &SigningKey)
     Answer::of(server.http().post(server.path("/token")).form(&form)).await
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn keys_are_fetched_kept_and_fetched_again_for_a_new_one() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, ClientPolicy::default()).await);
+async fn keys_are_fetched_kept_and_fetched_again_for_a_new_one(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, ClientPolicy::default()).await);
     let (old, new) = (key(), key());
     publish(&site, &old);
     let client = client(&server, &site.id("/keys")).await;
@@ -97,9 +96,8 @@ async fn sets_that_are_too_large_private_or_no_sets_are_refused() {
     assert!(site.asked().iter().all(|head| !head.starts_with("get /keys")), "no redirect was followed");
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_client_with_a_document_signs_with_the_keys_that_it_names() {
-    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+async fn a_client_with_a_document_signs_with_the_keys_that_it_names(engine: Engine) {
+    let (site, server) = (Site::start().await, server(engine, policy()).await);
     let key = key();
     publish(&site, &key);
     for (path, name, value) in
@@ -119,3 +117,6 @@ async fn a_client_with_a_document_signs_with_the_keys_that_it_names() {
         );
     }
 }
+
+on_both!(keys_are_fetched_kept_and_fetched_again_for_a_new_one);
+on_both!(a_client_with_a_document_signs_with_the_keys_that_it_names);

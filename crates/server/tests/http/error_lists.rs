@@ -1,7 +1,13 @@
 //! The lists of errors of the RFCs, walked from the first to the last: how each is come by, with its status and its form.
 
-use gatepass_oauth::GrantType;
-use gatepass_testkit::{Answer, Browser, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER, on_both_engines};
+use crate::{
+    grants::{API, register, resource},
+    mutual_tls::{Authority, http, params, registered_by_subject, with_tls},
+};
+use gatepass_oauth::{GrantType, TokenFormat};
+use gatepass_testkit::{
+    Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER, on_both_engines,
+};
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 
@@ -219,4 +225,135 @@ on_both_engines! {
         }).await;
         check(&begin(&idle, "account").await, 400, "unauthorized_client", "not registered for it");
     }
+
+    async fn openid_connect_core_section_3_1_2_6_the_authorization_endpoint(server: TestServer) {
+        let (client, pkce) = (server.client().await, Pkce::new());
+        let (browser, nobody) = (signed_in(&server).await, Browser::at(&server));
+        server.code(&browser, &client, &pkce, &[("scope", "openid")]).await;
+        server.advance(Duration::from_secs(100));
+        let good = server.authorize_path(&client, &pkce, &[("scope", "openid")]);
+        let more = server.authorize_path(&client, &pkce, &[("scope", "openid email")]);
+        let table = [
+            ("nobody is signed in", &nobody, format!("{good}&prompt=none"), "login_required"),
+            ("the sign-in is too old", &browser, format!("{good}&prompt=none&max_age=50"), "login_required"),
+            ("more than was allowed", &browser, format!("{more}&prompt=none"), "consent_required"),
+            ("a word beside none", &browser, format!("{good}&prompt=none+consent"), "invalid_request"),
+            ("a class that nobody reaches", &browser, format!("{good}&acr_values=urn%3Ax"), "unmet_authentication_requirements"),
+            ("a request object", &browser, format!("{good}&request=eyJhbGciOiJub25lIn0.e30."), "request_not_supported"),
+            ("one that lies elsewhere", &browser, format!("{good}&request_uri=https%3A%2F%2Fapp.example%2Frequest"), "request_uri_not_supported"),
+        ];
+        for (of, browser, path, error) in table {
+            let page = browser.open(&path).await;
+            assert_eq!(page.answer("error").as_deref(), Some(error), "{of}");
+            assert_eq!((page.answer("state").as_deref(), page.answer("iss").as_ref()), (Some("xyz"), Some(&server.url)), "{of}");
+            assert_eq!(page.answer("code"), None, "{of}");
+        }
+        // What a reference of ours stands for is not known, so neither is where to say so.
+        let unknown = browser.open(&format!("{good}&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax")).await;
+        assert_eq!((unknown.status.as_u16(), &unknown.left_for), (400, &None));
+        assert!(unknown.html.contains("invalid_request_uri"), "{}", unknown.html);
+        assert!(browser.open(&format!("{good}&prompt=none&max_age=200")).await.answer("code").is_some());
+    }
+
+    async fn rfc_7662_section_2_3_introspection(server: TestServer) {
+        let asker = register(&server, resource(API, TokenFormat::Opaque)).await;
+        let client = server.client().await;
+        let token = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await.text("access_token");
+        let wrong = RegisteredClient { secret: "wrong".into(), ..asker.clone() };
+        let unknown = RegisteredClient { id: "unknown".into(), ..asker.clone() };
+        let table: [(&str, &RegisteredClient, Form<'_>, u16, &str); 6] = [
+            ("no token", &asker, &[], 400, "invalid_request"),
+            ("an empty token", &asker, &[("token", "")], 400, "invalid_request"),
+            ("a repeated token", &asker, &[("token", &token), ("token", &token)], 400, "invalid_request"),
+            ("two ways to prove the client", &asker, &[("token", &token), ("client_secret", &asker.secret)], 400, "invalid_request"),
+            ("a wrong secret", &wrong, &[("token", &token)], 401, "invalid_client"),
+            ("an unknown client", &unknown, &[("token", &token)], 401, "invalid_client"),
+        ];
+        for (of, client, form, status, error) in table {
+            check(&server.post("/introspect", client, form).await, status, error, of);
+        }
+        check(&server.post_public("/introspect", &[("token", &token)]).await, 401, "invalid_client", "a public client");
+        let bearer = server.http().post(server.path("/introspect")).bearer_auth(&token).form(&[("token", &token)]);
+        check(&Answer::of(bearer).await, 401, "invalid_client", "the token for a proof");
+        // What is no token of ours is no error.
+        for (token, hint, active) in [(token.as_str(), "refresh_token", true), ("nonsense", "access_token", false), (&token, "unheard_of", true)] {
+            let said = server.post("/introspect", &asker, &[("token", token), ("token_type_hint", hint)]).await;
+            assert_eq!((said.status.as_u16(), said.json["active"].as_bool()), (200, Some(active)), "{hint}");
+        }
+    }
+
+    async fn rp_initiated_logout_sections_2_and_3_are_pages_and_end_nothing(server: TestServer) {
+        let after = "https%3A%2F%2Fapp.example%2Fout";
+        let client = server.client_with(|new| {
+            new.metadata.post_logout_redirect_uris = vec!["https://app.example/out".parse().unwrap()];
+        }).await;
+        let (other, browser) = (server.client().await, signed_in(&server).await);
+        let pkce = Pkce::new();
+        let code = server.code(&browser, &client, &pkce, &[("scope", "openid")]).await;
+        let tokens = server.redeem(&client, &code, &pkce).await;
+        let (hint, access) = (tokens.text("id_token"), tokens.text("access_token"));
+        let pages = [
+            ("a repeated parameter", format!("client_id={0}&client_id={0}", client.id)),
+            ("an unknown client and an address", format!("client_id=unknown&post_logout_redirect_uri={after}")),
+            ("an address and no client", format!("post_logout_redirect_uri={after}")),
+            ("another client's address", format!("client_id={}&post_logout_redirect_uri={after}", other.id)),
+            ("an address that is not registered", format!("id_token_hint={hint}&post_logout_redirect_uri={after}%2Fmore")),
+            ("an address that is none", format!("id_token_hint={hint}&post_logout_redirect_uri=x")),
+            ("a client that is not the hint's", format!("id_token_hint={hint}&client_id={}", other.id)),
+            ("a state without an end", format!("id_token_hint={hint}&state={}", "s".repeat(3000))),
+            ("no UTF-8", format!("id_token_hint={hint}&state=%ff")),
+        ];
+        for (of, query) in pages {
+            let page = browser.open(&format!("/logout?{query}")).await;
+            assert_eq!((page.status.as_u16(), page.left_for), (400, None), "{of}");
+            assert_eq!(page.headers["content-type"], "text/html; charset=utf-8", "{of}");
+        }
+        // A hint that proves nothing is none: the person is asked.
+        let (signed, _) = hint.rsplit_once('.').unwrap();
+        for bad in ["x", "eyJhbGciOiJub25lIn0.e30.", &access, &format!("{signed}."), &format!("{signed}.AAAA")] {
+            assert_eq!(browser.open(&format!("/logout?id_token_hint={bad}")).await.heading(), "Sign out?", "{bad}");
+        }
+        assert_eq!(browser.open("/").await.heading(), "You are signed in");
+        let left = browser.open(&format!("/logout?id_token_hint={hint}&post_logout_redirect_uri={after}&state=s")).await;
+        assert_eq!(left.left_for.as_deref(), Some("https://app.example/out?state=s"));
+    }
 }
+
+/// RFC 8705 has no errors of its own: §2 has those of RFC 6749, §3 those of RFC 6750.
+async fn rfc_8705_sections_2_and_3_certificates(engine: Engine) {
+    let authority = Authority::new();
+    let (server, _folder) = with_tls(engine, &authority, Options::default()).await;
+    let (ours, other) = (authority.sign(&params("build")), authority.sign(&params("other")));
+    let foreign = Authority::new().sign(&params("build"));
+    let client = registered_by_subject(&server, "dns:build.example").await;
+    let by_secret = server.client().await;
+    let bound = server.client_with(|new| new.metadata.tls_client_certificate_bound_access_tokens = true).await;
+    let grant = [("grant_type", "client_credentials"), ("scope", "account")];
+    let ask = |shown| http(shown).post(server.path("/token"));
+    let form =
+        |id: &str| [grant[0], grant[1], ("client_id", id)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let secret = |client: &RegisteredClient, shown| {
+        Answer::of(ask(shown).form(&grant).basic_auth(&client.id, Some(&client.secret)))
+    };
+    for (of, shown) in
+        [("no certificate", None), ("another's", Some(&other)), ("vouched for by nobody", Some(&foreign))]
+    {
+        check(&Answer::of(ask(shown).form(&form(&client.id))).await, 401, "invalid_client", of);
+    }
+    let elsewhere = Answer::of(ask(Some(&ours)).form(&form(&by_secret.id))).await;
+    check(&elsewhere, 401, "invalid_client", "a certificate for a client that has a secret");
+    let two = RegisteredClient { secret: "x".into(), ..client.clone() };
+    check(&secret(&two, Some(&ours)).await, 400, "invalid_request", "two methods in one request");
+    check(&secret(&bound, None).await, 400, "invalid_request", "nothing to bind a token to");
+    let token = Answer::of(ask(Some(&ours)).form(&form(&client.id))).await.text("access_token");
+    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
+    let call = |shown| Answer::of(http(shown).post(server.path("/api/v1/user/rpc")).bearer_auth(&token).json(&body));
+    for (of, shown) in [("no certificate", None), ("another's", Some(&other)), ("the same name", Some(&foreign))] {
+        let answer = call(shown).await;
+        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (401, "invalid_token"), "{of}");
+        assert!(challenge(&answer.headers).contains("error=\"invalid_token\""), "{of}");
+    }
+    assert_eq!(call(Some(&ours)).await.status, 200);
+}
+
+on_both!(rfc_8705_sections_2_and_3_certificates);

@@ -1,16 +1,20 @@
 //! `GET /login`, `POST /login`, `POST /logout`.
 
 use gatepass_testkit::{
-    Browser, PASSWORD, TestServer, USER,
+    Browser, PASSWORD, Page, TestServer, USER,
     authority::add_user::{EmailState, NewUser},
     on_both_engines,
 };
 use std::time::Duration;
 
-async fn try_password(server: &TestServer, email: &str, password: &str) -> u16 {
+async fn submit_password(server: &TestServer, email: &str, password: &str) -> Page {
     let browser = Browser::at(server);
     let login = browser.open("/login").await;
-    browser.submit(&login.form(), &[("email", email), ("password", password)]).await.status.as_u16()
+    browser.submit(&login.form(), &[("email", email), ("password", password)]).await
+}
+
+async fn try_password(server: &TestServer, email: &str, password: &str) -> u16 {
+    submit_password(server, email, password).await.status.as_u16()
 }
 
 on_both_engines! {
@@ -67,8 +71,11 @@ on_both_engines! {
         for _ in 0..10 {
             assert_eq!(try_password(&server, USER, "wrong password").await, 422);
         }
-        assert_eq!(try_password(&server, USER, PASSWORD).await, 429, "the right one does not pass either");
-        server.advance(Duration::from_secs(15 * 60));
+        let bounded = submit_password(&server, USER, PASSWORD).await;
+        assert_eq!(bounded.status, 429, "the right one does not pass either");
+        let wait: u64 = bounded.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=15 * 60).contains(&wait), "{wait}");
+        server.advance(Duration::from_secs(wait));
         assert_eq!(try_password(&server, USER, PASSWORD).await, 200);
     }
 

@@ -2,6 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+/// Makes of each test that takes an engine one per engine; for tests that start their own server.
+macro_rules! on_both {
+    ($($name:ident),*) => { $( mod $name {
+        use gatepass_testkit::{Engine, tokio};
+
+        #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+        async fn sqlite() {
+            super::$name(Engine::Sqlite).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+        async fn postgres() {
+            super::$name(Engine::Postgres).await;
+        }
+    } )* };
+}
+
 mod alarms;
 mod assertions;
 mod audit;
@@ -15,6 +32,7 @@ mod dpop;
 mod end;
 mod error_lists;
 mod exchange;
+mod health;
 mod http2;
 mod identity_assertion;
 mod introspect;

@@ -1,6 +1,7 @@
 //! `/metrics` on its own listener.
 
-use gatepass_testkit::{Engine, Options, TestServer, tokio};
+use gatepass_testkit::{Engine, Options, TestServer, authority::sweep::Sweeper, tokio};
+use std::time::Duration;
 
 async fn server() -> TestServer {
     let settings = Some("metrics_listen = \"127.0.0.1:0\"\n".to_owned());
@@ -56,6 +57,23 @@ async fn events_tokens_and_the_database_are_counted() {
     assert!(value(&text, "gatepass_database_writes_total") >= 3.0);
     assert!(value(&text, "gatepass_connections_open") >= 0.0);
     assert_eq!(value(&text, "gatepass_signing_key_age_seconds"), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn what_is_swept_is_counted_by_table() {
+    let server = server().await;
+    let client = server.client().await;
+    for _ in 0..3 {
+        assert_eq!(server.post("/token", &client, &[("grant_type", "client_credentials")]).await.status, 200);
+    }
+    server.advance(Duration::from_secs(400 * 24 * 3600));
+    let swept = server.authority().sweep(&mut Sweeper::default()).await.unwrap();
+    let text = numbers(&server).await;
+    assert_eq!(value(&text, "gatepass_swept_rows_total{table=\"access_token\"}"), 3.0);
+    for (table, rows) in swept.rows {
+        let counted = value(&text, &format!("gatepass_swept_rows_total{{table=\"{table}\"}}"));
+        assert_eq!(counted, f64::from(u32::try_from(rows).unwrap()), "{table}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]

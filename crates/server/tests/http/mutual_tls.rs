@@ -205,9 +205,8 @@ async fn both_methods_work_and_bind_their_tokens_on_postgres() {
     both_methods_work_and_bind_their_tokens(Engine::Postgres).await;
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_program_with_its_own_certificate_can_put_back_what_it_got() {
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
+async fn a_program_with_its_own_certificate_can_put_back_what_it_got(engine: Engine) {
+    let (server, _folder) = with_tls(engine, &Authority::new(), Options::default()).await;
     let jwks = serde_json::json!({ "keys": [crate::grants::key().public()] });
     let metadata = serde_json::json!({
         "redirect_uris": [gatepass_testkit::REDIRECT_URI], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": jwks,
@@ -225,9 +224,8 @@ async fn a_program_with_its_own_certificate_can_put_back_what_it_got() {
     assert_eq!((put.status.as_u16(), &put.json["jwks"]), (200, &jwks), "{}", put.json);
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate() {
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
+async fn a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate(engine: Engine) {
+    let (server, _folder) = with_tls(engine, &Authority::new(), Options::default()).await;
     let client = server.client_with(|new| new.metadata.tls_client_certificate_bound_access_tokens = true).await;
     let plain = server.client().await;
     let shown = self_signed("any");
@@ -312,10 +310,9 @@ async fn a_proxy_tells_the_certificates_between_a_clients_and_the_authority() {
 }
 
 /// RFC 8705 §2.2.2: the keys may lie at an address, and change there.
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn the_keys_of_self_signed_certificates_may_lie_at_an_address() {
+async fn the_keys_of_self_signed_certificates_may_lie_at_an_address(engine: Engine) {
     let site = Site::start().await;
-    let (server, _folder) = with_tls(Engine::Sqlite, &Authority::new(), Options::default()).await;
+    let (server, _folder) = with_tls(engine, &Authority::new(), Options::default()).await;
     let (first, second) = (self_signed("first"), self_signed("second"));
     let publish = |shown: &Shown| {
         let key = public_key(&ClientCertificate::from_der(&shown.der)).unwrap();
@@ -434,3 +431,7 @@ async fn who_takes_requests_back_on_http_2_stops_nothing_and_nobody() {
     }
     panic!("{} tokens, {} events", server.authority().tally().tokens.get(), made());
 }
+
+on_both!(a_program_with_its_own_certificate_can_put_back_what_it_got);
+on_both!(a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate);
+on_both!(the_keys_of_self_signed_certificates_may_lie_at_an_address);

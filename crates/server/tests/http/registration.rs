@@ -258,6 +258,23 @@ on_both_engines! {
         assert_eq!(left.left_for.as_deref(), Some("https://app.example/out?state=s"));
     }
 
+    async fn a_logo_that_lies_inside_is_neither_shown_nor_fetched(server: TestServer) {
+        let inside = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = inside.local_addr().unwrap().port();
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        for host in ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "10.0.0.1"] {
+            let logo = format!("http://{host}:{port}/logo.png");
+            let registered = register(&server, &json!({"client_name": "Web app", "redirect_uris": [REDIRECT_URI], "logo_uri": logo})).await;
+            assert_eq!((registered.status.as_u16(), registered.json["logo_uri"].as_str()), (201, Some(logo.as_str())), "kept as it was said");
+            let asked = browser.open(&server.authorize_path(&client(&registered), &Pkce::new(), &[("scope", "openid")])).await;
+            assert_eq!(asked.heading(), "Allow Web app?");
+            assert!(!asked.html.contains("logo.png") && !asked.html.contains("<img"), "{}", asked.html);
+            assert!(browser.submit(&asked.form(), &[("answer", "allow")]).await.answer("code").is_some());
+        }
+        assert!(tokio::time::timeout(Duration::from_millis(50), inside.accept()).await.is_err(), "nobody came for it");
+    }
+
     async fn a_strangers_name_is_shown_harmlessly(server: TestServer) {
         let metadata = json!({
             "client_name": "<script>x</script>\u{202e}gnihton \u{200b}\u{2066}&amp;", "redirect_uris": [REDIRECT_URI], "logo_uri": "https://evil.example/pixel.png",
@@ -273,9 +290,8 @@ on_both_engines! {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn one_address_registers_only_so_much() {
-    let server = server(Engine::Sqlite, ClientPolicy { registrations_per_hour: 2, ..policy() }).await;
+async fn one_address_registers_only_so_much(engine: Engine) {
+    let server = server(engine, ClientPolicy { registrations_per_hour: 2, ..policy() }).await;
     let named = |index: usize| {
         let mut metadata = public();
         metadata["client_name"] = json!(format!("Tool {index}"));
@@ -292,7 +308,7 @@ async fn one_address_registers_only_so_much() {
     assert!(bounded.headers.contains_key("retry-after"));
     server.advance(Duration::from_secs(3601));
     assert_eq!(register(&server, &named(2)).await.status, 201);
-    let all = crate::site::server(Engine::Sqlite, ClientPolicy { registrations_per_hour_in_all: 1, ..policy() }).await;
+    let all = crate::site::server(engine, ClientPolicy { registrations_per_hour_in_all: 1, ..policy() }).await;
     assert_eq!(register(&all, &named(1)).await.status, 201);
     assert_eq!(register(&all, &named(2)).await.status, 429);
     for _ in 0..3 {
@@ -340,14 +356,13 @@ async fn nothing_leads_to_a_domain_that_the_operator_denies() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_site_of_ipv6_registers_only_so_much_from_all_its_networks() {
+async fn a_site_of_ipv6_registers_only_so_much_from_all_its_networks(engine: Engine) {
     let options = Options {
         clients: ClientPolicy { registrations_per_hour: 1, ..policy() },
         trusted_proxies: vec!["127.0.0.0/8".into()],
         ..Options::default()
     };
-    let server = TestServer::with(Engine::Sqlite, options).await;
+    let server = TestServer::with(engine, options).await;
     let from = async |address: String| {
         let mut metadata = public();
         metadata["client_name"] = json!(address);
@@ -360,3 +375,6 @@ async fn a_site_of_ipv6_registers_only_so_much_from_all_its_networks() {
     assert_eq!(from("2001:db8:1:9::1".into()).await, 429);
     assert_eq!(from("2001:db8:2:9::1".into()).await, 201);
 }
+
+on_both!(one_address_registers_only_so_much);
+on_both!(a_site_of_ipv6_registers_only_so_much_from_all_its_networks);

@@ -55,13 +55,4 @@ async fn of_twenty_at_once_one_is_the_owner(engine: Engine) {
     assert_eq!((owners, server.authority().users(None, 100).await.unwrap().len()), (1, 1));
 }
 
-macro_rules! on_both {
-    ($($name:ident),*) => { $( mod $name {
-        use super::*;
-        #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-        async fn sqlite() { super::$name(Engine::Sqlite).await }
-        #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-        async fn postgres() { super::$name(Engine::Postgres).await }
-    } )* };
-}
 on_both!(the_link_makes_the_owner_once, of_twenty_at_once_one_is_the_owner);

@@ -3,7 +3,7 @@
 use gatepass_oauth::UtcMillis;
 use gatepass_testkit::{
     Engine, Options, RegisteredClient, TestDatabase, TestServer,
-    authority::EventKind,
+    authority::{EventKind, Store},
     keys::{Clock, WebhookKey},
     tokio::{
         self,
@@ -80,14 +80,26 @@ async fn be_refused(server: &TestServer) {
     assert_eq!(server.post("/token", &wrong, &[("grant_type", "client_credentials")]).await.status, 401);
 }
 
+/// Waits until it is written what became of the last try: so many notices are due within this time, and a claim is longer
+/// than the first pauses.
+async fn until_due(server: &TestServer, within: Duration, count: usize) {
+    let store = Store::open(&server.database.database_url()).await.unwrap();
+    let written = async {
+        while store.due_deliveries(server.authority().now().plus(within)).await.unwrap().len() != count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), written).await.unwrap();
+    store.close().await;
+}
+
 async fn next(notices: &mut mpsc::UnboundedReceiver<Notice>) -> Notice {
     tokio::time::timeout(Duration::from_secs(20), notices.recv()).await.unwrap().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn an_event_is_told_at_once_and_signed() {
+async fn an_event_is_told_at_once_and_signed(engine: Engine) {
     let (url, mut notices) = receiver(&[]).await;
-    let server = TestServer::with(Engine::Sqlite, options(&url)).await;
+    let server = TestServer::with(engine, options(&url)).await;
     be_refused(&server).await;
     let notice = next(&mut notices).await;
     assert!(notice.is_signed());
@@ -110,13 +122,12 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
     let server = TestServer::with(engine, options(&url)).await;
     be_refused(&server).await;
     let first = next(&mut notices).await;
-    // Two nodes look at once, over and over: the claim lets one of them send, and the pauses hold.
-    while server.authority().tally().webhook_failed.get() < 1 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_due(&server, Duration::from_secs(40), 1).await;
     server.authority().deliver_due().await;
     assert!(notices.try_recv().is_err(), "not before its time");
+    // Two nodes look at once, over and over: the claim lets one of them send, and the pauses hold.
     for _ in 0..2 {
+        until_due(&server, Duration::from_secs(40), 1).await;
         server.advance(Duration::from_secs(40));
         let (one, other) = (server.authority().clone(), server.authority().clone());
         let _ = tokio::join!(
@@ -125,6 +136,7 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
         );
         assert_eq!(next(&mut notices).await.headers["webhook-id"], first.headers["webhook-id"]);
     }
+    until_due(&server, Duration::from_secs(4000), 0).await;
     server.advance(Duration::from_secs(4000));
     server.authority().deliver_due().await;
     assert!(notices.try_recv().is_err(), "it was taken, and each try was one node's");
@@ -140,9 +152,8 @@ async fn a_notice_that_is_not_taken_comes_again_on_postgres() {
     a_notice_that_is_not_taken_comes_again(Engine::Postgres).await;
 }
 
-#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
-async fn a_notice_survives_the_end_of_the_server() {
-    let database = TestDatabase::new(Engine::Sqlite).await;
+async fn a_notice_survives_the_end_of_the_server(engine: Engine) {
+    let database = TestDatabase::new(engine).await;
     let clock = Clock::settable(UtcMillis(1_790_000_000_000));
     // Nobody listens there.
     let server = TestServer::on(database, clock, options("http://127.0.0.1:1/hook")).await;
@@ -154,3 +165,6 @@ async fn a_notice_survives_the_end_of_the_server() {
     server.authority().deliver_due().await;
     assert_eq!(next(&mut notices).await.json()["type"], EventKind::ClientRefused.as_str());
 }
+
+on_both!(an_event_is_told_at_once_and_signed);
+on_both!(a_notice_survives_the_end_of_the_server);
