@@ -26,6 +26,7 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod administration_ends;
 mod agent;
 mod agent_bound;
 mod agent_tools;
