@@ -28,6 +28,7 @@ macro_rules! on_both_engines {
 mod administration;
 mod administration_ends;
 mod administration_keys;
+mod administration_watches;
 mod agent;
 mod agent_bound;
 mod agent_tools;
