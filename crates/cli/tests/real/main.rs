@@ -46,6 +46,7 @@ mod durability;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod liars;
+mod log;
 mod logout;
 mod network;
 mod provider;
