@@ -229,8 +229,8 @@ async fn another_default_changes_nothing_for_an_agent_of_one_account_nor_for_who
     assert!(other.accepts(of_all.run(&["token"]).done().trim()), "who asks for the default gets it");
     for account in [&first, &terminal.stored().unwrap().account.id().to_string()] {
         terminal.run(&["accounts", "use", account]).done();
-        go_on().await;
     }
+    go_on().await;
     terminal.run(&["logout", "--account", &first]).done();
     let until = Instant::now() + Duration::from_secs(20);
     loop {
