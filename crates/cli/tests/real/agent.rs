@@ -215,22 +215,18 @@ async fn another_default_changes_nothing_for_an_agent_of_one_account_nor_for_who
     let of_one = Agent::start(&terminal, &["--socket", path.to_str().unwrap(), "--ttl", "5m"]);
     let of_all = Agent::start(&terminal, &[]);
     let proxy = Proxy::start(&mut of_all.container(&["proxy", &server.url]));
-    let go_on = async || {
-        let token = of_one.run(&["token", "--ttl", "1m"]).done();
-        assert!(server.accepts(token.trim()));
-        let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
-        // The agent is asked again after a second.
-        tokio::time::sleep(Duration::from_millis(1100)).await;
-        let answer = Server::http().post(proxy.path("/api/v1/user/rpc")).json(&body).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{answer:?}");
-    };
     terminal.sign_in_with(&other, &["--default"]).await;
-    go_on().await;
-    assert!(other.accepts(of_all.run(&["token"]).done().trim()), "who asks for the default gets it");
     for account in [&first, &terminal.stored().unwrap().account.id().to_string()] {
         terminal.run(&["accounts", "use", account]).done();
     }
-    go_on().await;
+    assert!(other.accepts(of_all.run(&["token"]).done().trim()), "who asks for the default gets it");
+    assert!(server.accepts(of_one.run(&["token"]).done().trim()));
+    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
+    // The agent is asked again after a second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let answer = Server::http().post(proxy.path("/api/v1/user/rpc")).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{answer:?}");
+
     terminal.run(&["logout", "--account", &first]).done();
     let until = Instant::now() + Duration::from_secs(20);
     loop {
