@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Kind},
 };
 use gatepass_client::{
-    Bearer, Home, Narrowing,
+    AccountId, Bearer, Home, Narrowing,
     agent::{Address, AgentError, Caller, Request},
     config::AgentUse,
 };
@@ -29,10 +29,11 @@ const START: Duration = Duration::from_secs(3);
 /// How long between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A token that an agent handed out, and the issuer whose it is.
+/// A token that an agent handed out, the issuer whose it is, and its account, if the agent says so.
 pub(crate) struct HandedOut {
     pub(crate) bearer: Bearer,
     pub(crate) server: String,
+    pub(crate) account: Option<AccountId>,
 }
 
 /// A token from the agent; `None` when there is none to be asked.
@@ -61,7 +62,7 @@ pub(crate) fn token(
 /// A token of this agent.
 pub(crate) fn ask(caller: &Caller, request: Request) -> Result<HandedOut, AgentError> {
     let granted = caller.token(request)?;
-    Ok(HandedOut { bearer: Bearer::granted(&granted, caller), server: granted.server })
+    Ok(HandedOut { bearer: Bearer::granted(&granted, caller), server: granted.server, account: granted.id })
 }
 
 /// The agent that the environment names.

@@ -8,7 +8,7 @@
 //! still works nobody waits: the refresh is made beside.
 //!
 //! Where an agent is named, it is asked instead of the vault: once a second at most, while there are requests. Whether a token
-//! is due is the agent's to know.
+//! is due is the agent's to know. Asked again, it is asked for the account of the first token.
 //!
 //! A 401 to a token that was just fetched says that the upstream does not want this sign-in's tokens, and fetching more
 //! of them does not help: for [`PATIENCE`] such answers are passed on.
@@ -26,7 +26,7 @@ use gatepass_client::{
 use std::{
     fs,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -62,8 +62,15 @@ struct Renewed {
 enum Origin {
     /// The vault.
     Account(Account),
-    /// An agent, of which such a token is asked for.
-    Agent(Caller, Box<Request>),
+    /// An agent.
+    Agent(Box<Asked>),
+}
+
+/// An agent that is asked for tokens of one account: that of the first one, whatever becomes the default later.
+struct Asked {
+    caller: Caller,
+    request: Request,
+    again: OnceLock<Request>,
 }
 
 /// Hears why there is no token, once for each time that this begins.
@@ -125,7 +132,8 @@ impl Keeper {
         request: Request,
         tell: impl Fn(&Error) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Self::of(sign_ins, Origin::Agent(caller, Box::new(request)), Box::new(tell))
+        let asked = Asked { caller, request, again: OnceLock::new() };
+        Self::of(sign_ins, Origin::Agent(Box::new(asked)), Box::new(tell))
     }
 
     fn of(sign_ins: SignIns, origin: Origin, tell: Tell) -> Arc<Self> {
@@ -364,7 +372,7 @@ impl Renewed {
                 let bearer = self.sign_ins.bearer(&account.id(), None).await;
                 bearer.map_err(|error| Error::of_account(error, account))
             }
-            Origin::Agent(caller, request) => ask(caller, Request::clone(request)).await,
+            Origin::Agent(asked) => asked.ask(|request| request).await,
         }
     }
 
@@ -375,17 +383,24 @@ impl Renewed {
                 let bearer = self.sign_ins.refresh_after_401(&account.id(), refused).await;
                 bearer.map_err(|error| Error::of_account(error, account))
             }
-            Origin::Agent(caller, request) => ask(caller, Request::clone(request).instead_of(refused.token())).await,
+            Origin::Agent(asked) => asked.ask(|request| request.instead_of(refused.token())).await,
         }
     }
 }
 
-/// Asks an agent, which may take its time.
-async fn ask(caller: &Caller, request: Request) -> Result<Bearer, Error> {
-    let asks = caller.clone();
-    let asked = tokio::task::spawn_blocking(move || agent::ask(&asks, request)).await;
-    let handed_out = asked.map_err(|error| Error::new(Kind::Failed, format!("the agent was not asked: {error}")))?;
-    Ok(handed_out?.bearer)
+impl Asked {
+    /// Asks the agent, which may take its time.
+    async fn ask(&self, so: impl FnOnce(Request) -> Request) -> Result<Bearer, Error> {
+        let request = so(self.again.get().unwrap_or(&self.request).clone());
+        let caller = self.caller.clone();
+        let asked = tokio::task::spawn_blocking(move || agent::ask(&caller, request)).await;
+        let handed_out =
+            asked.map_err(|error| Error::new(Kind::Failed, format!("the agent was not asked: {error}")))??;
+        if let Some(id) = &handed_out.account {
+            self.again.get_or_init(|| self.request.clone().of_account(&handed_out.server, id));
+        }
+        Ok(handed_out.bearer)
+    }
 }
 
 impl Stamp {

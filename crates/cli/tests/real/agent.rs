@@ -1,6 +1,6 @@
 //! `gatepass agent`, and those who get their tokens from it.
 
-use crate::support::{Agent, Place, Program, Server, Terminal, gatepass, run};
+use crate::support::{Agent, Place, Program, Proxy, Server, Terminal, gatepass, run};
 use gatepass_testkit::{USER, tokio};
 use serde_json::Value;
 use std::{
@@ -203,4 +203,39 @@ async fn status_tells_the_ceiling_and_no_secret() {
         assert!(shown.contains(part), "{part} in {shown}");
     }
     assert!(!shown.contains("gpa_") && !shown.contains("gpr_"));
+}
+
+/// No command changes what another running process uses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn another_default_changes_nothing_for_an_agent_of_one_account_nor_for_who_asked_one_before() {
+    let ((_place, server, terminal), other_place) = (signed_in().await, Place::sqlite().await);
+    let other = other_place.serve_with_user();
+    let first = terminal.stored().unwrap().account.id().to_string();
+    let path = socket(&terminal);
+    let of_one = Agent::start(&terminal, &["--socket", path.to_str().unwrap(), "--ttl", "5m"]);
+    let of_all = Agent::start(&terminal, &[]);
+    let proxy = Proxy::start(&mut of_all.container(&["proxy", &server.url]));
+    terminal.sign_in_with(&other, &["--default"]).await;
+    for account in [&first, &terminal.stored().unwrap().account.id().to_string()] {
+        terminal.run(&["accounts", "use", account]).done();
+    }
+    assert!(other.accepts(of_all.run(&["token"]).done().trim()), "who asks for the default gets it");
+    assert!(server.accepts(of_one.run(&["token"]).done().trim()));
+    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
+    // The agent is asked again after a second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let answer = Server::http().post(proxy.path("/api/v1/user/rpc")).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{answer:?}");
+
+    terminal.run(&["logout", "--account", &first]).done();
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = proxy.get("/api/v1/user/rpc").await.text().await.unwrap();
+        let command = format!("gatepass login --server {}", server.url);
+        if serde_json::from_str::<Value>(&answer).is_ok_and(|problem| problem["command"] == command) {
+            break;
+        }
+        assert!(Instant::now() < until, "the proxy does not say that its account was signed out: {answer}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

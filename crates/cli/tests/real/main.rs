@@ -26,6 +26,9 @@ macro_rules! on_both_engines {
 }
 
 mod administration;
+mod administration_ends;
+mod administration_keys;
+mod administration_watches;
 mod agent;
 mod agent_bound;
 mod agent_tools;
@@ -43,6 +46,7 @@ mod durability;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod liars;
+mod log;
 mod logout;
 mod network;
 mod provider;

@@ -220,3 +220,32 @@ async fn a_sign_in_for_another_api_is_warned_of() {
     let said = proxy.program.err.wait_for("warning:");
     assert!(said.contains("https://api.example/v1"), "{said}");
 }
+
+/// No command changes what another running process uses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn another_default_changes_nothing_for_a_proxy_that_runs() {
+    let (place, other_place) = (Place::sqlite().await, Place::sqlite().await);
+    let (server, other) = (place.serve_with_user(), other_place.serve_with_user());
+    let terminal = Terminal::signed_in(&server).await;
+    let first = terminal.stored().unwrap().account.id().to_string();
+    let proxy = Proxy::of(&terminal, &server.url, &[]);
+    let goes_on = async || {
+        let (status, answer) = whoami(&proxy).await;
+        assert_eq!((status, answer["result"]["email"].as_str()), (200, Some(USER)), "{answer}");
+    };
+    goes_on().await;
+
+    let (token, _) = terminal.tokens().unwrap();
+    terminal.sign_in_with(&other, &["--default"]).await;
+    let second = terminal.stored().unwrap().account.id().to_string();
+    assert_ne!(second, first);
+    goes_on().await;
+    revoke(&server, &token).await;
+    goes_on().await;
+    for account in [&first, &second] {
+        terminal.run(&["accounts", "use", account]).done();
+        goes_on().await;
+    }
+    assert_eq!((server.logged(ROTATED), other.logged(ROTATED)), (1, 0));
+    assert!(other.accepts(terminal.run(&["token"]).done().trim()), "what begins now uses the default");
+}

@@ -7,10 +7,10 @@ use super::{
     serve::Agent,
 };
 use crate::{
-    Account, AccountId, Bearer, BearerError, Contents, Failure, NarrowError, NotSelected, SignIn, Tokens, Transient,
-    VaultError,
+    Account, AccountId, Bearer, BearerError, Contents, Failure, NarrowError, NotSelected, Selection, SignIn, Tokens,
+    Transient, VaultError,
 };
-use gatepass_oauth::{Secret, TokenType, UtcMillis};
+use gatepass_oauth::{Issuer, Secret, TokenType, UtcMillis};
 use std::{
     collections::HashSet,
     fmt::Display,
@@ -95,7 +95,7 @@ impl Desk {
         let (selection, asked) = request.read()?;
         let sign_ins = &self.agent.sign_ins;
         let contents = self.contents().await?;
-        let sign_in = contents.select(&selection).map_err(|error| self.not_selected(&error))?;
+        let sign_in = contents.select(&selection).map_err(|error| self.not_selected(&error, &selection))?;
         let (account, id) = (&sign_in.account, sign_in.account.id());
         let Some(tokens) = &sign_in.tokens else {
             return Err(self.sign_in_needed(format!("{account}: {}", BearerError::SignedOut), Some(account)));
@@ -135,6 +135,7 @@ impl Desk {
             scope: given.scope.to_string(),
             server: account.issuer.to_string(),
             account: account.label(),
+            id: Some(account.id()),
         })
     }
 
@@ -178,8 +179,12 @@ impl Desk {
         contents
     }
 
-    fn not_selected(&self, error: &NotSelected) -> Trouble {
+    fn not_selected(&self, error: &NotSelected, selection: &Selection) -> Trouble {
         match error {
+            // Who knows an account by its id had it before: it was signed out.
+            NotSelected::Unknown(text) if AccountId::whole(text).is_some() => {
+                self.command(error.to_string(), selection.issuer.as_ref().map(Issuer::as_str))
+            }
             NotSelected::Nobody(None) => self.sign_in_needed(error.to_string(), self.agent.only.as_ref()),
             NotSelected::Nobody(Some(issuer)) => self.command(error.to_string(), Some(issuer.as_str())),
             NotSelected::Unknown(_) | NotSelected::Several(_) | NotSelected::NoSpace(_) => {

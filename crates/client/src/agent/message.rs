@@ -1,6 +1,6 @@
 //! The two lines of the protocol.
 
-use crate::{Narrowing, Selection, dpop::memory::is_nonce, text::tidy};
+use crate::{AccountId, Narrowing, Selection, dpop::memory::is_nonce, text::tidy};
 use gatepass_keys::dpop::{Wanted, access_token_hash};
 use gatepass_oauth::{Secret, UtcMillis, dpop::target};
 use serde::{Deserialize, Serialize, Serializer};
@@ -84,6 +84,9 @@ pub struct Granted {
     /// Whose token it is, for people.
     #[serde(default)]
     pub account: String,
+    /// Whose token it is, for whoever asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<AccountId>,
 }
 
 /// How an agent is.
@@ -242,6 +245,12 @@ impl Request {
             min_ttl: min_ttl.map(|span| span.as_secs()),
             ..Self::of(Op::Token)
         }
+    }
+
+    /// The same for this account, whatever the default is by then: for who asks again and goes on with what it began with.
+    #[must_use]
+    pub fn of_account(self, server: &str, id: &AccountId) -> Self {
+        Self { server: Some(server.to_owned()), account: Some(id.to_string()), space: None, ..self }
     }
 
     /// The same after a server refused this token: for another one, if there can be one.

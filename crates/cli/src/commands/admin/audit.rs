@@ -88,7 +88,10 @@ impl Audit {
         }
         shown.all(&events).await?;
         if self.follow {
-            return follow(&mut shown, &query, &events, now).await;
+            return tokio::select! {
+                failed = follow(&mut shown, &query, &events, now) => failed,
+                _ = tokio::signal::ctrl_c() => Ok(()),
+            };
         }
         if events.is_empty() {
             context.ui.talk("Nothing of that kind happened in this time.");
@@ -101,10 +104,7 @@ impl Audit {
 async fn follow(shown: &mut Shown<'_>, query: &TrailQuery, events: &[AuditRow], begun: UtcMillis) -> Result<(), Error> {
     let mut seen: BTreeSet<TokenId> = events.iter().map(|event| event.id).collect();
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
+        tokio::time::sleep(EVERY).await;
         let now = shown.authority.now();
         let from = first_id(UtcMillis(begun.0.max(now.minus(OVERLAP).0)));
         let mut page = shown.authority.trail_after(from, &query.filter).await?;

@@ -34,7 +34,9 @@ pub(super) struct Revoke {
 /// A UUID, with dashes or without.
 fn identifier(text: &str) -> Result<TokenId, String> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
-    let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32);
+    // A sign before the digits would be taken for one of them.
+    let is_whole = digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit());
+    let number = u128::from_str_radix(&digits, 16).ok().filter(|_| is_whole);
     number.map(|number| TokenId(number.to_be_bytes())).ok_or_else(|| "it is a UUID".to_owned())
 }
 
@@ -47,7 +49,7 @@ impl Revoke {
             (_, _, _, Some(session)) => EndTarget::Session(session),
             (None, None, None, None) => return Err(Error::new(Kind::Usage, "there is nothing to end")),
         };
-        let ended = authority.end(&target).await?;
+        let ended = authority.end(&target).await.map_err(|refused| not_ended(refused, &target))?;
         if context.ui.is_json() {
             context.ui.object(&json!({ "ended": ended }));
         } else {
@@ -57,11 +59,14 @@ impl Revoke {
     }
 }
 
-impl From<EndRefused> for Error {
-    fn from(refused: EndRefused) -> Self {
-        match refused {
-            EndRefused::Failure(failure) => failure.into(),
-            EndRefused::Unknown(_) => Self::new(Kind::Refused, refused),
-        }
+fn not_ended(refused: EndRefused, target: &EndTarget) -> Error {
+    if let EndRefused::Failure(failure) = refused {
+        return failure.into();
+    }
+    let error = Error::new(Kind::Refused, refused);
+    match target {
+        EndTarget::User(_) => error.hint_command("see the accounts with", "gatepass admin user list"),
+        EndTarget::Client(_) => error.hint_command("see the clients with", "gatepass admin client list"),
+        EndTarget::Grant(_) | EndTarget::Session(_) => error,
     }
 }

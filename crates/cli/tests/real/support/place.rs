@@ -1,7 +1,7 @@
 //! Where a server keeps its data: it outlives the server's process.
 
 use super::{Said, Server, gatepass, run, run_with};
-use gatepass_testkit::{Engine, PASSWORD, RegisteredClient, TestDatabase, USER};
+use gatepass_testkit::{Engine, PASSWORD, RegisteredClient, TestDatabase, USER, authority::DatabaseUrl};
 use serde_json::Value;
 use std::{
     fs,
@@ -49,6 +49,14 @@ impl Place {
         self.database.folder.path()
     }
 
+    /// Where the server's rows are.
+    pub(crate) fn database_url(&self) -> DatabaseUrl {
+        match self.engine {
+            Engine::Sqlite => format!("sqlite://{}", self.data().join("gatepass.db").display()).parse().unwrap(),
+            Engine::Postgres => self.database.database_url(),
+        }
+    }
+
     fn on_our_data(&self, command: &mut Command) {
         command.arg("--config").arg(self.settings_file()).arg("--data-dir").arg(self.data());
         if self.engine == Engine::Postgres {
@@ -74,7 +82,8 @@ impl Place {
         self.serve()
     }
 
-    fn admin_command(&self, arguments: &[&str]) -> Command {
+    /// `gatepass admin …`, to be started.
+    pub(crate) fn admin_command(&self, arguments: &[&str]) -> Command {
         let mut command = gatepass();
         command.arg("admin").args(arguments);
         self.on_our_data(&mut command);

@@ -167,6 +167,16 @@ impl Stream {
         self.0.0.lock().unwrap().lines.iter().filter(|line| line.contains(part)).count()
     }
 
+    /// Waits until there are more than `before` lines that hold this.
+    #[track_caller]
+    pub(crate) fn wait_for_more(&self, before: usize, part: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.count(part) <= before {
+            assert!(Instant::now() < until, "no more than {before} lines with '{part}' came, but\n{}", self.text());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for the first line that `finds` something.
     #[track_caller]
     pub(crate) fn find<T>(&self, finds: impl Fn(&str) -> Option<T>) -> T {

@@ -11,9 +11,8 @@ use std::{
 
 /// Whether a program can be run.
 pub(crate) fn tool_is_here(program: &str) -> bool {
-    let arguments: &[&str] = if program == "kubectl" { &["version", "--client"] } else { &["--version"] };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
