@@ -164,6 +164,7 @@ mod tests {
         let server = Server {
             authorization_endpoint: Some("https://a.example/authorize?tenant=1".parse().unwrap()),
             answers_with_iss: true,
+            iss: IssuerName::new("https://a.example".parse().unwrap(), Some("https://a.example".into())),
             has_separate_grants: true,
             ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
         };
