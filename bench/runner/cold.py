@@ -1,12 +1,13 @@
 """Starting from nothing, and doing nothing."""
 
+import pathlib
 import re
 import statistics
 import subprocess
 import time
 
 from .build import GATEPASS
-from .process import SERVER_CPU, generate, pinned
+from .process import SERVER_CPU, generate, pinned, stop
 
 RUNS = 5
 CODE = re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b")
@@ -36,14 +37,34 @@ def login(running):
 
 
 def token(running):
-    """Milliseconds that `gatepass token` takes with a token at hand; None when nobody could sign in."""
+    """What `gatepass token` takes with a token at hand, from the vault and from an agent; None when nobody could sign in."""
     place = running.place
     if not login(running):
         return None
-    command = pinned(SERVER_CPU, [GATEPASS, "token", "--server", place.base])
+    vault = median([GATEPASS, "token", "--server", place.base], place.environment)
+    socket = place.folder / "agent" / "api.sock"
+    agent = subprocess.Popen(
+        [GATEPASS, "agent", "--json", "--socket", socket], env=place.environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        if "listening" not in agent.stdout.readline():
+            raise SystemExit("the agent did not begin to listen")
+        # As in a container: there is neither a vault nor a home.
+        elsewhere = {"PATH": place.environment.get("PATH", ""), "GATEPASS_AGENT_SOCK": str(socket)}
+        through = median([GATEPASS, "token"], elsewhere)
+        time.sleep(15)
+        status = pathlib.Path(f"/proc/{agent.pid}/status").read_text()
+        own, shared = (int(re.search(rf"{name}:\s+(\d+)", status).group(1)) / 1024 for name in ("RssAnon", "RssFile"))
+    finally:
+        stop(agent)
+    return {"vault_ms": vault, "agent_ms": through, "agent_own_mib": own, "agent_shared_mib": shared}
+
+
+def median(command, environment):
+    """Milliseconds of a whole process, as the median of some runs."""
     times = []
     for _ in range(4 * RUNS):
         began = time.perf_counter()
-        subprocess.run(command, env=place.environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(pinned(SERVER_CPU, command), env=environment, check=True, stdout=subprocess.DEVNULL)
         times.append(1000 * (time.perf_counter() - began))
     return statistics.median(times)

@@ -28,9 +28,9 @@ class Cells:
         self.write({"engine": engine, "cell": "cold", **cell})
         self.colds[engine] = cell
 
-    def token(self, engine, milliseconds):
-        self.write({"engine": engine, "cell": "token", "ms": milliseconds})
-        self.tokens[engine] = milliseconds
+    def token(self, engine, found):
+        self.write({"engine": engine, "cell": "token", **(found or {})})
+        self.tokens[engine] = found
 
     def write(self, line):
         if self.out:
@@ -61,7 +61,13 @@ def markdown(cells, floors):
     for engine, cell in cells.colds.items():
         start, idle = statistics.median(cell["ms"]), statistics.median(cell["rss_mib"])
         lines.append(f"{engine}: cold start {start:.0f} ms, {idle:.1f} MiB when idle.")
-    for engine, milliseconds in cells.tokens.items():
-        found = f"takes {milliseconds:.1f} ms" if milliseconds else "could not be measured, nobody could sign in"
-        lines.append(f"{engine}: `gatepass token` {found}.")
+    for engine, token in cells.tokens.items():
+        if token:
+            lines.append(
+                f"{engine}: `gatepass token` takes {token['vault_ms']:.1f} ms, through an agent {token['agent_ms']:.1f} ms;"
+                f" an idle agent has {token['agent_own_mib']:.1f} MiB of its own, and {token['agent_shared_mib']:.1f} MiB of"
+                " the program's pages, which all its processes share."
+            )
+        else:
+            lines.append(f"{engine}: `gatepass token` could not be measured, nobody could sign in.")
     return "\n".join(lines)

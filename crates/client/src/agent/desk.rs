@@ -179,10 +179,14 @@ impl Desk {
         contents
     }
 
+    fn is_for(&self, account: &AccountId) -> bool {
+        self.agent.only.as_ref().is_none_or(|only| only.id() == *account)
+    }
+
     fn not_selected(&self, error: &NotSelected, selection: &Selection) -> Trouble {
         match error {
-            // Who knows an account by its id had it before: it was signed out.
-            NotSelected::Unknown(text) if AccountId::whole(text).is_some() => {
+            // Who knows an account by its id had it before: it was signed out, unless it was never this agent's.
+            NotSelected::Unknown(text) if AccountId::whole(text).is_some_and(|id| self.is_for(&id)) => {
                 self.command(error.to_string(), selection.issuer.as_ref().map(Issuer::as_str))
             }
             NotSelected::Nobody(None) => self.sign_in_needed(error.to_string(), self.agent.only.as_ref()),
