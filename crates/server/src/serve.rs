@@ -106,7 +106,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Where a network has no share it may have the whole.
-    fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         let limits = Self::default();
         match config.network_share {
             true => limits,

@@ -280,6 +280,15 @@ mod tests {
     }
 
     #[test]
+    fn a_network_has_a_share_unless_it_may_have_the_whole() {
+        let limits = |text: &str| crate::serve::Limits::of(&with_file(text, Overrides::default()).unwrap());
+        let (share, whole) = (limits(""), limits("network_share = false"));
+        assert!(share.connections_of_one < share.connections && share.bodies_of_one < share.bodies);
+        assert_eq!((whole.connections_of_one, whole.bodies_of_one), (share.connections, share.bodies));
+        assert_eq!(limits("network_share = true"), share);
+    }
+
+    #[test]
     fn every_refusal_is_one_line_that_names_the_setting() {
         assert!(refusal("\nlissten = \"x\"").contains("line 2: unknown field `lissten`"));
         assert!(refusal("listen = 5").contains("line 1"));
