@@ -325,7 +325,7 @@ impl Event {
             kind: Cow::Borrowed(self.kind.as_str()),
             actor: self.actor.map(Cow::Borrowed),
             user_id: self.user_id,
-            client_id: self.client_id.map(|id| id.as_str().into()),
+            client_id: self.client_id.map(Into::into),
             subject: self.subject,
             address: self.address,
             user_agent: self.user_agent,

@@ -3,6 +3,9 @@
 use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
 use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, TokenResponse};
 
+/// The scopes that speak of a person.
+const PERSONAL: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 impl Authority {
     /// Gives a client a token on its own behalf.
     ///
@@ -20,15 +23,11 @@ impl Authority {
                 Error::new(ErrorCode::UnauthorizedClient, "a public client has no credentials of its own").into()
             );
         }
-        // What speaks of a person has no meaning here.
-        let asked = scope.filter(|scope| !scope.is_empty()).cloned().unwrap_or_else(|| {
-            client
-                .scope
-                .iter()
-                .filter(|name| !matches!(*name, "openid" | "profile" | "email" | "offline_access"))
-                .collect()
-        });
-        let scope = choose_scope(client, Some(&asked).filter(|asked| !asked.is_empty()))?;
+        let scope = match scope.filter(|scope| !scope.is_empty()) {
+            Some(asked) => choose_scope(client, Some(asked))?,
+            // What speaks of a person has no meaning here.
+            None => client.scope.iter().filter(|name| !PERSONAL.contains(name)).collect(),
+        };
         let (scope, resource) = self.choose_target(client, scope, resource).await?;
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         let (token, text) = self.in_format(token, plain, None).await?;

@@ -12,7 +12,10 @@ use crate::Rate;
 use gatepass_oauth::UtcMillis;
 use gatepass_store::throttle::Attempts;
 use quick_cache::sync::Cache;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering::Relaxed},
+};
 
 /// How many subjects are remembered, a hundred bytes each or so.
 const CAPACITY: usize = 64 * 1024;
@@ -20,6 +23,8 @@ const CAPACITY: usize = 64 * 1024;
 /// What is counted in memory.
 pub(crate) struct Meters {
     windows: Cache<String, Arc<Mutex<Window>>>,
+    /// When the last window ends in which somebody is over a limit, in milliseconds of UTC.
+    calm_from: AtomicI64,
 }
 
 /// One subject's count in the current window.
@@ -53,7 +58,7 @@ pub(crate) enum Metered {
 
 impl Default for Meters {
     fn default() -> Self {
-        Self { windows: Cache::new(CAPACITY) }
+        Self { windows: Cache::new(CAPACITY), calm_from: AtomicI64::new(i64::MIN) }
     }
 }
 
@@ -62,7 +67,8 @@ impl Window {
         Self { ends_at, known: 0, untold: 0, before: 0, alarmed: false }
     }
 
-    fn over(&mut self) -> Metered {
+    fn over(&mut self, calm_from: &AtomicI64) -> Metered {
+        calm_from.fetch_max(self.ends_at.0, Relaxed);
         let first = !std::mem::replace(&mut self.alarmed, true);
         Metered::Over { until: self.ends_at, first }
     }
@@ -74,7 +80,7 @@ impl Meters {
         self.with(bucket, rate, now, |window| {
             window.untold = window.untold.saturating_add(1);
             if window.known.saturating_add(window.untold) > rate.attempts {
-                return window.over();
+                return window.over(&self.calm_from);
             }
             if window.untold < (rate.attempts / 8).max(1) {
                 return Metered::Within;
@@ -108,8 +114,14 @@ impl Meters {
         self.with(bucket, rate, now, |window| {
             window.known = window.known.max(seen.hits);
             window.ends_at = seen.window_ends_at;
-            if seen.hits > rate.attempts { window.over() } else { Metered::Within }
+            if seen.hits > rate.attempts { window.over(&self.calm_from) } else { Metered::Within }
         })
+    }
+
+    /// Whether nobody was found to be over a limit whose window has not ended: what is true nearly always, and known at
+    /// the cost of one look.
+    pub(crate) fn are_calm(&self, now: UtcMillis) -> bool {
+        self.calm_from.load(Relaxed) <= now.0
     }
 
     /// Whether `bucket` is known to be over its limit, without counting.
@@ -156,6 +168,7 @@ mod tests {
         let until = UtcMillis(60_000);
         assert_eq!(answers[16..], [true, false, false].map(|first| Metered::Over { until, first }));
         assert_eq!(meters.is_over("a", RATE, UtcMillis(59_999)), Some(until));
+        assert_eq!([59_999, 60_000].map(|now| meters.are_calm(UtcMillis(now))), [false, true]);
         assert_eq!(meters.is_over("a", RATE, until), None);
         assert_eq!(meters.hit("a", RATE, until), Metered::Within, "the window has ended");
         assert_eq!(meters.hit("b", RATE, UtcMillis(0)), Metered::Within, "another subject has its own count");
@@ -174,9 +187,11 @@ mod tests {
         let meters = Meters::default();
         assert_eq!(meters.hit("a", RATE, UtcMillis(0)), Metered::Within);
         assert_eq!(meters.hit("a", RATE, UtcMillis(0)), Metered::Tell(2));
+        assert!(meters.are_calm(UtcMillis(0)));
         let seen = Attempts { hits: 17, window_ends_at: UtcMillis(5_000) };
         let over = Metered::Over { until: UtcMillis(5_000), first: true };
         assert_eq!(meters.learn("a", RATE, UtcMillis(0), seen), over);
+        assert!(!meters.are_calm(UtcMillis(4_999)));
         assert!(matches!(meters.hit("a", RATE, UtcMillis(0)), Metered::Over { first: false, .. }));
     }
 }

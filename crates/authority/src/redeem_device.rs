@@ -65,7 +65,7 @@ impl Authority {
         let unknown = || Error::invalid_grant("the device code is unknown or used");
         let presented = PlainToken::<DeviceCode>::parse(poll.device_code.expose()).ok_or_else(unknown)?;
         let subject = format!("{:032x}", u128::from_be_bytes(presented.id().0));
-        self.check_meter(DEVICE_POLL, &subject)?;
+        self.check_meter(DEVICE_POLL, || &subject)?;
         self.meter(DEVICE_POLL_ADDRESS, &network(&asking.caller.address), asking.caller).await?;
         let grant = self
             .0

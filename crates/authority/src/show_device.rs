@@ -81,7 +81,7 @@ impl Authority {
         caller: &Caller,
     ) -> Result<Option<DeviceGrant>, Failure> {
         let subject = session.user_id.to_string();
-        self.check_meter(USER_CODE_ADDRESS, &network(&caller.address))?;
+        self.check_meter(USER_CODE_ADDRESS, || network(&caller.address))?;
         self.count(USER_CODE, &subject, caller).await?;
         let now = self.0.clock.now();
         let found = self.0.store.device_grant_by_user_code(self.0.user_codes.hash(code.letters())).await?;

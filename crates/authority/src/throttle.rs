@@ -14,7 +14,7 @@
 
 use crate::{Authority, Caller, Client, Event, EventKind, Failure, Rate, meter::Metered};
 use gatepass_oauth::{ClientId, Error, ErrorCode, UtcMillis};
-use std::{net::IpAddr, time::Duration};
+use std::{fmt::Display, net::IpAddr, time::Duration};
 
 /// How many attempts in how long.
 #[derive(Clone, Copy, Debug)]
@@ -163,11 +163,14 @@ impl Authority {
         self.refuse(limit, met, caller, now).await
     }
 
-    /// Refuses what is known to be over its limit, without counting.
-    pub(crate) fn check_meter(&self, limit: Limit, subject: &str) -> Result<(), Failure> {
-        let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
+    /// Refuses what is known to be over its limit, without counting. The subject's name is made only when somebody is.
+    pub(crate) fn check_meter<S: Display>(&self, limit: Limit, subject: impl FnOnce() -> S) -> Result<(), Failure> {
         let now = self.0.clock.now();
-        match self.0.meters.is_over(&bucket(limit, subject), rate, now) {
+        if self.0.meters.are_calm(now) {
+            return Ok(());
+        }
+        let Some(rate) = self.0.settings.limits.rate(limit.what, limit.rate()) else { return Ok(()) };
+        match self.0.meters.is_over(&bucket(limit, subject()), rate, now) {
             Some(until) => Err(TooMany { retry_after: now.until(until) }.into()),
             None => Ok(()),
         }
@@ -187,7 +190,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::TooMany`].
     pub fn check_junk(&self, caller: &Caller) -> Result<(), Failure> {
-        self.check_meter(JUNK_ADDRESS, &network(&caller.address))
+        self.check_meter(JUNK_ADDRESS, || network(&caller.address))
     }
 
     /// Whether an event is kept that anybody may bring about: the first of those that are alike in a while is, and tells
@@ -314,7 +317,7 @@ pub(crate) fn distance(one: &str, other: &str) -> Distance {
     if is_near { Distance::Near } else { Distance::Far }
 }
 
-fn bucket(limit: Limit, subject: &str) -> String {
+fn bucket(limit: Limit, subject: impl Display) -> String {
     format!("{}:{subject}", limit.what)
 }
 

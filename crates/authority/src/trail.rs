@@ -103,18 +103,31 @@ impl Trail {
         self.waiting.load(Acquire)
     }
 
-    /// Queues a row; gives it back when nobody writes what is queued.
-    async fn push(&self, row: AuditRow) -> Result<(), AuditRow> {
-        let Some(queue) = self.queue.get() else { return Err(row) };
-        // Waking a task costs more than queueing, so it is woken for the first row and for a full page.
+    /// Queues a row; gives it back when there is no room just now, or nobody who writes what is queued.
+    fn push(&self, row: AuditRow) -> Option<AuditRow> {
+        let place = self.queue.get().and_then(|queue| queue.try_reserve().ok());
+        self.fill(place, row)
+    }
+
+    /// The same, once there is room.
+    async fn push_later(&self, row: AuditRow) -> Option<AuditRow> {
+        let place = match self.queue.get() {
+            Some(queue) => queue.reserve().await.ok(),
+            None => None,
+        };
+        self.fill(place, row)
+    }
+
+    /// The row is counted before it is there, for who takes it out. Waking a task costs more than queueing, so it is woken
+    /// for the first row and for a full page.
+    fn fill(&self, place: Option<mpsc::Permit<'_, AuditRow>>, row: AuditRow) -> Option<AuditRow> {
+        let Some(place) = place else { return Some(row) };
         let before = self.waiting.fetch_add(1, AcqRel);
         if before == 0 || (before + 1).is_multiple_of(PAGE) {
             self.wake.notify_one();
         }
-        queue.send(row).await.map_err(|refused| {
-            self.waiting.fetch_sub(1, AcqRel);
-            refused.0
-        })
+        place.send(row);
+        None
     }
 }
 
@@ -132,17 +145,26 @@ impl Authority {
         };
         let notice = self.notice_of(&event, id, now);
         let row = event.into_row(id);
-        if rank == Rank::Routine && notice.is_none() {
-            match self.0.trail.push(row).await {
-                Ok(()) => {}
-                Err(row) => self.write_one(row, None).await,
-            }
-            return;
+        // Who has to wait does so in a box, or each future that records something would carry all that is waited for.
+        if rank > Rank::Routine || notice.is_some() {
+            return Box::pin(self.write_notable(row, notice)).await;
         }
+        if let Some(row) = self.0.trail.push(row) {
+            Box::pin(self.write_crowded(row)).await;
+        }
+    }
+
+    async fn write_notable(&self, row: AuditRow, notice: Option<NewDelivery>) {
         let noticed = notice.is_some();
         self.write_one(row, notice).await;
         if noticed {
             self.0.bell.notify_one();
+        }
+    }
+
+    async fn write_crowded(&self, row: AuditRow) {
+        if let Some(row) = self.0.trail.push_later(row).await {
+            self.write_one(row, None).await;
         }
     }
 

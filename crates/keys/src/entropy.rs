@@ -33,18 +33,23 @@ impl Entropy {
     /// # Errors
     /// [`NoEntropy`].
     pub fn text(&self, alphabet: &[u8], length: usize) -> Result<String, NoEntropy> {
+        self.text_from(&self.bytes::<32>()?, alphabet, length)
+    }
+
+    /// The same from bytes that were drawn for it, and more that are drawn if they do not suffice.
+    pub(crate) fn text_from(&self, drawn: &[u8], alphabet: &[u8], length: usize) -> Result<String, NoEntropy> {
         let mut text = String::with_capacity(length);
         // A byte at or above the largest multiple of the alphabet's size would favour its beginning.
         let fair = 256 - 256 % alphabet.len().max(1);
-        while text.len() < length {
-            for byte in self.bytes::<32>()?.map(usize::from) {
-                if byte < fair
-                    && text.len() < length
-                    && let Some(symbol) = alphabet.get(byte % alphabet.len().max(1))
-                {
-                    text.push(char::from(*symbol));
-                }
-            }
+        let mut push = |bytes: &[u8]| {
+            let even = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
+            let symbols = even.filter_map(|byte| alphabet.get(byte % alphabet.len().max(1)));
+            text.extend(symbols.take(length - text.len()).map(|symbol| char::from(*symbol)));
+            text.len() < length
+        };
+        let mut wants_more = push(drawn);
+        while wants_more {
+            wants_more = push(&self.bytes::<32>()?);
         }
         Ok(text)
     }

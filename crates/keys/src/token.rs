@@ -111,7 +111,11 @@ impl<K: Kind> PlainToken<K> {
     /// # Errors
     /// [`NoEntropy`].
     pub fn mint(now: UtcMillis, entropy: &Entropy) -> Result<Self, NoEntropy> {
-        Self::with_id(TokenId::new(now, entropy)?, entropy)
+        // Each drawing has its price, whatever its size: one for both.
+        let drawn: [u8; 48] = entropy.bytes()?;
+        let (id, secret) = drawn.split_first_chunk().ok_or(NoEntropy)?;
+        let secret = entropy.text_from(secret, BASE62, SECRET_LENGTH)?;
+        Ok(Self::of(TokenId::of(now, *id), &secret))
     }
 
     /// Makes a token for a row that exists: the next one of the same family.
@@ -119,13 +123,17 @@ impl<K: Kind> PlainToken<K> {
     /// # Errors
     /// [`NoEntropy`].
     pub fn with_id(id: TokenId, entropy: &Entropy) -> Result<Self, NoEntropy> {
+        Ok(Self::of(id, &entropy.text(BASE62, SECRET_LENGTH)?))
+    }
+
+    fn of(id: TokenId, secret: &str) -> Self {
         let mut text = String::with_capacity(K::PREFIX.len() + ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH);
         text.push_str(K::PREFIX);
         push_base62::<ID_LENGTH>(&mut text, u128::from_be_bytes(id.0));
-        text.push_str(&entropy.text(BASE62, SECRET_LENGTH)?);
+        text.push_str(secret);
         let checksum = crc32fast::hash(text.as_bytes());
         push_base62::<CHECKSUM_LENGTH>(&mut text, u128::from(checksum));
-        Ok(Self { id, text: text.into(), kind: PhantomData })
+        Self { id, text: text.into(), kind: PhantomData }
     }
 
     /// Reads a presented token; `None` when the kind, the length or the checksum is wrong.

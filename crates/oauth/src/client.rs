@@ -21,6 +21,12 @@ impl ClientId {
     }
 }
 
+impl From<ClientId> for Box<str> {
+    fn from(id: ClientId) -> Self {
+        id.0
+    }
+}
+
 impl FromStr for ClientId {
     type Err = InvalidClientId;
 

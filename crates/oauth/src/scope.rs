@@ -1,15 +1,15 @@
 //! Scopes: a set of names, written with spaces between them (RFC 6749 §3.3).
 
-use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The longest scope text that is taken, in bytes.
 const MAX_LENGTH: usize = 2048;
 
-/// A set of scope names, kept sorted and without repetition, so that equal sets are equal texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Scope(Vec<Box<str>>);
+/// A set of scope names, kept sorted and without repetition, so that equal sets are equal texts. A copy shares the names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scope(Arc<[Box<str>]>);
 
 /// The text is not a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ impl<'a> FromIterator<&'a str> for Scope {
         let mut names: Vec<Box<str>> = names.into_iter().filter(|name| is_name(name)).map(Into::into).collect();
         names.sort_unstable();
         names.dedup();
-        Self(names)
+        Self(names.into())
     }
 }
 
@@ -98,9 +98,9 @@ impl TryFrom<String> for Scope {
     }
 }
 
-impl From<Scope> for String {
-    fn from(scope: Scope) -> Self {
-        scope.to_string()
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, Store, UserId};
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{borrow::Cow, ops::Range};
 
 /// The most events that a page should hold; the largest one is then a few ten kibibytes.
@@ -63,6 +63,15 @@ struct Entry<'a> {
     detail: Cow<'a, str>,
 }
 
+/// A list of entries, each of which is made when it is written.
+struct Page<'a>(&'a [AuditRow]);
+
+impl Serialize for Page<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(AuditRow::entry))
+    }
+}
+
 /// An identifier as 32 hexadecimal digits.
 struct Hex([u8; 32]);
 
@@ -82,7 +91,7 @@ impl Hex {
 }
 
 impl Serialize for Hex {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
@@ -165,8 +174,7 @@ fn without_nul(text: &str) -> Cow<'_, str> {
 
 /// The statement that adds a page.
 fn add(id: TokenId, events: &[AuditRow]) -> Result<Stmt, Error> {
-    let entries: Vec<_> = events.iter().map(AuditRow::entry).collect();
-    let text = serde_json::to_string(&entries).map_err(|error| Error::Corrupt { what: error.to_string() })?;
+    let text = serde_json::to_string(&Page(events)).map_err(|error| Error::Corrupt { what: error.to_string() })?;
     Ok(Stmt::new(ADD, params![id.0, text]))
 }
 

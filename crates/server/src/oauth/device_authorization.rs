@@ -1,11 +1,11 @@
 //! The device authorization endpoint (RFC 8628 §3.1).
 
-use super::{Visit, asker, bounded};
+use super::{Posted, asker, bounded};
 use crate::{
     app::App,
-    web::{caller::tidy, failure::JsonFailure, form::Form},
+    web::{caller::tidy, failure::JsonFailure},
 };
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{Json, extract::State};
 use gatepass_authority::{
     Failure,
     start_device::{DeviceRequest, NumberMatch},
@@ -18,21 +18,14 @@ use gatepass_oauth::{
 
 pub(crate) async fn start(
     State(app): State<App>,
-    visit: Visit,
-    headers: HeaderMap,
-    form: Form,
+    posted: Posted,
 ) -> Result<Json<DeviceAuthorizationResponse>, JsonFailure> {
-    bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await.map(Json)
+    bounded(&app, &posted.visit, || answer(&app, &posted)).await.map(Json)
 }
 
-async fn answer(
-    app: &App,
-    headers: &HeaderMap,
-    form: &Form,
-    visit: &Visit,
-) -> Result<DeviceAuthorizationResponse, Failure> {
-    let params = form.params()?;
-    let asker = asker(app, headers, &params, visit).await?.with_key(app, headers, "/device_authorization").await?;
+async fn answer(app: &App, posted: &Posted) -> Result<DeviceAuthorizationResponse, Failure> {
+    let params = posted.form.params()?;
+    let asker = asker(app, posted, &params).await?.with_key(app, &posted.headers, "/device_authorization").await?;
     let asking = asker.asking();
     if !asking.client.may_use(GrantType::DeviceCode) {
         return Err(Error::new(ErrorCode::UnauthorizedClient, "this client is not registered for device codes").into());

@@ -1,10 +1,7 @@
 //! The introspection endpoint (RFC 7662), for resource servers.
 
-use super::{Visit, asker, bounded};
-use crate::{
-    app::App,
-    web::{failure::JsonFailure, form::Form},
-};
+use super::{Posted, asker, bounded};
+use crate::{app::App, web::failure::JsonFailure};
 use axum::{
     Json,
     body::Body,
@@ -19,21 +16,16 @@ use gatepass_oauth::Secret;
 const SIGNED: &str = "application/token-introspection+jwt";
 
 /// A token that is not known, over or for another resource is `{"active":false}`, never an error (§2.2).
-pub(crate) async fn introspect(
-    State(app): State<App>,
-    visit: Visit,
-    headers: HeaderMap,
-    form: Form,
-) -> Result<Response<Body>, JsonFailure> {
-    bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await
+pub(crate) async fn introspect(State(app): State<App>, posted: Posted) -> Result<Response<Body>, JsonFailure> {
+    bounded(&app, &posted.visit, || answer(&app, &posted)).await
 }
 
-async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<Response<Body>, Failure> {
-    let params = form.params()?;
-    let asker = asker(app, headers, &params, visit).await?;
+async fn answer(app: &App, posted: &Posted) -> Result<Response<Body>, Failure> {
+    let params = posted.form.params()?;
+    let asker = asker(app, posted, &params).await?;
     let token = Secret::from(params.required("token")?);
     let answer = app.authority.introspect(asker.asking(), &token).await?;
-    if !wants_signed(headers) {
+    if !wants_signed(&posted.headers) {
         return Ok(Json(answer).into_response());
     }
     let signed = app.authority.sign_introspection(asker.asking(), &answer).await?;

@@ -15,10 +15,14 @@ pub(crate) mod userinfo;
 
 use crate::{
     app::App,
-    web::{caller::From as CallerFrom, failure::JsonFailure},
+    web::{
+        caller::From as CallerFrom,
+        failure::{JsonFailure, Refused},
+        form::Form,
+    },
 };
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
 use gatepass_authority::{Asking, Caller, Client, Failure};
@@ -41,6 +45,24 @@ impl FromRequestParts<App> for Visit {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let CallerFrom(caller) = CallerFrom::from_request_parts(parts, app).await?;
         Ok(Self { caller, client: OnceLock::new() })
+    }
+}
+
+/// A form that was posted to one of the client's endpoints.
+pub(crate) struct Posted {
+    visit: Visit,
+    headers: HeaderMap,
+    form: Form,
+}
+
+impl FromRequest<App> for Posted {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refused> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(visit) = Visit::from_request_parts(&mut parts, app).await;
+        let form = Form::read(&parts.headers, body).await?;
+        Ok(Self { visit, headers: parts.headers, form })
     }
 }
 
@@ -67,13 +89,13 @@ impl Visit {
 
 /// Answers a request to one of the client's endpoints. Nothing is done for an address that has sent too many that came
 /// to nothing, and one that comes to nothing counts and is told of.
-async fn bounded<T>(
+async fn bounded<T, Work: Future<Output = Result<T, Failure>>>(
     app: &App,
     visit: &Visit,
-    work: impl Future<Output = Result<T, Failure>>,
+    work: impl FnOnce() -> Work,
 ) -> Result<T, JsonFailure> {
     app.authority.check_junk(&visit.caller)?;
-    match work.await {
+    match work().await {
         Ok(answer) => Ok(answer),
         Err(failure) => {
             let client = visit.client.get().map(AsRef::as_ref);
@@ -92,25 +114,16 @@ fn is_workload(headers: &HeaderMap, params: &Params<'_>) -> bool {
 }
 
 /// Who asks for tokens: a client, or a workload without one.
-async fn token_asker<'a>(
-    app: &App,
-    headers: &HeaderMap,
-    params: &Params<'_>,
-    visit: &'a Visit,
-) -> Result<Asker<'a>, Failure> {
-    if is_workload(headers, params) {
-        return Ok(visit.asker(app.authority.workload_client()?));
+async fn token_asker<'a>(app: &App, posted: &'a Posted, params: &Params<'_>) -> Result<Asker<'a>, Failure> {
+    if is_workload(&posted.headers, params) {
+        return Ok(posted.visit.asker(app.authority.workload_client()?));
     }
-    asker(app, headers, params, visit).await
+    asker(app, posted, params).await
 }
 
 /// Who sent this request, proven by what it carries.
-async fn asker<'a>(
-    app: &App,
-    headers: &HeaderMap,
-    params: &Params<'_>,
-    visit: &'a Visit,
-) -> Result<Asker<'a>, Failure> {
+async fn asker<'a>(app: &App, posted: &'a Posted, params: &Params<'_>) -> Result<Asker<'a>, Failure> {
+    let Posted { visit, headers, .. } = posted;
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let authorization = values.next().map(|value| value.to_str().map_err(|_| Error::invalid_client())).transpose()?;
     if values.next().is_some() {

@@ -31,7 +31,7 @@ pub(crate) async fn create(
     visit: Visit,
     metadata: Metadata,
 ) -> Result<Response<Body>, JsonFailure> {
-    let work = async { app.authority.register_client(&metadata.members()?, &visit.caller).await };
+    let work = || async { app.authority.register_client(&metadata.members()?, &visit.caller).await };
     let registered = bounded(&app, &visit, work).await?;
     Ok((StatusCode::CREATED, Json(answer(&registered, app.authority.issuer()))).into_response())
 }
@@ -44,7 +44,7 @@ pub(crate) async fn read(
     Segment(id): Segment,
     token: RegistrationToken,
 ) -> Response<Body> {
-    let work = async { app.authority.registration(&id, token.secret()?, &visit.caller).await };
+    let work = || async { app.authority.registration(&id, token.secret()?, &visit.caller).await };
     let read = bounded(&app, &visit, work).await;
     respond(read.map(|registered| Json(answer(&registered, app.authority.issuer()))))
 }
@@ -58,7 +58,7 @@ pub(crate) async fn replace(
     token: RegistrationToken,
     metadata: Metadata,
 ) -> Response<Body> {
-    let work = async {
+    let work = || async {
         let (token, members) = (token.secret()?, metadata.members()?);
         app.authority.update_registration(&id, token, &members, &visit.caller).await
     };
@@ -74,7 +74,7 @@ pub(crate) async fn remove(
     Segment(id): Segment,
     token: RegistrationToken,
 ) -> Response<Body> {
-    let work = async { app.authority.delete_registration(&id, token.secret()?, &visit.caller).await };
+    let work = || async { app.authority.delete_registration(&id, token.secret()?, &visit.caller).await };
     let removed = bounded(&app, &visit, work).await;
     respond(removed.map(|()| StatusCode::NO_CONTENT))
 }
@@ -193,6 +193,6 @@ impl<S: Send + Sync> FromRequest<S> for Metadata {
             let error = Error::invalid_request("the content type is application/json");
             return Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error });
         }
-        form::read(request).await.map(Self)
+        form::read(request.into_body()).await.map(Self)
     }
 }

@@ -5,17 +5,9 @@
 //! 3. The grant type must be offered, and this client must be registered for it.
 //! 4. One table from grant type to use case.
 
-use super::{Visit, bounded, token_asker};
-use crate::{
-    app::App,
-    web::{failure::JsonFailure, form::Form},
-};
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, header},
-    response::IntoResponse,
-};
+use super::{Posted, bounded, token_asker};
+use crate::{app::App, web::failure::JsonFailure};
+use axum::{Json, extract::State, http::header, response::IntoResponse};
 use gatepass_authority::{Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
@@ -23,20 +15,15 @@ use gatepass_oauth::{
 };
 use std::time::Duration;
 
-pub(crate) async fn exchange(
-    State(app): State<App>,
-    visit: Visit,
-    headers: HeaderMap,
-    form: Form,
-) -> Result<impl IntoResponse, JsonFailure> {
-    let tokens = bounded(&app, &visit, answer(&app, &headers, &form, &visit)).await?;
+pub(crate) async fn exchange(State(app): State<App>, posted: Posted) -> Result<impl IntoResponse, JsonFailure> {
+    let tokens = bounded(&app, &posted.visit, || answer(&app, &posted)).await?;
     // `Cache-Control: no-store` is on every answer; RFC 6749 §5.1 asks for its elder too.
     Ok(([(header::PRAGMA, "no-cache")], Json(tokens)))
 }
 
-async fn answer(app: &App, headers: &HeaderMap, form: &Form, visit: &Visit) -> Result<TokenResponse, Failure> {
-    let params = form.params()?;
-    let asker = token_asker(app, headers, &params, visit).await?.with_key(app, headers, "/token").await?;
+async fn answer(app: &App, posted: &Posted) -> Result<TokenResponse, Failure> {
+    let params = posted.form.params()?;
+    let asker = token_asker(app, posted, &params).await?.with_key(app, &posted.headers, "/token").await?;
     let asking = asker.asking();
     app.authority.check_binding_demand(asking)?;
     let grant = params.required("grant_type")?.parse::<GrantType>();

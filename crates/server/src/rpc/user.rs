@@ -47,7 +47,7 @@ async fn answer(app: &App, mut request: Request) -> Result<Response<Body>, Respo
         let error = gatepass_oauth::Error::invalid_request("the content type is application/json");
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error.body())).into_response());
     }
-    let body = form::read(request).await.map_err(IntoResponse::into_response)?;
+    let body = form::read(request.into_body()).await.map_err(IntoResponse::into_response)?;
     let calls = match envelope::read(&body) {
         Ok(calls) => calls,
         Err(error) => return Ok(Json(envelope::unreadable(error)).into_response()),

@@ -2,9 +2,9 @@
 
 use crate::{shares::NoRoom, web::failure::Refused};
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{FromRequest, Request},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
 use gatepass_oauth::{Error, ErrorCode, Params};
 
@@ -18,6 +18,17 @@ const MAX_QUERY: usize = 8 * 1024;
 pub(crate) struct Form(Bytes);
 
 impl Form {
+    /// Reads the body of a request with these headers.
+    pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refused> {
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let error = Error::invalid_request("the content type is application/x-www-form-urlencoded");
+            return Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error });
+        }
+        read(body).await.map(Self)
+    }
+
     /// The parameters.
     pub(crate) fn params(&self) -> Result<Params<'_>, Error> {
         Params::parse(&self.0)
@@ -41,20 +52,14 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let content_type =
-            request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let error = Error::invalid_request("the content type is application/x-www-form-urlencoded");
-            return Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error });
-        }
-        read(request).await.map(Self)
+        let (parts, body) = request.into_parts();
+        Self::read(&parts.headers, body).await
     }
 }
 
 /// The bytes of a bounded body.
-pub(crate) async fn read(request: Request) -> Result<Bytes, Refused> {
-    to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| match has_no_room(&error) {
+pub(crate) async fn read(body: Body) -> Result<Bytes, Refused> {
+    to_bytes(body, MAX_BODY).await.map_err(|error| match has_no_room(&error) {
         true => Refused {
             status: StatusCode::SERVICE_UNAVAILABLE,
             error: Error::new(ErrorCode::TemporarilyUnavailable, "too much is being sent to the server; try again"),
