@@ -1,6 +1,5 @@
 //! Opening a browser: only for web addresses, and without a shell.
 
-use crate::huge_pages;
 use gatepass_client::WebUrl;
 use webbrowser::{Browser, BrowserOptions};
 
@@ -10,7 +9,6 @@ use webbrowser::{Browser, BrowserOptions};
 /// not open is no failure, since the address stands on the screen.
 pub(crate) fn open(url: &str) {
     let Some(url) = address(url) else { return };
-    huge_pages::give_back();
     let opened = std::thread::Builder::new().name("browser".into()).spawn(move || {
         let mut options = BrowserOptions::new();
         options.with_suppress_output(true);

@@ -22,17 +22,6 @@ fn the_command_finds_the_token_in_its_environment_and_never_in_its_arguments() {
     assert!(command_line.starts_with("sh -c") && !command_line.contains("access-1"), "{command_line}");
 }
 
-/// gatepass does without huge pages; what it runs has them as ever.
-#[cfg(target_os = "linux")]
-#[test]
-fn the_command_has_the_huge_pages_of_the_system() {
-    let home = tempfile::tempdir().unwrap();
-    signed_in(home.path(), "http://127.0.0.1:1", 3000);
-    let said = run(gatepass(home.path()).args(["exec", "--", "cat", "/proc/self/status"]));
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(!said.out.contains("THP_enabled:\t0"), "{}", said.out);
-}
-
 #[test]
 fn a_command_that_is_not_there_and_a_name_that_is_none_are_told() {
     let home = tempfile::tempdir().unwrap();

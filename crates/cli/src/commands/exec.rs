@@ -7,7 +7,6 @@ use crate::{
     context::Context,
     env,
     error::{Error, Kind},
-    huge_pages,
 };
 use clap::Args;
 use std::{ffi::OsString, io, process::Command, time::Duration};
@@ -44,7 +43,6 @@ impl Exec {
         for name in &self.env {
             command.env(name, token.expose());
         }
-        huge_pages::give_back();
         become_it(&mut command).map_err(|error| {
             let shown = program.to_string_lossy().into_owned();
             let failed = Error::new(Kind::Failed, format!("{shown} cannot be run: {error}"));
