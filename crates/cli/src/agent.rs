@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     env,
     error::{Error, Kind},
+    huge_pages,
 };
 use gatepass_client::{
     AccountId, Bearer, Home, Narrowing,
@@ -116,5 +117,5 @@ fn start(home: &Home) -> Option<Child> {
     }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.current_dir("/").spawn().ok()
+    huge_pages::without(|| command.current_dir("/").spawn()).ok()
 }

@@ -13,6 +13,7 @@ mod debug;
 mod env;
 mod error;
 mod examples;
+mod huge_pages;
 mod proxy;
 mod qr;
 #[cfg(test)]

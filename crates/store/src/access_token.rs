@@ -109,7 +109,7 @@ const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource,
  and (t.parent_id is null or (p.id is not null and p.revoked_at is null))
  and (t.user_id is null or u.id is not null)
  and (t.service_id is null or (s.id is not null and s.disabled_at is null))";
-const REVOKE: &str = "update access_token set revoked_at = $2 where (id = $1 or parent_id = $1) and revoked_at is null";
+const REVOKE: &str = "update access_token set revoked_at = $2 where id = $1 and revoked_at is null";
 
 impl FromRow for LiveAccessToken {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -181,7 +181,7 @@ impl Store {
         self.db.query_opt(LIVE, params![id.0, now.0]).await
     }
 
-    /// Ends one access token, and what it was exchanged for.
+    /// Ends one access token, and what it was exchanged for: that lives by it.
     ///
     /// # Errors
     /// [`Error`].

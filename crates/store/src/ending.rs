@@ -80,6 +80,7 @@ const DEVICES_OF_CLIENT: &str = "update device_grant set denied_at = $2
  where client_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
 const DEVICES_OF_SESSION: &str = "update device_grant set denied_at = $2
  where session_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
+// These are rare, by the operator's hand: they may look at the whole table.
 const TOKENS_OF_USER: &str = "update access_token set revoked_at = $2
  where user_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
 const TOKENS_OF_CLIENT: &str = "update access_token set revoked_at = $2

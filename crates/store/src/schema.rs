@@ -38,4 +38,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0009_clients_of_a_session.sql"),
         postgres: None,
     },
+    Migration {
+        number: 10,
+        name: "cheaper tokens",
+        sql: include_str!("../migrations/0010_cheaper_tokens.sql"),
+        postgres: Some(include_str!("../migrations/0010_cheaper_tokens.postgres.sql")),
+    },
 ];

@@ -92,6 +92,11 @@ async fn it_starts_on_demand_and_never_otherwise_and_one_serves_all() {
     }
     let status = terminal.run(&["agent", "status", "--json"]).json();
     assert!(status["tokens"].as_u64().unwrap() >= 1, "{status}");
+    #[cfg(target_os = "linux")]
+    {
+        let process = fs::read_to_string(format!("/proc/{}/status", status["pid"])).unwrap();
+        assert!(!process.contains("THP_enabled:\t1"), "an idle agent does without huge pages: {process}");
+    }
     fs::write(terminal.home().join("config.toml"), "agent = \"on-demand\"\n").unwrap();
     terminal.run(&["token"]).done();
     run(terminal.command(&["token"]).env("GATEPASS_AGENT", "off")).done();
