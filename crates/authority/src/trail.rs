@@ -1,8 +1,8 @@
 //! The audit trail: events as rows that are never changed.
 //!
-//! 1. A *routine* event goes into a bounded queue, and one background task writes what has gathered as pages: at most
-//!    [`LATE`] after it happened, or as soon as a whole page is there. When the queue is full, the request
-//!    waits. So a kill of the process may lose the last moment of routine events, and costs the rest of them a few
+//! 1. A *routine* event goes onto a page in memory, and one background task writes what has gathered: at most
+//!    [`LATE`] after it happened, or as soon as a whole page is there. When too much waits to be written, the request
+//!    waits too. So a kill of the process may lose the last moment of routine events, and costs the rest of them a few
 //!    microseconds each (`docs/decisions/0006`).
 //! 2. What is *notable* or *alarming* is written before the request is answered.
 //! 3. When the database refuses, the row is tried again a few times, then lost, counted and told to the log, where the
@@ -15,26 +15,25 @@ use gatepass_keys::{Entropy, TokenId, entropy::NoEntropy};
 use gatepass_oauth::UtcMillis;
 use gatepass_store::{
     Error,
-    audit::{AuditRow, PAGE},
+    audit::{AuditRow, PAGE, Page},
     webhook_delivery::NewDelivery,
 };
 use std::{
+    collections::VecDeque,
     future::Future,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire},
-    },
+    pin::pin,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::Notify,
     time::{sleep, timeout},
 };
 
 /// How long a routine event waits for others at most.
 const LATE: Duration = Duration::from_millis(200);
-/// How many routine events wait at most; then requests do.
-const QUEUE: usize = 8192;
+/// How many routine events wait at most; then requests do. As many again may be under way.
+const MOST: usize = 8192;
 /// How often writing is tried.
 const TRIES: u32 = 5;
 
@@ -89,45 +88,119 @@ impl Ids {
     }
 }
 
-/// The way to the background task.
+/// What waits for the background task.
 #[derive(Default)]
 pub(crate) struct Trail {
-    queue: OnceLock<mpsc::Sender<AuditRow>>,
-    waiting: AtomicUsize,
+    gathered: Mutex<Gathered>,
     wake: Notify,
+    room: Notify,
     ids: Ids,
+}
+
+/// Pages that wait to be written.
+#[derive(Default)]
+struct Gathered {
+    /// Whether anybody writes them.
+    is_written: bool,
+    full: VecDeque<Page>,
+    open: Page,
+}
+
+/// What became of an event that was to be gathered.
+enum Gathering {
+    Done,
+    NoRoom,
+    NobodyWrites,
+    Failed(Error),
+}
+
+/// Why it is time to write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// There is a full page.
+    Full,
+    /// What there is has waited long enough.
+    Late,
+}
+
+impl Gathered {
+    fn events(&self) -> usize {
+        self.full.len().saturating_mul(PAGE).saturating_add(self.open.events())
+    }
+
+    fn push(&mut self, row: &AuditRow) -> Gathering {
+        match () {
+            () if !self.is_written => return Gathering::NobodyWrites,
+            () if self.events() >= MOST => return Gathering::NoRoom,
+            () => {}
+        }
+        if let Err(error) = self.open.push(row) {
+            return Gathering::Failed(error);
+        }
+        if self.open.events() >= PAGE {
+            self.full.push_back(std::mem::take(&mut self.open));
+        }
+        Gathering::Done
+    }
+
+    /// What is to be written. A page that is not full waits for more, as long as it may.
+    fn take(&mut self, due: Due) -> VecDeque<Page> {
+        let mut pages = std::mem::take(&mut self.full);
+        if due == Due::Late && self.open.events() > 0 {
+            pages.push_back(std::mem::take(&mut self.open));
+        }
+        pages
+    }
 }
 
 impl Trail {
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Acquire)
+        self.lock().events()
     }
 
-    /// Queues a row; gives it back when there is no room just now, or nobody who writes what is queued.
-    fn push(&self, row: AuditRow) -> Option<AuditRow> {
-        let place = self.queue.get().and_then(|queue| queue.try_reserve().ok());
-        self.fill(place, row)
+    fn lock(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gathers an event. Waking a task costs more than this, so it is woken for the first one and for a full page.
+    fn push(&self, row: &AuditRow) -> Gathering {
+        let mut gathered = self.lock();
+        let gathering = gathered.push(row);
+        let is_news = gathered.open.events() <= 1;
+        drop(gathered);
+        if is_news {
+            self.wake.notify_one();
+        }
+        gathering
     }
 
     /// The same, once there is room.
-    async fn push_later(&self, row: AuditRow) -> Option<AuditRow> {
-        let place = match self.queue.get() {
-            Some(queue) => queue.reserve().await.ok(),
-            None => None,
-        };
-        self.fill(place, row)
+    async fn push_later(&self, row: &AuditRow) -> Gathering {
+        loop {
+            let mut room = pin!(self.room.notified());
+            // Told from here on, or what is made room for between the look and the waiting would go unheard.
+            room.as_mut().enable();
+            match self.push(row) {
+                Gathering::NoRoom => room.await,
+                gathering => return gathering,
+            }
+        }
     }
 
-    /// The row is counted before it is there, for who takes it out. Waking a task costs more than queueing, so it is woken
-    /// for the first row and for a full page.
-    fn fill(&self, place: Option<mpsc::Permit<'_, AuditRow>>, row: AuditRow) -> Option<AuditRow> {
-        let Some(place) = place else { return Some(row) };
-        let before = self.waiting.fetch_add(1, AcqRel);
-        if before == 0 || (before + 1).is_multiple_of(PAGE) {
-            self.wake.notify_one();
+    /// Comes to its end when there is something to write.
+    async fn due(&self) -> Due {
+        while self.waiting() == 0 {
+            self.wake.notified().await;
         }
-        place.send(row);
-        None
+        let full = async {
+            while self.lock().full.is_empty() {
+                self.wake.notified().await;
+            }
+        };
+        match timeout(LATE, full).await {
+            Ok(()) => Due::Full,
+            Err(_) => Due::Late,
+        }
     }
 }
 
@@ -149,101 +222,83 @@ impl Authority {
         if rank > Rank::Routine || notice.is_some() {
             return Box::pin(self.write_notable(row, notice)).await;
         }
-        if let Some(row) = self.0.trail.push(row) {
-            Box::pin(self.write_crowded(row)).await;
+        match self.0.trail.push(&row) {
+            Gathering::Done => {}
+            gathering => Box::pin(self.write_crowded(row, gathering)).await,
         }
     }
 
     async fn write_notable(&self, row: AuditRow, notice: Option<NewDelivery>) {
         let noticed = notice.is_some();
-        self.write_one(row, notice).await;
+        self.write_one(&row, notice).await;
         if noticed {
             self.0.bell.notify_one();
         }
     }
 
-    async fn write_crowded(&self, row: AuditRow) {
-        if let Some(row) = self.0.trail.push_later(row).await {
-            self.write_one(row, None).await;
+    async fn write_crowded(&self, row: AuditRow, gathering: Gathering) {
+        let gathering = match gathering {
+            Gathering::NoRoom => self.0.trail.push_later(&row).await,
+            other => other,
+        };
+        match gathering {
+            Gathering::Done | Gathering::NoRoom => {}
+            Gathering::NobodyWrites => self.write_one(&row, None).await,
+            Gathering::Failed(error) => self.lost(1, &error),
         }
     }
 
     /// A page of one event has the event's identifier.
-    async fn write_one(&self, row: AuditRow, notice: Option<NewDelivery>) {
-        if let Err(error) = self.0.store.add_audit(row.id, &[row], notice).await {
+    async fn write_one(&self, row: &AuditRow, notice: Option<NewDelivery>) {
+        let written = match Page::of(row) {
+            Ok(page) => self.0.store.add_audit(row.id, &page, notice).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             self.lost(1, &error);
         }
     }
 
-    /// The background task: writes what is queued until `end` comes, and then what is left.
+    /// The background task: writes what gathers until `end` comes, and then what is left.
     pub async fn write_trail(&self, end: impl Future<Output = ()>) {
-        let (sender, mut queue) = mpsc::channel(QUEUE);
-        if self.0.trail.queue.set(sender).is_err() {
+        let trail = &self.0.trail;
+        if std::mem::replace(&mut trail.lock().is_written, true) {
             tracing::error!("the audit trail has a writer already");
             return;
         }
         tokio::pin!(end);
         loop {
-            let ended = tokio::select! {
-                () = self.gathered() => false,
-                () = &mut end => true,
+            let (due, ended) = tokio::select! {
+                due = trail.due() => (due, false),
+                () = &mut end => (Due::Late, true),
             };
-            if ended {
-                // Whoever comes from here on writes for himself.
-                queue.close();
+            let pages = {
+                let mut gathered = trail.lock();
+                // Whoever comes after the end writes for himself, and so does who waits for room.
+                gathered.is_written = !ended;
+                gathered.take(due)
+            };
+            trail.room.notify_waiters();
+            for page in pages {
+                self.write(&page).await;
             }
-            self.drain(&mut queue, if ended { usize::MAX } else { QUEUE }).await;
             if ended {
                 return;
             }
         }
     }
 
-    /// Comes to its end when there is something to write: enough of it, or some that has waited long enough.
-    async fn gathered(&self) {
-        let trail = &self.0.trail;
-        while trail.waiting() == 0 {
-            trail.wake.notified().await;
-        }
-        let enough = async {
-            while trail.waiting() < PAGE {
-                trail.wake.notified().await;
-            }
-        };
-        let _ = timeout(LATE, enough).await;
-    }
-
-    async fn drain(&self, queue: &mut mpsc::Receiver<AuditRow>, most: usize) {
-        let mut taken = 0;
-        while taken < most {
-            let mut rows = Vec::new();
-            while rows.len() < PAGE {
-                match queue.try_recv() {
-                    Ok(row) => rows.push(row),
-                    Err(_) => break,
-                }
-            }
-            if rows.is_empty() {
-                return;
-            }
-            let count = rows.len();
-            taken += count;
-            self.0.trail.waiting.fetch_sub(count, AcqRel);
-            self.write(&rows).await;
-        }
-    }
-
-    async fn write(&self, rows: &[AuditRow]) {
+    async fn write(&self, page: &Page) {
         let Ok(id) = self.0.trail.ids.next(self.0.clock.now(), &self.0.entropy) else {
-            return self.0.tally.audit_lost.add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+            return self.0.tally.audit_lost.add(u64::try_from(page.events()).unwrap_or(u64::MAX));
         };
         for attempt in 1..=TRIES {
-            match self.0.store.add_audit(id, rows, None).await {
+            match self.0.store.add_audit(id, page, None).await {
                 // The answer to the last try was lost, and the page was not.
                 Ok(()) | Err(Error::Unique { .. }) => return,
-                Err(error) if attempt == TRIES => return self.lost(rows.len(), &error),
+                Err(error) if attempt == TRIES => return self.lost(page.events(), &error),
                 Err(error) => {
-                    tracing::warn!(%error, rows = rows.len(), "events could not be written yet");
+                    tracing::warn!(%error, rows = page.events(), "events could not be written yet");
                     sleep(LATE * attempt).await;
                 }
             }
@@ -260,6 +315,40 @@ impl Authority {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    fn row() -> AuditRow {
+        crate::Event::new(crate::EventKind::TokenIssued).into_row(TokenId([7; 16]))
+    }
+
+    #[test]
+    fn a_page_that_is_not_full_waits_for_more_and_not_for_ever() {
+        let mut gathered = Gathered { is_written: true, ..Gathered::default() };
+        assert!((0..PAGE + 44).all(|_| matches!(gathered.push(&row()), Gathering::Done)));
+        let events = |pages: VecDeque<Page>| pages.iter().map(Page::events).collect::<Vec<_>>();
+        assert_eq!(events(gathered.take(Due::Full)), [PAGE]);
+        assert_eq!((gathered.events(), events(gathered.take(Due::Full))), (44, vec![]));
+        assert_eq!(events(gathered.take(Due::Late)), [44]);
+        assert_eq!((gathered.events(), events(gathered.take(Due::Late))), (0, vec![]));
+    }
+
+    #[tokio::test(crate = "gatepass_testkit::tokio")]
+    async fn who_finds_no_room_waits_for_it_and_who_finds_no_writer_writes_himself() {
+        let trail = Trail::default();
+        assert!(matches!(trail.push(&row()), Gathering::NobodyWrites));
+        trail.lock().is_written = true;
+        assert!((0..MOST).all(|_| matches!(trail.push(&row()), Gathering::Done)));
+        assert!(matches!(trail.push(&row()), Gathering::NoRoom));
+        let later = row();
+        let (waited, pages) = tokio::join!(trail.push_later(&later), async {
+            tokio::task::yield_now().await;
+            let pages = trail.lock().take(Due::Full);
+            trail.room.notify_waiters();
+            pages.len()
+        });
+        assert!(matches!(waited, Gathering::Done) && pages == MOST / PAGE);
+        assert_eq!(trail.waiting(), 1);
+        assert!(trail.due().await == Due::Late, "one alone is written when its time has come");
+    }
 
     #[test]
     fn no_two_rows_have_one_identifier() {

@@ -63,12 +63,52 @@ struct Entry<'a> {
     detail: Cow<'a, str>,
 }
 
-/// A list of entries, each of which is made when it is written.
-struct Page<'a>(&'a [AuditRow]);
+/// A page on its way: events are put on it as they happen, each for its own part of the price.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The beginning of a list in JSON.
+    text: Vec<u8>,
+    events: usize,
+}
 
-impl Serialize for Page<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(AuditRow::entry))
+impl Page {
+    /// A page of one event.
+    ///
+    /// # Errors
+    /// As of [`Page::push`].
+    pub fn of(event: &AuditRow) -> Result<Self, Error> {
+        let mut page = Self::default();
+        page.push(event)?;
+        Ok(page)
+    }
+
+    /// Puts an event on it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it cannot be written as JSON, which no text is a reason for. The page is then as it was.
+    pub fn push(&mut self, event: &AuditRow) -> Result<(), Error> {
+        let before = self.text.len();
+        self.text.push(if self.events == 0 { b'[' } else { b',' });
+        if let Err(error) = serde_json::to_writer(&mut self.text, &event.entry()) {
+            self.text.truncate(before);
+            return Err(Error::Corrupt { what: error.to_string() });
+        }
+        self.events += 1;
+        Ok(())
+    }
+
+    /// How many events stand on it.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    /// The statement that adds it.
+    fn insert(&self, id: TokenId) -> Stmt {
+        // JSON is UTF-8, whatever the texts in it.
+        let mut text = String::from_utf8_lossy(&self.text).into_owned();
+        text.push_str(if self.events == 0 { "[]" } else { "]" });
+        Stmt::new(ADD, params![id.0, text])
     }
 }
 
@@ -172,12 +212,6 @@ fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
 }
 
-/// The statement that adds a page.
-fn add(id: TokenId, events: &[AuditRow]) -> Result<Stmt, Error> {
-    let text = serde_json::to_string(&Page(events)).map_err(|error| Error::Corrupt { what: error.to_string() })?;
-    Ok(Stmt::new(ADD, params![id.0, text]))
-}
-
 /// The first identifier of a millisecond: everything of an earlier one lies before it.
 #[must_use]
 pub fn first_id(at: UtcMillis) -> TokenId {
@@ -199,10 +233,10 @@ impl Store {
     pub async fn add_audit(
         &self,
         id: TokenId,
-        events: &[AuditRow],
+        page: &Page,
         notice: Option<crate::webhook_delivery::NewDelivery>,
     ) -> Result<(), Error> {
-        let mut statements = vec![add(id, events)?];
+        let mut statements = vec![page.insert(id)];
         statements.extend(notice.map(crate::webhook_delivery::NewDelivery::insert));
         // Insertions touch their row or fail: there is no third outcome.
         self.db.batch(statements).await.map(drop)
