@@ -1,9 +1,12 @@
-"""The proxy's cells: a server asked straight and through `gatepass proxy`, in turns."""
+"""The proxy's cells: a server asked straight, through nginx and through `gatepass proxy`, in turns."""
 
 import contextlib
 import json
+import shutil
+import socket
 import statistics
 import subprocess
+import time
 
 from .build import FLOOR, GATEPASS
 from .cold import login
@@ -25,16 +28,66 @@ def proxying(upstream, environment, cpu):
         stop(process)
 
 
+NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; keepalive_requests 1000000000;
+    client_body_temp_path {folder}/nginx-body; proxy_temp_path {folder}/nginx-proxy; fastcgi_temp_path {folder}/nginx-f;
+    uwsgi_temp_path {folder}/nginx-u; scgi_temp_path {folder}/nginx-s;
+    upstream asked {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://asked; proxy_http_version 1.1;
+            proxy_set_header Connection ""; proxy_set_header Authorization "Bearer {token}";
+        }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def peer(folder, upstream, token, cpu):
+    """A running nginx before a port: its address; `None` where there is none."""
+    if not shutil.which("nginx"):
+        yield None
+        return
+    port = free_port()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX.format(folder=folder, upstream=upstream, port=port, token=token))
+    process = subprocess.Popen(pinned(cpu, ["nginx", "-c", configuration]))
+    try:
+        wait_until_open(process, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop(process)
+
+
+def wait_until_open(process, port):
+    for _ in range(500):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise SystemExit("nginx did not start")
+
+
 def measure(options, folder):
-    """[(what, connections, direct cells, cells through the proxy)]"""
+    """[(what, connections, {way: cells})]"""
     found = []
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with running([FLOOR, port, folder / "floor.db"], f"{url}/", folder / "floor.log"):
         environment = {"GATEPASS_TOKEN": "constant", "PATH": "/usr/bin:/bin"}
-        with proxying(url, environment, options.proxy_cpu) as (through, process):
-            ways = {"direct": ["get", "--url", f"{url}/"], "proxy": ["get", "--url", f"{through}/"]}
-            found += pairs("constant", ways, process, options)
+        with (
+            proxying(url, environment, options.proxy_cpu) as (through, process),
+            peer(folder, port, "constant", options.proxy_cpu) as beside,
+        ):
+            for what, path in (("constant", "/"), ("after 2 ms", "/later")):
+                ways = {"direct": url, "nginx": beside, "proxy": through}
+                ways = {name: ["get", "--url", f"{way}{path}"] for name, way in ways.items() if way}
+                found += in_turns(what, ways, process, options)
     place = Place(folder / "gatepass", None)
     with place.serving() as server:
         profile = json.loads(server.set_up().read_text())
@@ -47,11 +100,11 @@ def measure(options, folder):
                 file = folder / f"{name}.json"
                 file.write_text(json.dumps(profile | {"rpc_url": target}))
                 ways[name] = ["rpc", "--profile", str(file)]
-            found += pairs("rpc", ways, process, options)
+            found += in_turns("`whoami`", ways, process, options)
     return found
 
 
-def pairs(what, ways, process, options):
+def in_turns(what, ways, process, options):
     for connections in options.connections:
         cells = {name: [] for name in ways}
         for _ in range(options.rounds):
@@ -64,21 +117,27 @@ def pairs(what, ways, process, options):
                 if options.out:
                     with open(options.out, "a", encoding="utf-8") as file:
                         file.write(json.dumps({"cell": f"{what} {name}", **cell}) + "\n")
-        yield what, connections, cells["direct"], cells["proxy"]
+        yield what, connections, cells
 
 
 def markdown(found):
     lines = [
         "",
-        "| server | connections | direct/s | through/s | of it | direct p50 ms | through p50 ms | added ms | errors | MiB |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| server | connections | direct | nginx | of direct | added | `gatepass proxy` | of direct | added | errors | MiB |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for what, connections, direct, through in found:
-        rps, p50 = (lambda cells, name=name: statistics.median(cell[name] for cell in cells) for name in ("rps", "p50_ms"))
-        memory = through[-1]["procs"].get("proxy", {}).get("mem_mib", 0)
-        errors = sum(cell["errors"] for cell in direct + through)
-        lines.append(
-            f"| {what} | {connections} | {rps(direct):,.0f} | {rps(through):,.0f} | {rps(through) / rps(direct):.0%}"
-            f" | {p50(direct):.3f} | {p50(through):.3f} | {p50(through) - p50(direct):+.3f} | {errors} | {memory:.0f} |"
-        )
+    for what, connections, cells in found:
+        def median(way, name):
+            return statistics.median(cell[name] for cell in cells[way])
+
+        line = f"| {what} | {connections} | {median('direct', 'rps'):,.0f}/s"
+        for way in ("nginx", "proxy"):
+            if way in cells:
+                rate, added = median(way, "rps"), median(way, "p50_ms") - median("direct", "p50_ms")
+                line += f" | {rate:,.0f}/s | {rate / median('direct', 'rps'):.0%} | {added:.3f} ms"
+            else:
+                line += " | – | – | –"
+        memory = cells["proxy"][-1]["procs"].get("proxy", {}).get("mem_mib", 0)
+        errors = sum(cell["errors"] for way in cells.values() for cell in way)
+        lines.append(f"{line} | {errors} | {memory:.0f} |")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 //! | path | one request is |
 //! |---|---|
 //! | `/` | a constant answer |
+//! | `/later` | the same after 2 ms, as of an API that has something to do |
 //! | `/select` | SHA-256 of a token, and one indexed `select`: a bearer check |
 //! | `/insert` | one `insert` in a transaction of its own: one flush to the disk each |
 //! | `/group` | the same `insert`, where requests that wait together share one transaction and one flush |
@@ -51,6 +52,7 @@ async fn main() {
     };
     let router = Router::new()
         .route("/", get(|| async { "ok" }))
+        .route("/later", get(later))
         .route("/select", get(select))
         .route("/insert", get(insert_alone))
         .route("/group", get(insert_in_group))
@@ -97,6 +99,11 @@ fn start_writer(connection: Connection) -> mpsc::Sender<oneshot::Sender<()>> {
         }
     });
     queue
+}
+
+async fn later() -> &'static str {
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    "ok"
 }
 
 async fn insert_alone(State(app): State<App>) -> &'static str {

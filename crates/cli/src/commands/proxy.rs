@@ -108,7 +108,7 @@ impl Proxy {
             if raw.is_api_key() {
                 self.is_for(&context.server_of_raw(&raw)?)?;
             }
-            return Ok((Keeper::of_token(Credential::Raw(token)), Whose::Environment(raw.variable)));
+            return Ok((Keeper::of_token(Credential::raw(token)), Whose::Environment(raw.variable)));
         }
         let ui = context.ui.clone();
         let tell = move |error: &Error| ui.error(error);

@@ -46,9 +46,9 @@ impl Activity {
         Active(Arc::clone(self))
     }
 
-    fn end(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_end.store(now, Ordering::Relaxed);
+    fn end(&self, now: Instant) {
+        let passed = now.saturating_duration_since(self.started).as_millis();
+        self.last_end.store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -78,9 +78,10 @@ pub(super) struct Active(Arc<Activity>);
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.end();
+        let now = Instant::now();
+        self.0.end(now);
         if let Some(whole) = &self.0.whole {
-            whole.end();
+            whole.end(now);
         }
     }
 }

@@ -114,7 +114,7 @@ impl Forward {
         let mut lessons = Lessons::default();
         let response = self.send(&outbound, &credential, body, memory.as_ref(), &mut lessons).await?;
         let response = if response.status() == StatusCode::UNAUTHORIZED {
-            self.once_more(response, &outbound, &credential, memory.as_ref(), &mut lessons).await?
+            Box::pin(self.once_more(response, &outbound, &credential, memory.as_ref(), &mut lessons)).await?
         } else {
             response
         };

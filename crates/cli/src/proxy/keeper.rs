@@ -176,10 +176,16 @@ impl Keeper {
             Source::Raw(credential) => return Ok(Arc::clone(credential)),
             Source::Renewed(source) => source,
         };
-        let sign_ins = &source.sign_ins;
-        if let Some(known) = self.at_hand() {
-            return known;
+        match self.at_hand() {
+            Some(known) => known,
+            // In a box: what looks, asks and renews takes kibibytes, which every request would carry along.
+            None => Box::pin(self.look(source)).await,
         }
+    }
+
+    /// The token, when it is not known whether the one at hand will do.
+    async fn look(self: &Arc<Self>, source: &Renewed) -> Result<Arc<Credential>, Problem> {
+        let sign_ins = &source.sign_ins;
         let _flight = match (self.flight.try_lock(), self.usable(sign_ins)) {
             (Ok(flight), _) => flight,
             (Err(_), Some(credential)) => return Ok(credential),
@@ -210,7 +216,7 @@ impl Keeper {
 
     /// The token to repeat a request with after a 401 to `used`; `None` when the answer is to be passed on.
     pub(super) async fn after_401(&self, used: &Credential) -> Result<Option<Arc<Credential>>, Problem> {
-        let (Source::Renewed(source), Credential::SignIn(bearer, _)) = (&self.source, used) else {
+        let (Source::Renewed(source), Some(bearer)) = (&self.source, used.bearer()) else {
             return Ok(None);
         };
         let _flight = self.flight.lock().await;
@@ -298,7 +304,7 @@ impl Keeper {
 
     fn hold(&self, sign_ins: &SignIns, bearer: Bearer, seen: Option<Stamp>) -> Arc<Credential> {
         let (now, end) = (sign_ins.clock().now(), bearer.expires_at());
-        let credential = Arc::new(Credential::SignIn(bearer, Box::new(sign_ins.clone())));
+        let credential = Arc::new(Credential::of_sign_in(bearer, sign_ins.clone()));
         let mut state = self.state();
         state.held = Held::Token(Arc::clone(&credential), end);
         state.seen = seen;
