@@ -75,7 +75,9 @@ impl Authority {
         match self.find_resource(&token.resource).await? {
             Some(resource) if resource.token_format == TokenFormat::Jwt => {
                 let claims = self.claims(&token, authentication);
-                let text = Secret::new(self.sign(resource.signing_alg, TYP, &claims).await?);
+                // Signing may have to wait for a key, which most tokens need not carry along.
+                let signed = Box::pin(self.sign(resource.signing_alg, TYP, &claims)).await?;
+                let text = Secret::new(signed);
                 Ok((NewAccessToken { hash: HashedToken::of(text.expose()), ..token }, text))
             }
             _ => Ok((token, plain.into_secret())),

@@ -8,7 +8,7 @@ use crate::{Authority, Caller, LiveAccessToken};
 use gatepass_keys::TokenId;
 use gatepass_oauth::ClientId;
 use gatepass_store::{UserId, audit::AuditRow};
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, future::Future, pin::Pin, str::FromStr};
 
 macro_rules! event_kinds {
     ($( $(#[$doc:meta])* $variant:ident = $text:literal $rank:ident $outcome:ident $sentence:literal, )*) => {
@@ -337,18 +337,29 @@ impl Event {
 impl Authority {
     /// Notes that something happened: in the counts, in the log and in the audit trail. Of what anybody may bring about
     /// as often as he likes, all but the first of its kind in a while is only counted, and the next one says how many.
-    pub(crate) async fn record(&self, event: Event) {
+    ///
+    /// All that needs no waiting is done when this is called.
+    pub(crate) fn record(&self, event: Event) -> impl Future<Output = ()> + Send {
+        let kept = self.note(event);
+        async move {
+            if let Some(kept) = kept {
+                kept.await;
+            }
+        }
+    }
+
+    fn note(&self, event: Event) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
         self.0.tally.count(event.kind);
         let event = match event.kind.is_anybodys() {
             false => event,
             true => match self.first_of_its_kind(&event) {
-                None => return,
+                None => return None,
                 Some(0) => event,
                 Some(more) => Event { detail: format!("{}; {more} more before this", event.detail), ..event },
             },
         };
         log(&event);
-        self.keep(event).await;
+        self.keep(event)
     }
 }
 

@@ -114,6 +114,9 @@ impl Meters {
         self.with(bucket, rate, now, |window| {
             window.known = window.known.max(seen.hits);
             window.ends_at = seen.window_ends_at;
+            if window.known.saturating_add(window.untold) > rate.attempts {
+                self.calm_from.fetch_max(window.ends_at.0, Relaxed);
+            }
             if seen.hits > rate.attempts { window.over(&self.calm_from) } else { Metered::Within }
         })
     }

@@ -20,19 +20,20 @@ use gatepass_store::{
 };
 use std::{
     collections::VecDeque,
+    fmt::Display,
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
     sync::Notify,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
 /// How long a routine event waits for others at most.
 const LATE: Duration = Duration::from_millis(200);
-/// How many routine events wait at most; then requests do. As many again may be under way.
+/// How many routine events wait at most, beside the page that is being written; then requests do.
 const MOST: usize = 8192;
 /// How often writing is tried.
 const TRIES: u32 = 5;
@@ -104,6 +105,8 @@ struct Gathered {
     is_written: bool,
     full: VecDeque<Page>,
     open: Page,
+    /// When the first event came onto the open page.
+    open_since: Option<Instant>,
 }
 
 /// What became of an event that was to be gathered.
@@ -112,15 +115,6 @@ enum Gathering {
     NoRoom,
     NobodyWrites,
     Failed(Error),
-}
-
-/// Why it is time to write.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    /// There is a full page.
-    Full,
-    /// What there is has waited long enough.
-    Late,
 }
 
 impl Gathered {
@@ -137,19 +131,31 @@ impl Gathered {
         if let Err(error) = self.open.push(row) {
             return Gathering::Failed(error);
         }
-        if self.open.events() >= PAGE {
-            self.full.push_back(std::mem::take(&mut self.open));
+        if self.open.events() == 1 {
+            self.open_since = Some(Instant::now());
+        } else if self.open.events() >= PAGE {
+            let page = self.turn();
+            self.full.push_back(page);
         }
         Gathering::Done
     }
 
-    /// What is to be written. A page that is not full waits for more, as long as it may.
-    fn take(&mut self, due: Due) -> VecDeque<Page> {
-        let mut pages = std::mem::take(&mut self.full);
-        if due == Due::Late && self.open.events() > 0 {
-            pages.push_back(std::mem::take(&mut self.open));
-        }
-        pages
+    /// Closes the open page and begins another one.
+    fn turn(&mut self) -> Page {
+        self.open_since = None;
+        let next = self.open.next();
+        std::mem::replace(&mut self.open, next)
+    }
+
+    /// When the open page is written, full or not.
+    fn due_at(&self) -> Option<Instant> {
+        self.open_since.map(|since| since + LATE)
+    }
+
+    /// The next page to write: a full one, or one that has waited long enough.
+    fn take(&mut self, now: Instant) -> Option<Page> {
+        let is_late = self.due_at().is_some_and(|at| at <= now);
+        self.full.pop_front().or_else(|| is_late.then(|| self.turn()))
     }
 }
 
@@ -187,44 +193,69 @@ impl Trail {
         }
     }
 
-    /// Comes to its end when there is something to write.
-    async fn due(&self) -> Due {
-        while self.waiting() == 0 {
-            self.wake.notified().await;
-        }
-        let full = async {
-            while self.lock().full.is_empty() {
-                self.wake.notified().await;
+    /// The next page, once it is to be written.
+    async fn next_page(&self) -> Page {
+        loop {
+            let due_at = {
+                let mut gathered = self.lock();
+                match gathered.take(Instant::now()) {
+                    Some(page) => return page,
+                    None => gathered.due_at(),
+                }
+            };
+            match due_at {
+                Some(at) => drop(timeout_at(at, self.wake.notified()).await),
+                None => self.wake.notified().await,
             }
-        };
-        match timeout(LATE, full).await {
-            Ok(()) => Due::Full,
-            Err(_) => Due::Late,
+        }
+    }
+
+    /// What is left. Whoever comes from here on writes for himself, and so does who waits for room.
+    fn close(&self) -> VecDeque<Page> {
+        let mut gathered = self.lock();
+        gathered.is_written = false;
+        let open = gathered.turn();
+        let mut left = std::mem::take(&mut gathered.full);
+        drop(gathered);
+        self.room.notify_waiters();
+        left.extend(Some(open).filter(|page| page.events() > 0));
+        left
+    }
+}
+
+/// Who writes the trail. However he ends, nobody waits for him afterwards, and what he leaves is told of.
+struct Writer<'a>(&'a Authority);
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        let left: usize = self.0.0.trail.close().iter().map(Page::events).sum();
+        if left > 0 {
+            self.0.lost(left, &"the writer of the trail has ended");
         }
     }
 }
 
 impl Authority {
-    /// Writes an event where it belongs.
-    pub(crate) async fn keep(&self, event: Event) {
+    /// Puts an event where it belongs, at once. What is left to wait for is given back, in a box: hardly any event has it,
+    /// and each future that records something would carry it.
+    pub(crate) fn keep(&self, event: Event) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
         let rank = event.kind.rank();
         if rank == Rank::Routine && self.0.settings.trail.routine == Routine::Counted {
-            return;
+            return None;
         }
         let now = self.0.clock.now();
         let Ok(id) = self.0.trail.ids.next(now, &self.0.entropy) else {
             self.0.tally.audit_lost.add_one();
-            return;
+            return None;
         };
         let notice = self.notice_of(&event, id, now);
         let row = event.into_row(id);
-        // Who has to wait does so in a box, or each future that records something would carry all that is waited for.
         if rank > Rank::Routine || notice.is_some() {
-            return Box::pin(self.write_notable(row, notice)).await;
+            return Some(Box::pin(self.write_notable(row, notice)));
         }
         match self.0.trail.push(&row) {
-            Gathering::Done => {}
-            gathering => Box::pin(self.write_crowded(row, gathering)).await,
+            Gathering::Done => None,
+            gathering => Some(Box::pin(self.write_crowded(row, gathering))),
         }
     }
 
@@ -266,26 +297,19 @@ impl Authority {
             tracing::error!("the audit trail has a writer already");
             return;
         }
+        let writer = Writer(self);
         tokio::pin!(end);
         loop {
-            let (due, ended) = tokio::select! {
-                due = trail.due() => (due, false),
-                () = &mut end => (Due::Late, true),
-            };
-            let pages = {
-                let mut gathered = trail.lock();
-                // Whoever comes after the end writes for himself, and so does who waits for room.
-                gathered.is_written = !ended;
-                gathered.take(due)
-            };
+            tokio::select! {
+                page = trail.next_page() => self.write(&page).await,
+                () = &mut end => break,
+            }
             trail.room.notify_waiters();
-            for page in pages {
-                self.write(&page).await;
-            }
-            if ended {
-                return;
-            }
         }
+        for page in trail.close() {
+            self.write(&page).await;
+        }
+        drop(writer);
     }
 
     async fn write(&self, page: &Page) {
@@ -305,7 +329,7 @@ impl Authority {
         }
     }
 
-    fn lost(&self, rows: usize, error: &Error) {
+    fn lost(&self, rows: usize, error: &dyn Display) {
         self.0.tally.audit_lost.add(u64::try_from(rows).unwrap_or(u64::MAX));
         tracing::error!(%error, rows, "events could not be written to the audit trail");
     }
@@ -324,11 +348,10 @@ mod tests {
     fn a_page_that_is_not_full_waits_for_more_and_not_for_ever() {
         let mut gathered = Gathered { is_written: true, ..Gathered::default() };
         assert!((0..PAGE + 44).all(|_| matches!(gathered.push(&row()), Gathering::Done)));
-        let events = |pages: VecDeque<Page>| pages.iter().map(Page::events).collect::<Vec<_>>();
-        assert_eq!(events(gathered.take(Due::Full)), [PAGE]);
-        assert_eq!((gathered.events(), events(gathered.take(Due::Full))), (44, vec![]));
-        assert_eq!(events(gathered.take(Due::Late)), [44]);
-        assert_eq!((gathered.events(), events(gathered.take(Due::Late))), (0, vec![]));
+        let (now, later) = (Instant::now(), Instant::now() + LATE);
+        let mut take = |now| gathered.take(now).map(|page| page.events());
+        assert_eq!([take(now), take(now), take(later), take(later)], [Some(PAGE), None, Some(44), None]);
+        assert_eq!(gathered.events(), 0);
     }
 
     #[tokio::test(crate = "gatepass_testkit::tokio")]
@@ -339,15 +362,32 @@ mod tests {
         assert!((0..MOST).all(|_| matches!(trail.push(&row()), Gathering::Done)));
         assert!(matches!(trail.push(&row()), Gathering::NoRoom));
         let later = row();
-        let (waited, pages) = tokio::join!(trail.push_later(&later), async {
+        let (waited, page) = tokio::join!(trail.push_later(&later), async {
             tokio::task::yield_now().await;
-            let pages = trail.lock().take(Due::Full);
+            let page = trail.next_page().await;
             trail.room.notify_waiters();
-            pages.len()
+            page.events()
         });
-        assert!(matches!(waited, Gathering::Done) && pages == MOST / PAGE);
-        assert_eq!(trail.waiting(), 1);
-        assert!(trail.due().await == Due::Late, "one alone is written when its time has come");
+        assert!(matches!(waited, Gathering::Done) && page == PAGE);
+        assert_eq!(trail.waiting(), MOST - PAGE + 1);
+        for _ in 1..MOST / PAGE {
+            assert_eq!(trail.next_page().await.events(), PAGE);
+        }
+        assert_eq!(trail.next_page().await.events(), 1, "one alone is written when its time has come");
+    }
+
+    #[tokio::test(crate = "gatepass_testkit::tokio")]
+    async fn nobody_waits_for_a_writer_that_is_gone() {
+        let trail = Trail::default();
+        trail.lock().is_written = true;
+        assert!((0..MOST).all(|_| matches!(trail.push(&row()), Gathering::Done)));
+        let later = row();
+        let (waited, left) = tokio::join!(trail.push_later(&later), async {
+            tokio::task::yield_now().await;
+            trail.close()
+        });
+        assert!(matches!(waited, Gathering::NobodyWrites));
+        assert_eq!(left.iter().map(Page::events).sum::<usize>(), MOST);
     }
 
     #[test]

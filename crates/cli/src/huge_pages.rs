@@ -1,7 +1,7 @@
-//! Huge pages: none for an agent.
+//! Huge pages: none for an agent that is started on demand.
 //!
-//! Some systems hand them to every process. An agent that is idle then holds megabytes that it never uses, so one that is
-//! started on demand is started without; who starts it keeps what it had.
+//! The allocator asks for none (`no_thp`), but some systems hand them to every process. An agent that is idle then holds
+//! megabytes that it never uses, and one that nobody started by hand should not; who starts it keeps what it had.
 
 /// Does something, such as starting a process, without huge pages. Where there are none it is just done.
 #[cfg(target_os = "linux")]

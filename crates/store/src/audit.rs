@@ -82,6 +82,12 @@ impl Page {
         Ok(page)
     }
 
+    /// An empty one, with room for as much as stands on this one.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { text: Vec::with_capacity(self.text.len()), events: 0 }
+    }
+
     /// Puts an event on it.
     ///
     /// # Errors
@@ -106,7 +112,8 @@ impl Page {
     /// The statement that adds it.
     fn insert(&self, id: TokenId) -> Stmt {
         // JSON is UTF-8, whatever the texts in it.
-        let mut text = String::from_utf8_lossy(&self.text).into_owned();
+        let mut text = String::with_capacity(self.text.len() + 2);
+        text.push_str(&String::from_utf8_lossy(&self.text));
         text.push_str(if self.events == 0 { "[]" } else { "]" });
         Stmt::new(ADD, params![id.0, text])
     }

@@ -6,7 +6,7 @@ use crate::{
     Error, Store, UserId, audit::first_id, columns::Columns, logout_notice::LogoutNotice, session_client, token_grant,
     token_grant::RevokedBecause,
 };
-use gatepass_db::{FromRow, Row, Stmt, params};
+use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::{ClientId, UtcMillis};
 
@@ -61,6 +61,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     DEVICES_OF_USER,
     DEVICES_OF_CLIENT,
     DEVICES_OF_SESSION,
+    TOKEN_STEP,
     TOKENS_OF_USER,
     TOKENS_OF_CLIENT,
 ];
@@ -80,11 +81,12 @@ const DEVICES_OF_CLIENT: &str = "update device_grant set denied_at = $2
  where client_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
 const DEVICES_OF_SESSION: &str = "update device_grant set denied_at = $2
  where session_id = $1 and redeemed_at is null and denied_at is null and expires_at > $2";
-// These are rare, by the operator's hand: they may look at the whole table.
+// These are rare, by the operator's hand, and have no index that every token would pay for: they walk the table in steps.
+const TOKEN_STEP: &str = "select id from access_token where id > $1 order by id limit 1 offset 4999";
 const TOKENS_OF_USER: &str = "update access_token set revoked_at = $2
- where user_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
+ where id > $3 and id <= $4 and user_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
 const TOKENS_OF_CLIENT: &str = "update access_token set revoked_at = $2
- where client_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
+ where id > $3 and id <= $4 and client_id = $1 and grant_id is null and revoked_at is null and expires_at > $2";
 
 impl FromRow for SessionNames {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -154,7 +156,7 @@ impl Store {
         self.db.execute(CODES_OF_USER, params![user.0, now.0]).await?;
         self.db.execute(DEVICES_OF_USER, params![user.0, now.0]).await?;
         let grants = self.db.execute(token_grant::END_OF_USER, params![user.0, now.0, because.as_str()]).await?;
-        Ok(grants + self.db.execute(TOKENS_OF_USER, params![user.0, now.0]).await?)
+        Ok(grants + self.end_tokens(TOKENS_OF_USER, user.0.into(), now).await?)
     }
 
     /// Ends everything of a client: codes, devices, grants and its own tokens.
@@ -169,9 +171,23 @@ impl Store {
     ) -> Result<EndedOfClient, Error> {
         let codes = self.db.execute(CODES_OF_CLIENT, params![client.as_str(), now.0]).await?;
         let devices = self.db.execute(DEVICES_OF_CLIENT, params![client.as_str(), now.0]).await?;
-        let tokens = self.db.execute(TOKENS_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        let tokens = self.end_tokens(TOKENS_OF_CLIENT, client.as_str().into(), now).await?;
         let grants =
             self.db.execute(token_grant::END_OF_CLIENT, params![client.as_str(), now.0, because.as_str()]).await?;
         Ok(EndedOfClient { begun: codes + devices, given: grants + tokens })
+    }
+
+    /// Ends the tokens that no grant stands behind, however many others there are.
+    async fn end_tokens(&self, sql: &'static str, whose: Value, now: UtcMillis) -> Result<u64, Error> {
+        let (mut ended, mut after) = (0, [0; 16]);
+        loop {
+            let step: Option<[u8; 16]> = self.db.query_opt(TOKEN_STEP, params![after]).await?;
+            let until = step.unwrap_or([0xff; 16]);
+            ended += self.db.execute(sql, params![whose.clone(), now.0, after, until]).await?;
+            match step {
+                Some(step) => after = step,
+                None => return Ok(ended),
+            }
+        }
     }
 }

@@ -69,9 +69,7 @@ async fn every_hot_statement_stays_on_an_index() {
         "update device_grant set denied_at = $2 where session_id",
         "select id from user_account limit 1",
         "not exists (select 1 from user_account)",
-        // By an operator's hand too: an index would be paid for by every token.
         "where client_id = $1 and grant_id is null",
-        "where user_id = $1 and grant_id is null",
         // What is due was read by an index.
         "from logout_notice where next_at <= $1) as due",
     ];

@@ -14,7 +14,7 @@ use url::Url;
 #[derive(Debug)]
 pub(crate) struct Credential {
     opens: Opens,
-    /// The header, where it is the same for every request; `None` when no header may hold the token.
+    /// The header, where it is the same for every request; `None` when it is not, or when no header may hold the token.
     same: Option<HeaderValue>,
 }
 
@@ -32,7 +32,10 @@ pub(super) struct Used(Option<(Authorization, Url)>);
 impl Credential {
     /// The token of a sign-in.
     pub(super) fn of_sign_in(bearer: Bearer, sign_ins: SignIns) -> Self {
-        let same = secret(&format!("{} {}", bearer.scheme(), bearer.token().expose())).ok();
+        let same = match bearer.key() {
+            Some(_) => None,
+            None => secret(&format!("{} {}", bearer.scheme(), bearer.token().expose())).ok(),
+        };
         Self { opens: Opens::SignIn(bearer, Box::new(sign_ins)), same }
     }
 

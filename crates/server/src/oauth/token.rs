@@ -46,8 +46,9 @@ async fn redeem(
             authority.client_credentials(asking, read_scope(params)?.as_ref(), read_resource(params)?.as_ref()).await
         }
         GrantType::DeviceCode => authority.redeem_device(asking, &device_poll(params)?).await,
-        GrantType::JwtBearer => authority.redeem_assertion(asking, &assertion_request(params)?).await,
-        GrantType::TokenExchange => authority.exchange_token(asking, &exchange_request(params)?).await,
+        // These are rare and large; in a box, the others need not carry their size.
+        GrantType::JwtBearer => Box::pin(authority.redeem_assertion(asking, &assertion_request(params)?)).await,
+        GrantType::TokenExchange => Box::pin(authority.exchange_token(asking, &exchange_request(params)?)).await,
     }
 }
 
