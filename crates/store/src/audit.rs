@@ -10,7 +10,6 @@ use crate::{Error, Store, UserId};
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
 use gatepass_oauth::UtcMillis;
-use serde::{Serialize, Serializer};
 use std::{borrow::Cow, ops::Range};
 
 /// The most events that a page should hold; the largest one is then a few ten kibibytes.
@@ -39,28 +38,6 @@ pub struct AuditRow {
     pub user_agent: String,
     /// What else there is to say.
     pub detail: String,
-}
-
-/// The same as it stands on a page.
-#[derive(Serialize)]
-struct Entry<'a> {
-    id: Hex,
-    at: i64,
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<Hex>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Hex>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    address: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    user_agent: Cow<'a, str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    detail: Cow<'a, str>,
 }
 
 /// A page on its way: events are put on it as they happen, each for its own part of the price.
@@ -95,7 +72,7 @@ impl Page {
     pub fn push(&mut self, event: &AuditRow) -> Result<(), Error> {
         let before = self.text.len();
         self.text.push(if self.events == 0 { b'[' } else { b',' });
-        if let Err(error) = serde_json::to_writer(&mut self.text, &event.entry()) {
+        if let Err(error) = event.write(&mut self.text) {
             self.text.truncate(before);
             return Err(Error::Corrupt { what: error.to_string() });
         }
@@ -120,27 +97,13 @@ impl Page {
 }
 
 /// An identifier as 32 hexadecimal digits.
-struct Hex([u8; 32]);
-
-impl Hex {
-    fn of(id: [u8; 16]) -> Self {
-        let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-        }
-        Self(text)
+fn hex(id: [u8; 16]) -> [u8; 32] {
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl Serialize for Hex {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
+    text
 }
 
 /// Which events a listing shows.
@@ -198,19 +161,35 @@ impl AuditRow {
         UtcMillis(i64::try_from(u128::from_be_bytes(self.id.0) >> 80).unwrap_or(i64::MAX))
     }
 
-    fn entry(&self) -> Entry<'_> {
-        Entry {
-            id: Hex::of(self.id.0),
-            at: self.at().0,
-            kind: &self.kind,
-            actor: self.actor.as_deref(),
-            user_id: self.user_id.map(|id| Hex::of(id.0)),
-            client_id: self.client_id.as_deref(),
-            subject: self.subject.map(|id| Hex::of(id.0)),
-            address: &self.address,
-            user_agent: without_nul(&self.user_agent),
-            detail: without_nul(&self.detail),
+    /// The event as a JSON object. What never needs escaping is written as it is, the texts of strangers by the library;
+    /// what is missing or empty is left out.
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        fn text(out: &mut Vec<u8>, name: &str, value: &str) -> serde_json::Result<()> {
+            if value.is_empty() {
+                return Ok(());
+            }
+            out.extend_from_slice(name.as_bytes());
+            serde_json::to_writer(out, value)
         }
+        fn id(out: &mut Vec<u8>, name: &str, id: Option<[u8; 16]>) {
+            let Some(id) = id else { return };
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(&hex(id));
+            out.push(b'"');
+        }
+        id(out, "{\"id\":\"", Some(self.id.0));
+        out.extend_from_slice(b",\"at\":");
+        serde_json::to_writer(&mut *out, &self.at().0)?;
+        text(out, ",\"kind\":", &self.kind)?;
+        text(out, ",\"actor\":", self.actor.as_deref().unwrap_or_default())?;
+        id(out, ",\"user_id\":\"", self.user_id.map(|id| id.0));
+        text(out, ",\"client_id\":", self.client_id.as_deref().unwrap_or_default())?;
+        id(out, ",\"subject\":\"", self.subject.map(|id| id.0));
+        text(out, ",\"address\":", &self.address)?;
+        text(out, ",\"user_agent\":", &without_nul(&self.user_agent))?;
+        text(out, ",\"detail\":", &without_nul(&self.detail))?;
+        out.push(b'}');
+        Ok(())
     }
 }
 
@@ -288,7 +267,52 @@ impl Store {
 impl AuditFilter {
     fn params(&self, from: [u8; 16], to: [u8; 16], time: &Range<UtcMillis>) -> Vec<Value> {
         let kinds = if self.kinds.is_empty() { String::new() } else { format!(" {} ", self.kinds.join(" ")) };
-        let user = self.user_id.map(|id| Hex::of(id.0).as_str().to_owned());
+        let user = self.user_id.map(|id| String::from_utf8_lossy(&hex(id.0)).into_owned());
         params![from, to, time.start.0, time.end.0, user, self.client_id.clone(), self.address.clone(), kinds]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_page_is_json_whatever_strangers_write() {
+        let whole = AuditRow {
+            id: TokenId([0xab; 16]),
+            kind: "token_issued".into(),
+            actor: Some("operator".into()),
+            user_id: Some(UserId([1; 16])),
+            client_id: Some("a\"b\\c".into()),
+            subject: Some(TokenId([0; 16])),
+            address: "2001:db8::1".into(),
+            user_agent: "\u{1}\0\"},{\u{202e}".into(),
+            detail: "ü\n".into(),
+        };
+        let bare = AuditRow {
+            actor: None,
+            user_id: None,
+            client_id: None,
+            subject: None,
+            address: String::new(),
+            user_agent: String::new(),
+            detail: String::new(),
+            ..whole.clone()
+        };
+        let mut page = Page::of(&whole).unwrap();
+        page.push(&bare).unwrap();
+        let text = String::from_utf8([page.text.as_slice(), b"]"].concat()).unwrap();
+        let at = whole.at().0;
+        let expected = json!([
+            {
+                "id": "ab".repeat(16), "at": at, "kind": "token_issued", "actor": "operator",
+                "user_id": "01".repeat(16), "client_id": "a\"b\\c", "subject": "00".repeat(16),
+                "address": "2001:db8::1", "user_agent": "\u{1}\"},{\u{202e}", "detail": "ü\n",
+            },
+            { "id": "ab".repeat(16), "at": at, "kind": "token_issued" },
+        ]);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+        assert_eq!((page.events(), page.next().events()), (2, 0));
     }
 }
