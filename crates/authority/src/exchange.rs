@@ -104,7 +104,7 @@ impl Authority {
     }
 
     /// A subject token may have ended between the look at it and now, on this node or another: then nothing comes of it.
-    /// Whatever ends it from here on finds the new token.
+    /// Whatever ends it from here on ends the new token, which is looked at together with it.
     async fn end_orphan(&self, parent: &LiveAccessToken, id: TokenId) -> Result<(), Failure> {
         let now = self.0.clock.now();
         if self.0.store.live_access_token(parent.id, now).await?.is_some() {

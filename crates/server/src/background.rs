@@ -42,7 +42,7 @@ impl Background {
         self.tasks.spawn(task);
     }
 
-    /// Ends them and waits until what was queued is written.
+    /// Ends them and waits until what has gathered is written.
     pub(crate) async fn end(mut self) {
         let _ = self.end.send(true);
         while self.tasks.join_next().await.is_some() {}

@@ -181,7 +181,7 @@ impl Store {
         self.db.query_opt(LIVE, params![id.0, now.0]).await
     }
 
-    /// Ends one access token, and what it was exchanged for: that lives by it.
+    /// Ends one access token; and if it is the first of a chain of exchanges, the others, which live by it.
     ///
     /// # Errors
     /// [`Error`].
