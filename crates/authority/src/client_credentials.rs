@@ -23,9 +23,11 @@ impl Authority {
                 Error::new(ErrorCode::UnauthorizedClient, "a public client has no credentials of its own").into()
             );
         }
-        // What speaks of a person has no meaning here, and is not given to who asks for nothing.
-        let own: Scope = client.scope.iter().filter(|name| !PERSONAL.contains(name)).collect();
-        let scope = choose_scope(client, scope.filter(|scope| !scope.is_empty()).or(Some(&own)))?;
+        let scope = match scope.filter(|scope| !scope.is_empty()) {
+            Some(asked) => choose_scope(client, Some(asked))?,
+            // What speaks of a person has no meaning here, and is not given to who asks for nothing.
+            None => client.scope.iter().filter(|name| !PERSONAL.contains(name)).collect(),
+        };
         let (scope, resource) = self.choose_target(client, scope, resource).await?;
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         let (token, text) = self.in_format(token, plain, None).await?;

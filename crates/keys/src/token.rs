@@ -218,13 +218,18 @@ impl fmt::Debug for HashedToken {
     }
 }
 
+/// Appends the last `N` symbols of a number. Division of 128 bits is slow: ten symbols are as many as 64 hold.
 fn push_base62<const N: usize>(text: &mut String, mut number: u128) {
+    const AT_ONCE: usize = 10;
+    const BASE: u128 = 62_u128.pow(10);
     let mut symbols = [b'0'; N];
-    for symbol in symbols.iter_mut().rev() {
-        if let Some(digit) = usize::try_from(number % 62).ok().and_then(|digit| BASE62.get(digit)) {
-            *symbol = *digit;
+    for some in symbols.rchunks_mut(AT_ONCE) {
+        let mut digits = u64::try_from(number % BASE).unwrap_or(0);
+        number /= BASE;
+        for symbol in some.iter_mut().rev() {
+            *symbol = usize::try_from(digits % 62).ok().and_then(|digit| BASE62.get(digit)).copied().unwrap_or(b'0');
+            digits /= 62;
         }
-        number /= 62;
     }
     text.extend(symbols.map(char::from));
 }

@@ -93,11 +93,15 @@ pub struct TokenUser {
     pub email_verified_at: Option<UtcMillis>,
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, LIVE, REVOKE];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_PLAIN, LIVE, REVOKE];
 
 const INSERT: &str =
     "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at,
  confirmation, service_id, act, parent_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+/// The same of a token that has none of the last four. Most are such, and each value has its price.
+const INSERT_PLAIN: &str =
+    "insert into access_token (id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const LIVE: &str = "select t.hash, t.grant_id, t.client_id, t.scope, t.resource, t.issued_at, t.expires_at,
  u.id, u.email, u.name, u.email_verified_at,
  case when g.rotated_at <= t.issued_at and g.successor_used_at is null and t.parent_id is null then 1 else 0 end, t.confirmation,
@@ -143,8 +147,13 @@ impl FromRow for LiveAccessToken {
 }
 
 impl NewAccessToken {
+    /// Whether it is bound to no key, stands for no service account and comes from no exchange.
+    fn is_plain(&self) -> bool {
+        self.confirmation.is_none() && self.service_id.is_none() && self.act.is_none() && self.parent_id.is_none()
+    }
+
     pub(crate) fn insert(&self) -> Stmt {
-        let params = params![
+        let mut params = params![
             self.id.0,
             self.hash.0,
             self.grant_id.map(|id| id.0),
@@ -153,12 +162,17 @@ impl NewAccessToken {
             self.scope.to_string(),
             self.resource.as_str(),
             self.issued_at.0,
-            self.expires_at.0,
+            self.expires_at.0
+        ];
+        if self.is_plain() {
+            return Stmt::new(INSERT_PLAIN, params);
+        }
+        params.extend(params![
             self.confirmation.as_ref().map(ToString::to_string),
             self.service_id.map(|id| id.0.0),
             self.act.clone(),
             self.parent_id.map(|id| id.0)
-        ];
+        ]);
         Stmt::new(INSERT, params)
     }
 }

@@ -87,12 +87,10 @@ impl Page {
     }
 
     /// The statement that adds it.
-    fn insert(&self, id: TokenId) -> Stmt {
-        // JSON is UTF-8, whatever the texts in it.
-        let mut text = String::with_capacity(self.text.len() + 2);
-        text.push_str(&String::from_utf8_lossy(&self.text));
-        text.push_str(if self.events == 0 { "[]" } else { "]" });
-        Stmt::new(ADD, params![id.0, text])
+    fn insert(&self, id: TokenId) -> Result<Stmt, Error> {
+        let begun = str::from_utf8(&self.text).map_err(|error| Error::Corrupt { what: error.to_string() })?;
+        let text = [begun, if self.events == 0 { "[]" } else { "]" }].concat();
+        Ok(Stmt::new(ADD, params![id.0, text]))
     }
 }
 
@@ -222,7 +220,7 @@ impl Store {
         page: &Page,
         notice: Option<crate::webhook_delivery::NewDelivery>,
     ) -> Result<(), Error> {
-        let mut statements = vec![page.insert(id)];
+        let mut statements = vec![page.insert(id)?];
         statements.extend(notice.map(crate::webhook_delivery::NewDelivery::insert));
         // Insertions touch their row or fail: there is no third outcome.
         self.db.batch(statements).await.map(drop)
