@@ -124,6 +124,14 @@ impl Authority {
     /// # Errors
     /// An error that must be shown as a page: the redirect URI is not known to be good.
     pub async fn authorize(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
+        let next = self.lead_on(params, visit).await;
+        if let Err(Failure::Protocol(error)) = &next {
+            self.note_refusal(error, None, visit.caller).await;
+        }
+        next
+    }
+
+    async fn lead_on(&self, params: &Params<'_>, visit: Visit<'_>) -> Result<Next, Failure> {
         let pushed = self.pushed(params).await?;
         let stored = pushed.as_ref().map(|pushed| Params::parse(pushed.request.as_bytes())).transpose()?;
         let (params, pushed) = (stored.as_ref().unwrap_or(params), pushed.as_ref());
@@ -147,6 +155,10 @@ impl Authority {
             // Another browser was first: it got the answer.
             Ok(Decision::Gone) => Err(gone().with_detail("another browser was first").into()),
             Err(Failure::Protocol(error)) => {
+                // A person's no has an event of its own, and who asks in silence expects one.
+                if error.code != ErrorCode::AccessDenied && !is_of_silence(error.code) {
+                    self.note_refusal(&error, Some(&client), visit.caller).await;
+                }
                 let silent = params.get("prompt") == Some("none") && is_of_silence(error.code);
                 let spoken = silent || visit.answer != ConsentAnswer::NotAsked;
                 let next = respond(AuthorizationResponse::Error(error.clone()));

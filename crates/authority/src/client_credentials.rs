@@ -1,10 +1,7 @@
 //! A client's own token (RFC 6749 §4.4): no person, no refresh token.
 
-use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope};
+use crate::{Asking, Authority, Event, EventKind, Failure, issue::choose_scope, resources::OF_THE_PERSON};
 use gatepass_oauth::{Error, ErrorCode, ResourceUri, Scope, TokenResponse};
-
-/// The scopes that speak of a person.
-const PERSONAL: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 impl Authority {
     /// Gives a client a token on its own behalf.
@@ -26,8 +23,12 @@ impl Authority {
         let scope = match scope.filter(|scope| !scope.is_empty()) {
             Some(asked) => choose_scope(client, Some(asked))?,
             // What speaks of a person has no meaning here, and is not given to who asks for nothing.
-            None => client.scope.iter().filter(|name| !PERSONAL.contains(name)).collect(),
+            None => client.scope.iter().filter(|name| !OF_THE_PERSON.contains(name)).collect(),
         };
+        if scope.is_empty() && !client.scope.is_empty() {
+            // RFC 6749 §3.3: a default, or this.
+            return Err(Error::new(ErrorCode::InvalidScope, "this client has no scope of its own to ask for").into());
+        }
         let (scope, resource) = self.choose_target(client, scope, resource).await?;
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         let (token, text) = self.in_format(token, plain, None).await?;

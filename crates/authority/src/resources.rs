@@ -14,7 +14,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How many are kept at most; also that there is none.
 const CAPACITY: usize = 1024;
 /// The scopes that speak of the person or of the grant, not of an API.
-const OF_THE_PERSON: &[&str] = &["openid", "profile", "email", "offline_access"];
+pub(crate) const OF_THE_PERSON: &[&str] = &["openid", "profile", "email", "offline_access"];
 
 pub(crate) struct Resources(Cache<ResourceUri, (Option<Arc<Resource>>, UtcMillis)>);
 

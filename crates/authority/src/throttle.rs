@@ -217,18 +217,18 @@ impl Authority {
         if !is_junk(error.code) {
             return failure;
         }
-        self.note_refusal(error, client, caller).await;
+        // Who did not prove to be a client, or to hold a key, has an event of its own.
+        if !matches!(error.code, ErrorCode::InvalidClient | ErrorCode::InvalidDpopProof) {
+            self.note_refusal(error, client, caller).await;
+        }
         match self.meter(JUNK_ADDRESS, &network(&caller.address), caller).await {
             Err(too_many @ Failure::TooMany(_)) => too_many,
             _ => failure,
         }
     }
 
-    /// Keeps that a request was refused. Who did not prove to be a client, or to hold a key, has an event of its own.
-    async fn note_refusal(&self, error: &Error, client: Option<&Client>, caller: &Caller) {
-        if matches!(error.code, ErrorCode::InvalidClient | ErrorCode::InvalidDpopProof) {
-            return;
-        }
+    /// Keeps that a request was refused.
+    pub(crate) async fn note_refusal(&self, error: &Error, client: Option<&Client>, caller: &Caller) {
         let event = Event::new(EventKind::RequestRefused).of(error.code).from(caller);
         let event = client.into_iter().fold(event, |event, client| event.client(&client.id));
         // A description may repeat what the request said.

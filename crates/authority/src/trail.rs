@@ -224,13 +224,28 @@ impl Trail {
 }
 
 /// Who writes the trail. However he ends, nobody waits for him afterwards, and what he leaves is told of.
-struct Writer<'a>(&'a Authority);
+struct Writer<'a> {
+    authority: &'a Authority,
+    /// What is taken from the trail, and not on the disk yet.
+    in_hand: VecDeque<Page>,
+}
+
+impl Writer<'_> {
+    /// Writes what is in hand.
+    async fn write(&mut self) {
+        while let Some(page) = self.in_hand.front() {
+            self.authority.write(page).await;
+            self.in_hand.pop_front();
+        }
+    }
+}
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        let left: usize = self.0.0.trail.close().iter().map(Page::events).sum();
+        let trail = &self.authority.0.trail;
+        let left: usize = self.in_hand.iter().chain(&trail.close()).map(Page::events).sum();
         if left > 0 {
-            self.0.lost(left, &"the writer of the trail has ended");
+            self.authority.lost(left, &"the writer of the trail has ended");
         }
     }
 }
@@ -297,19 +312,18 @@ impl Authority {
             tracing::error!("the audit trail has a writer already");
             return;
         }
-        let writer = Writer(self);
+        let mut writer = Writer { authority: self, in_hand: VecDeque::new() };
         tokio::pin!(end);
         loop {
             tokio::select! {
-                page = trail.next_page() => self.write(&page).await,
+                page = trail.next_page() => writer.in_hand.push_back(page),
                 () = &mut end => break,
             }
+            writer.write().await;
             trail.room.notify_waiters();
         }
-        for page in trail.close() {
-            self.write(&page).await;
-        }
-        drop(writer);
+        writer.in_hand = trail.close();
+        writer.write().await;
     }
 
     async fn write(&self, page: &Page) {

@@ -8,7 +8,7 @@ use gatepass_authority::{
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::UtcMillis;
 use gatepass_server::{
-    Config, Overrides, Server,
+    Config, Overrides, Server, open_authority,
     serve::{Limits, World},
 };
 use std::time::Duration;
@@ -121,6 +121,18 @@ impl TestServer {
             email_state: EmailState::Verified,
         };
         self.authority.add_user(new).await.unwrap()
+    }
+
+    /// Another node on the same database, which listens to nobody and does nothing by itself.
+    pub async fn node(&self) -> Authority {
+        let config = Config::resolve(Overrides {
+            data_dir: Some(self.database.folder.path().to_owned()),
+            database_url: Some(self.database.url.clone()),
+            ..Overrides::default()
+        })
+        .unwrap();
+        let world = World { clock: self.clock.clone(), entropy: Entropy::system(), secret: None };
+        open_authority(&config, self.authority.issuer().clone(), &world).await.unwrap()
     }
 
     /// Ends the server and gives its database back.

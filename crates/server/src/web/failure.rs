@@ -76,9 +76,13 @@ pub(crate) fn retry_after(failure: &Failure) -> Option<u64> {
 pub(crate) fn note(failure: &Failure) {
     match failure {
         Failure::Internal(detail) => tracing::error!(detail, "a request could not be answered"),
-        Failure::TooMany(_) => tracing::warn!("too many attempts"),
+        // Whoever sends too much must not fill the log too: the first of it is an event, and told there.
+        Failure::TooMany(_) => tracing::debug!("there were too many attempts"),
         Failure::Protocol(error) => match error.code {
-            ErrorCode::AuthorizationPending | ErrorCode::SlowDown => {
+            ErrorCode::AuthorizationPending
+            | ErrorCode::SlowDown
+            | ErrorCode::ExpiredToken
+            | ErrorCode::AccessDenied => {
                 tracing::debug!(error = %error.code, "a poll was answered")
             }
             _ => {

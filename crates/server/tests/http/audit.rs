@@ -1,16 +1,16 @@
 //! What happened is kept: who, by which program, from where.
 
-use gatepass_oauth::{TokenFormat, UtcMillis};
+use gatepass_oauth::{ClientCredentials, PresentedProof, Secret, TokenFormat, UtcMillis};
 use gatepass_testkit::{
     Answer, Browser, PASSWORD, Pkce, RegisteredClient, TestServer, USER,
     authority::{
-        EventKind,
+        Asking, Authority, Caller, EventKind,
         end::EndTarget,
         key_ring::TakeOver,
         show_trail::{AuditFilter, AuditRow, TrailQuery, outcome},
         trust::{NewTrust, Repeats, StandsFor, trust_name},
     },
-    keys::{Algorithm, JwkSet},
+    keys::{Algorithm, JwkSet, PlainToken, TokenId, token::AccessToken},
     on_both_engines,
     tokio::{self, io::AsyncWriteExt},
 };
@@ -28,6 +28,17 @@ pub(crate) async fn events(server: &TestServer, kind: EventKind, expected: usize
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("{kind}: fewer than {expected}");
+}
+
+/// Gives a client a token of its own, and says which.
+async fn issue(node: &Authority, client: &RegisteredClient) -> TokenId {
+    let caller = Caller { address: "192.0.2.1".into(), user_agent: String::new(), certificate: None };
+    let proof = PresentedProof::Basic(Secret::from(client.secret.as_str()));
+    let credentials = ClientCredentials { client_id: client.id.parse().unwrap(), proof };
+    let known = node.authenticate_client(&credentials, &caller).await.unwrap();
+    let asking = Asking { client: &known, caller: &caller, confirmation: None };
+    let token = node.client_credentials(asking, None, None).await.unwrap().access_token;
+    PlainToken::<AccessToken>::parse(token.expose()).unwrap().id()
 }
 
 /// Sends a request of a client with a wrong secret and goes away at once.
@@ -79,6 +90,24 @@ on_both_engines! {
                 assert_eq!(event.client_id.as_deref(), Some(client.id.as_str()), "{kind}");
             }
         }
+    }
+
+    async fn a_writer_that_ends_unexpectedly_is_told_of_and_the_trail_goes_on(server: TestServer) {
+        let (client, node) = (server.client().await, server.node().await);
+        let writer = tokio::spawn({ let node = node.clone(); async move { node.write_trail(std::future::pending()).await } });
+        // Without a writer each event is on the disk at once; with one it waits.
+        let mut issued = 0;
+        while node.audit_waiting() == 0 {
+            issue(&node, &client).await;
+            issued += 1;
+        }
+        writer.abort();
+        assert!(writer.await.unwrap_err().is_cancelled());
+        let last = issue(&node, &client).await;
+        let lost = usize::try_from(node.tally().audit_lost.get()).unwrap();
+        assert!((1..=issued).contains(&lost), "what was not written is told of");
+        let found = events(&server, EventKind::TokenIssued, issued + 1 - lost).await;
+        assert!(found.iter().any(|event| event.subject == Some(last)), "who comes later writes for himself");
     }
 
     async fn the_trail_says_for_whom_a_token_is_and_which_it_is(server: TestServer) {
@@ -151,6 +180,20 @@ on_both_engines! {
         told(&client, server.post("/device_authorization", &client, &[("scope", "nonsense")]).await, "invalid_scope", "").await;
         let wrong = server.post("/revoke", &other, &[("token", &tokens.text("access_token"))]).await;
         told(&other, wrong, "unauthorized_client", "another client's").await;
+
+        let nobody = RegisteredClient { id: "nobody".into(), ..client.clone() };
+        for (by, scope, known, error) in [
+            (&client, "nonsense", true, "invalid_scope"), (&nobody, "account", false, "invalid_client"),
+        ] {
+            let path = server.path(&server.authorize_path(by, &pkce, &[("scope", scope)]));
+            server.http().get(path).send().await.unwrap();
+            let kept = events(&server, EventKind::RequestRefused, seen + 1).await;
+            let last = kept.last().unwrap();
+            assert_eq!(last.client_id.as_deref(), known.then_some(by.id.as_str()));
+            assert!(last.detail.starts_with(error), "{}", last.detail);
+            seen += 1;
+            server.advance(Duration::from_secs(60));
+        }
     }
 
     async fn what_is_refused_is_kept_before_it_is_answered(server: TestServer) {
