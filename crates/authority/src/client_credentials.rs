@@ -25,10 +25,6 @@ impl Authority {
             // What speaks of a person has no meaning here, and is not given to who asks for nothing.
             None => client.scope.iter().filter(|name| !OF_THE_PERSON.contains(name)).collect(),
         };
-        if scope.is_empty() && !client.scope.is_empty() {
-            // RFC 6749 §3.3: a default, or this.
-            return Err(Error::new(ErrorCode::InvalidScope, "this client has no scope of its own to ask for").into());
-        }
         let (scope, resource) = self.choose_target(client, scope, resource).await?;
         let (token, plain) = self.mint_access_token(asking, &scope, &resource, self.0.clock.now())?;
         let (token, text) = self.in_format(token, plain, None).await?;

@@ -151,7 +151,8 @@ impl Authority {
             token_type: TokenType::of(self.access_confirmation(asking)),
             expires_in: Some(self.lifetimes().access_token.as_secs()),
             refresh_token: refresh,
-            scope: Some(scope.clone()),
+            // No scope has no text (RFC 6749 §3.3).
+            scope: Some(scope.clone()).filter(|scope| !scope.is_empty()),
             id_token: id_token.map(Secret::new),
             issued_token_type: None,
         }

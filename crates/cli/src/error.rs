@@ -140,7 +140,7 @@ impl Error {
                 refused(Kind::Refused).hint_command("ask for less, or sign in for just that with", "gatepass login")
             }
             NarrowError::TooLong => refused(Kind::Refused).hint("leave out the shorter life"),
-            NarrowError::Wider => refused(Kind::Failed),
+            NarrowError::Wider | NarrowError::Elsewhere => refused(Kind::Failed),
         }
     }
 

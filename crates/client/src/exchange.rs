@@ -20,7 +20,7 @@
 
 use crate::{
     AccountId, Bearer, BearerError, ClientAuthentication, Failure, Refusal, Renewal, SignIn, SignIns, Tokens,
-    Transient, Unreachable, VaultError, grant::NotGranted, refresh::Presented, token_endpoint::TokenEndpoint,
+    Transient, Unreachable, VaultError, grant::NotGranted, id_token, refresh::Presented, token_endpoint::TokenEndpoint,
 };
 use gatepass_oauth::{ErrorCode, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
 use std::time::Duration;
@@ -71,6 +71,9 @@ pub enum NarrowError {
     /// The server gave more than was asked for.
     #[error("the server gave a token that may do more than was asked for; it is not used")]
     Wider,
+    /// The server gave a token for another API.
+    #[error("the server gave a token that is not for the API that was asked for; it is not used")]
+    Elsewhere,
     /// The server does not shorten the life of a token.
     #[error("the server gave a token that lives longer than was asked for; it is not used")]
     TooLong,
@@ -158,11 +161,18 @@ impl Narrowing {
             && self.scope.as_ref().is_none_or(same_scope)
     }
 
-    /// Step 4. A scope that the answer does not name is the one that was asked for (RFC 6749 §5.1).
+    /// Step 4. A scope that the answer does not name is the one that was asked for (RFC 6749 §5.1). For which API an opaque
+    /// token is cannot be seen; a JWT tells.
     fn measure(&self, response: TokenResponse, granted: &Scope, at: UtcMillis) -> Result<Tokens, NarrowError> {
         let most = self.scope.as_ref().unwrap_or(granted);
         if self.scope.is_some() && response.scope.as_ref().is_some_and(|scope| !scope.is_within(most)) {
             return Err(NarrowError::Wider);
+        }
+        let asked_for = |audience: &str| {
+            self.resource.as_ref().is_some_and(|asked| audience.parse().is_ok_and(|of| asked.names_same(&of)))
+        };
+        if self.resource.is_some() && id_token::is_for_others(&response.access_token, asked_for) {
+            return Err(NarrowError::Elsewhere);
         }
         let short = |ttl: Duration| response.expires_in.is_some_and(|life| life <= ttl.as_secs().max(1));
         if !self.ttl.is_none_or(short) {
@@ -371,6 +381,7 @@ fn is_not_offered(refusal: &Refusal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
     fn scope(text: &str) -> Scope {
         text.parse().unwrap()
@@ -433,5 +444,24 @@ mod tests {
             assert!(matches!(measure(&asked, life), Err(NarrowError::TooLong)));
         }
         assert!(measure(&of(None, None, None), serde_json::json!({ "scope": "other" })).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_says_it_is_for_another_api_is_not_used() {
+        let measure = |resource: Option<&str>, claims: &str| {
+            let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+            let answer = serde_json::json!({ "access_token": token, "token_type": "Bearer" });
+            of(None, resource, None).measure(serde_json::from_value(answer).unwrap(), &scope("read"), UtcMillis(0))
+        };
+        let asked = Some("https://a.example/v1");
+        for good in
+            [r#"{"aud":"https://a.example/v1"}"#, r#"{"aud":["x","HTTPS://A.example/v1"]}"#, r#"{"sub":"x"}"#, "x"]
+        {
+            assert!(measure(asked, good).is_ok(), "{good}");
+        }
+        for bad in [r#"{"aud":"https://b.example"}"#, r#"{"aud":[]}"#, r#"{"aud":["https://a.example"]}"#] {
+            assert!(matches!(measure(asked, bad), Err(NarrowError::Elsewhere)), "{bad}");
+            assert!(measure(None, bad).is_ok(), "nothing was asked for");
+        }
     }
 }

@@ -37,6 +37,29 @@ enum Audience {
     Many(Vec<String>),
 }
 
+impl Audience {
+    fn any(&self, is: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(audience) => is(audience),
+            Self::Many(audiences) => audiences.iter().any(|audience| is(audience)),
+        }
+    }
+}
+
+/// Whether a token is a JWT that says for whom it is, and names nobody that `is` (RFC 9068 §2.2). Of another token nothing
+/// can be known.
+pub(crate) fn is_for_others(token: &Secret, is: impl Fn(&str) -> bool) -> bool {
+    #[derive(Deserialize)]
+    struct For {
+        aud: Audience,
+    }
+    let mut parts = token.expose().split('.');
+    let (Some(_), Some(payload), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok();
+    let claims: Option<For> = claims.and_then(|json| serde_json::from_slice(&json).ok());
+    claims.is_some_and(|claims| !claims.aud.any(is))
+}
+
 /// Why an ID token is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdToken {
@@ -71,11 +94,7 @@ pub fn read(
     if !iss.is(&claims.iss) {
         return Err(InvalidIdToken::WrongIssuer);
     }
-    let for_us = match &claims.aud {
-        Audience::One(audience) => audience == client_id.as_str(),
-        Audience::Many(audiences) => audiences.iter().any(|audience| audience == client_id.as_str()),
-    };
-    if !for_us {
+    if !claims.aud.any(|audience| audience == client_id.as_str()) {
         return Err(InvalidIdToken::WrongAudience);
     }
     if nonce.is_some() && claims.nonce.as_deref() != nonce {

@@ -93,11 +93,11 @@ fn tls(is_https: bool, network: &Network, certificate: Option<&TlsIdentity>) -> 
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// The way to the upstream's host: straight, or through the network's own proxy.
+/// The way to the upstream's host: straight, or through the network's own proxy, which may want TLS itself.
 #[derive(Clone)]
 enum Dial {
     Straight(HttpConnector),
-    Tunnel(Tunnel<HttpConnector>),
+    Tunnel(Tunnel<HttpsConnector<HttpConnector>>),
 }
 
 impl Dial {
@@ -115,7 +115,9 @@ impl Dial {
                     .hint("name an http proxy in HTTPS_PROXY, or the host in NO_PROXY"));
             }
             Some(proxy) => {
-                let tunnel = Tunnel::new(proxy.uri().clone(), straight);
+                let config = tls(proxy.uri().scheme_str() == Some("https"), network, None)?;
+                let toward = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
+                let tunnel = Tunnel::new(proxy.uri().clone(), toward.wrap_connector(straight));
                 Self::Tunnel(match proxy.basic_auth() {
                     Some(auth) => tunnel.with_auth(auth.clone()),
                     None => tunnel,
@@ -127,7 +129,7 @@ impl Dial {
 }
 
 impl Service<Uri> for Dial {
-    type Response = TokioIo<TcpStream>;
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
     type Error = BoxError;
     type Future = BoxFuture<Self::Response>;
 
@@ -142,7 +144,7 @@ impl Service<Uri> for Dial {
         match self {
             Self::Straight(connector) => {
                 let connecting = connector.call(uri);
-                Box::pin(async move { Ok(connecting.await?) })
+                Box::pin(async move { Ok(connecting.await?.into()) })
             }
             Self::Tunnel(tunnel) => {
                 let connecting = tunnel.call(uri);
@@ -157,7 +159,7 @@ impl Service<Uri> for Dial {
 pub(super) struct Connector(HttpsConnector<Dial>);
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<MaybeHttpsStream<TokioIo<TcpStream>>>;
     type Error = BoxError;
     type Future = BoxFuture<Self::Response>;
 
@@ -171,5 +173,27 @@ impl Service<Uri> for Connector {
             let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection within 10 s");
             tokio::time::timeout(CONNECT, connecting).await.map_err(late)?
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepass_client::WebUrl;
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    #[tokio::test]
+    async fn a_proxy_that_speaks_tls_hears_nothing_in_the_clear() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("https://ada:hunter2@{}", listener.local_addr().unwrap());
+        let network = Network { proxy: Some(proxy.parse().unwrap()), ..Network::default() };
+        let upstream = Upstream::try_from("https://a.example".parse::<WebUrl>().unwrap()).unwrap();
+        let asked = Dial::to(&upstream, &network).unwrap().call("https://a.example/".parse().unwrap());
+        let heard = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
+        let first = tokio::select! {
+            first = heard => first,
+            _ = asked => panic!("it was answered"),
+        };
+        assert_eq!(first, 22, "a handshake (RFC 8446 §5.1)");
     }
 }

@@ -11,7 +11,8 @@
 //! is due is the agent's to know. Asked again, it is asked for the account of the first token.
 //!
 //! A 401 to a token that was just fetched says that the upstream does not want this sign-in's tokens, and fetching more
-//! of them does not help: for [`PATIENCE`] such answers are passed on.
+//! of them does not help: for [`PATIENCE`] such answers are passed on. Nor are more than
+//! [`REPLACED`] tokens replaced in that time.
 
 use super::{Credential, problem::Problem};
 use crate::{
@@ -24,6 +25,7 @@ use gatepass_client::{
     oauth::UtcMillis,
 };
 use std::{
+    collections::VecDeque,
     fs,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -38,6 +40,9 @@ const MARGIN: Duration = Duration::from_secs(120);
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long an upstream that refuses new tokens is given no newer ones.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many refused tokens are replaced within [`PATIENCE`]: an upstream that refuses every other request would have us
+/// refresh all the time.
+const REPLACED: usize = 3;
 
 /// Keeps the token of one account, of an agent, or the one of the environment.
 pub(crate) struct Keeper {
@@ -86,6 +91,8 @@ struct State {
     ask_at: Option<UtcMillis>,
     /// When the upstream refused a token that was just fetched.
     refused_at: Option<Instant>,
+    /// When tokens were fetched because the upstream refused the one before.
+    replaced: Replaced,
 }
 
 #[derive(Clone)]
@@ -103,6 +110,22 @@ struct Stamp {
     length: u64,
     #[cfg(unix)]
     inode: u64,
+}
+
+/// When refused tokens were replaced, the last few times.
+#[derive(Default)]
+struct Replaced(VecDeque<Instant>);
+
+impl Replaced {
+    fn push(&mut self) {
+        self.0.truncate(REPLACED - 1);
+        self.0.push_front(Instant::now());
+    }
+
+    /// Whether it was done so often lately that it is not done now.
+    fn is_full(&self) -> bool {
+        self.0.get(REPLACED - 1).is_some_and(|at| at.elapsed() < PATIENCE)
+    }
 }
 
 enum Found {
@@ -141,7 +164,14 @@ impl Keeper {
     }
 
     fn new(source: Source, tell: Tell) -> Self {
-        let state = State { held: Held::Nothing, seen: None, look_at: Instant::now(), ask_at: None, refused_at: None };
+        let state = State {
+            held: Held::Nothing,
+            seen: None,
+            look_at: Instant::now(),
+            ask_at: None,
+            refused_at: None,
+            replaced: Replaced::default(),
+        };
         Self { source, tell, state: Mutex::new(state), flight: tokio::sync::Mutex::new(()) }
     }
 
@@ -227,7 +257,11 @@ impl Keeper {
         match source.instead_of(bearer).await {
             // There is no other one.
             Ok(next) if next.token().expose() == bearer.token().expose() => Ok(None),
-            Ok(next) => Ok(Some(self.hold(sign_ins, next, stamp))),
+            Ok(next) => {
+                let next = self.hold(sign_ins, next, stamp);
+                self.state().replaced.push();
+                Ok(Some(next))
+            }
             Err(error) if error.kind == Kind::SignInNeeded => self.lose(sign_ins, error, stamp).map(Some),
             // The old token may be good for other requests.
             Err(error) => Err(Problem::no_token(&error)),
@@ -245,6 +279,7 @@ impl Keeper {
         match &state.held {
             Held::Token(held, _) if held.token().expose() != refused.token().expose() => Some(Some(Arc::clone(held))),
             _ if state.refused_at.is_some_and(|at| at.elapsed() < PATIENCE) => Some(None),
+            _ if state.replaced.is_full() => Some(None),
             _ => None,
         }
     }

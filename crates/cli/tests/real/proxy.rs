@@ -190,6 +190,12 @@ async fn a_body_up_to_ten_mebibytes_is_sent_twice_and_a_longer_one_once() {
     *upstream.accepts.lock().unwrap() = Some(next().await);
     assert_eq!(proxy.post("/echo", long).await.status(), 401, "too long to be remembered");
     assert_eq!(proxy.post("/echo", whole).await.status(), 200, "the next request has the new token");
+
+    // An upstream that wants another one each time would have us refresh for ever.
+    for expected in [200, 401, 401] {
+        *upstream.accepts.lock().unwrap() = Some(next().await);
+        assert_eq!(proxy.post("/echo", mebibytes(1)).await.status(), expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]

@@ -207,7 +207,7 @@ impl Desk {
                 TroubleKind::Unreachable
             }
             NarrowError::Refused(_) | NarrowError::NotOffered | NarrowError::TooLong => TroubleKind::Refused,
-            NarrowError::Bearer(_) | NarrowError::Wider => TroubleKind::Failed,
+            NarrowError::Bearer(_) | NarrowError::Wider | NarrowError::Elsewhere => TroubleKind::Failed,
         };
         Trouble::new(kind, message)
     }

@@ -56,6 +56,16 @@ fn claims(server: &TestServer, client: &RegisteredClient, jti: &str) -> Value {
 }
 
 on_both_engines! {
+    async fn who_may_only_ask_about_people_gets_a_token_without_a_scope(server: TestServer) {
+        let client = server.client_with(|new| new.scope = "openid email".parse().unwrap()).await;
+        let answer = server.post("/token", &client, &[("grant_type", "client_credentials")]).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json.get("scope"), None, "there is no person that they could speak of");
+        let asked = [("token", answer.text("access_token")), ("token_type_hint", "access_token".into())];
+        let asked: Vec<_> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(server.post("/revoke", &client, &asked).await.status, 200);
+    }
+
     async fn a_secret_works_only_where_it_is_registered_to_stand(server: TestServer) {
         let basic = server.client().await;
         let post = server.client_with(|new| new.auth_method = ClientAuthMethod::ClientSecretPost).await;
