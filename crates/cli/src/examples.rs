@@ -41,7 +41,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("credential docker list", &["gatepass credential docker list"]),
     ("credential docker install", &["gatepass credential docker install registry.example.com"]),
     ("credential docker uninstall", &["gatepass credential docker uninstall registry.example.com"]),
-    ("credential kubectl install", &["gatepass credential kubectl install --id-token"]),
+    (
+        "credential kubectl install",
+        &["gatepass credential kubectl install --id-token \\", "  --cluster https://k8s.example.com:6443"],
+    ),
     ("credential kubectl uninstall", &["gatepass credential kubectl uninstall --dry-run"]),
     (
         "credential aws install",
@@ -52,8 +55,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
-            "gatepass agent --scope read --ttl 5m --socket /run/gp.sock",
-            "GATEPASS_AGENT_SOCK=/run/gp.sock gatepass token",
+            "gatepass agent --scope read --ttl 5m --socket ~/gp/a.sock",
+            "GATEPASS_AGENT_SOCK=~/gp/a.sock gatepass token",
         ],
     ),
     ("agent status", &["gatepass agent status"]),

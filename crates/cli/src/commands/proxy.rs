@@ -27,9 +27,10 @@ use std::{fmt, sync::Arc, time::Duration};
 #[command(after_help = "Examples:
   gatepass proxy https://api.example.com
   gatepass proxy https://api.example.com/v1 --port 4000 --idle 1h
-  curl \"$URL/items\"        # where URL is the address that was printed
+  echo \"url = $URL/items\" | curl -K -        # where URL is the address that was printed
 
-The address holds a secret: whoever has it can use the account until the proxy ends.")]
+The address holds a secret: whoever has it can use the account until the proxy ends. Every user of a machine sees the
+arguments of its programs, so give it to them in a file, in the environment or by a pipe.")]
 pub(crate) struct Proxy {
     /// Where requests go: https, or http on this machine; a path is put before each request's own
     #[arg(value_name = "UPSTREAM")]
