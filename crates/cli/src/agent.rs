@@ -75,6 +75,18 @@ pub(crate) fn named() -> Result<Option<Caller>, Error> {
     Caller::new(address, token_file.as_deref().map(Path::new)).map(Some).map_err(Into::into)
 }
 
+/// The agent that the environment names, else the home's own if it runs. Nothing is started.
+pub(crate) fn found(home: &Home) -> Result<Option<Caller>, Error> {
+    match named()? {
+        Some(named) => Ok(Some(named)),
+        None => Ok(homes_own(home).filter(Caller::is_there)),
+    }
+}
+
+fn homes_own(home: &Home) -> Option<Caller> {
+    Caller::new(Address::of_path(home.agent_socket()).ok()?, None).ok()
+}
+
 fn is_wanted(context: &Context<'_>) -> Result<bool, Error> {
     match env::read(env::AGENT).as_deref() {
         Some("on") => Ok(true),
@@ -86,7 +98,7 @@ fn is_wanted(context: &Context<'_>) -> Result<bool, Error> {
 
 /// The home's own agent; `None` when it does not run and cannot be started.
 fn running_or_started(home: &Home) -> Option<Caller> {
-    let caller = Caller::new(Address::of_path(home.agent_socket()).ok()?, None).ok()?;
+    let caller = homes_own(home)?;
     // A vault that is not there yet has nothing to hand out.
     if caller.is_there() || !home.vault().exists() {
         return caller.is_there().then_some(caller);

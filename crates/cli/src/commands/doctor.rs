@@ -3,7 +3,7 @@
 
 use super::login;
 use crate::{
-    agent::named,
+    agent::found,
     browser,
     context::{Context, run_async},
     env,
@@ -44,15 +44,16 @@ impl Doctor {
             }
             KeySources { no_keyring: true, ..KeySources::default() }
         });
+        let home = context.home()?;
         let patient = Patient {
-            home: context.home()?,
+            agent: found(&home).map_err(|error| error.message),
+            home,
             folder: std::env::current_dir().ok(),
             sources,
             transport: Transport::with(Timeouts { connect: Duration::from_secs(4), whole: PATIENCE }, network),
             clock: Clock::System,
             server,
             client_id: login::CLIENT_ID.parse().map_err(|error| Error::new(Kind::Failed, error))?,
-            agent: named().map_err(|error| error.message),
         };
         own.push(terminal(context.ui));
         own.push(version());

@@ -97,7 +97,7 @@ fn tls(is_https: bool, network: &Network, certificate: Option<&TlsIdentity>) -> 
 #[derive(Clone)]
 enum Dial {
     Straight(HttpConnector),
-    Tunnel(Tunnel<HttpsConnector<HttpConnector>>),
+    Tunnel(Box<Tunnel<HttpsConnector<HttpConnector>>>),
 }
 
 impl Dial {
@@ -118,10 +118,10 @@ impl Dial {
                 let config = tls(proxy.uri().scheme_str() == Some("https"), network, None)?;
                 let toward = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
                 let tunnel = Tunnel::new(proxy.uri().clone(), toward.wrap_connector(straight));
-                Self::Tunnel(match proxy.basic_auth() {
+                Self::Tunnel(Box::new(match proxy.basic_auth() {
                     Some(auth) => tunnel.with_auth(auth.clone()),
                     None => tunnel,
-                })
+                }))
             }
             None => Self::Straight(straight),
         })

@@ -288,6 +288,9 @@ fn an_agent_is_asked_how_it_is_at_a_socket_and_on_a_port() {
         }
         let said = run(&mut command);
         assert!(said.out.contains(" answers, version "), "{}", said.out);
+        // The home's own is looked at unasked.
+        let is_own = arguments.len() == 2;
+        assert_eq!(terminal.run(&["doctor", "--json"]).out.contains(" answers, version "), is_own);
     }
 }
 

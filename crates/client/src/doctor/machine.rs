@@ -30,7 +30,7 @@ async fn agent(caller: Result<Option<Caller>, String>) -> Check {
     let name = "agent";
     let caller = match caller {
         Ok(Some(caller)) => caller,
-        Ok(None) => return Check::skipped(Section::Machine, name, "GATEPASS_AGENT_SOCK names none"),
+        Ok(None) => return Check::skipped(Section::Machine, name, "GATEPASS_AGENT_SOCK names none, and none runs"),
         Err(why) => {
             let remedy = "set the variables to what 'gatepass agent' prints, or unset GATEPASS_AGENT_SOCK";
             return Check::failure(Section::Machine, name, why).remedy(remedy);

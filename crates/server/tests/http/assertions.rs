@@ -154,6 +154,46 @@ on_both_engines! {
         }
     }
 
+    async fn a_pod_of_kubernetes_is_known_by_its_service_account_and_its_namespace(server: TestServer) {
+        const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+        let key = trusting(&server, |policy| {
+            policy.issuer = ISSUER.into();
+            policy.subject = "system:serviceaccount:prod:deploy".into();
+            policy.claims = BTreeMap::from([("/kubernetes.io/namespace".into(), "prod".into())]);
+            policy.audiences = Vec::new();
+            policy.repeats = Repeats::Taken;
+        }).await;
+        let now = server.authority().now().seconds();
+        // As its documentation has a projected token.
+        let pod = json!({
+            "iss": ISSUER, "sub": "system:serviceaccount:prod:deploy", "aud": [server.url], "exp": now + 3607, "iat": now,
+            "nbf": now, "jti": "aed34954-b33a-4142-b1ec-389d6bbb4936",
+            "kubernetes.io": {
+                "namespace": "prod", "warnafter": now + 3000,
+                "node": { "name": "node-1", "uid": "646e7c5e-32d6-4d42-9dbd-e504e6cbe6b1" },
+                "pod": { "name": "app-0", "uid": "5e0bd49b-f040-43b0-99b7-22765a53f7f3" },
+                "serviceaccount": { "name": "deploy", "uid": "14ee3fa4-a7e2-420f-9f9a-dbc4507c3798" },
+            },
+        });
+        let shown = key.sign("JWT", &pod).unwrap();
+        for _ in 0..2 {
+            let answer = bring(&server, &shown, &[]).await;
+            assert_eq!(answer.status, 200, "the same token comes until it is replaced: {}", answer.json);
+            assert_eq!(server.whoami(&answer.text("access_token")).await.json["result"]["name"], "ci");
+        }
+        for (path, value, why) in [
+            ("/sub", json!("system:serviceaccount:test:deploy"), "sub matches no policy"),
+            ("/kubernetes.io/namespace", json!("test"), "claims match no policy"),
+            ("/kubernetes.io", json!("prod"), "claims match no policy"),
+            ("/aud", json!(["https://kubernetes.default.svc"]), "aud is not this server"),
+        ] {
+            let mut bad = pod.clone();
+            *bad.pointer_mut(path).unwrap() = value;
+            let answer = bring(&server, &key.sign("JWT", &bad).unwrap(), &[]).await;
+            assert!(answer.text("error_description").contains(why), "{path}: {}", answer.json);
+        }
+    }
+
     async fn claims_that_mean_nothing_here_may_have_any_form(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let mut claims = claims(&server, "1");
