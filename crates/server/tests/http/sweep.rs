@@ -59,8 +59,8 @@ on_both_engines! {
         ];
         assert_eq!(server.post("/par", &client, &pushed).await.status, 201);
         fill(&server).await;
-        // Routine events are written a moment later than the rest.
-        crate::audit::events(&server, EventKind::DeviceStarted, 1).await;
+        // Routine events are written a moment later than the rest, in the order in which they came: this is the last one.
+        crate::audit::events(&server, EventKind::RequestPushed, 1).await;
         server.advance(DAY * 400);
         let mut sweeper = Sweeper::default();
         sweep(&server, &mut sweeper).await;
