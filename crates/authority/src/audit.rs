@@ -164,6 +164,8 @@ event_kinds! {
     DpopRefused = "dpop_refused" Notable Refused "a DPoP proof was refused",
     /// A proof of possession came a second time.
     DpopReplayed = "dpop_replayed" Alarming Refused "a DPoP proof was used again",
+    /// An access token was refused at this server's own API.
+    TokenRefused = "token_refused" Notable Refused "an access token was refused",
     /// A client's request was refused; another event may say more of it.
     RequestRefused = "request_refused" Notable Refused "a client's request was refused",
     /// What is bound to one key came with another, or with none.
@@ -213,6 +215,7 @@ impl EventKind {
                 | Self::DpopReplayed
                 | Self::WrongKey
                 | Self::RequestRefused
+                | Self::TokenRefused
         )
     }
 }

@@ -8,7 +8,7 @@
 
 use crate::{
     Authority, Caller, Client, ClientProof, Event, EventKind, Failure, certificate,
-    throttle::{CLIENT_SECRET, CLIENT_SECRET_ADDRESS, network},
+    throttle::{CLIENT_SECRET, CLIENT_SECRET_ADDRESS, CLIENT_SECRET_CLIENT, network},
 };
 use gatepass_keys::{HashedToken, JwkSet};
 use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
@@ -61,7 +61,7 @@ impl Authority {
             Ok(client) => client,
             Err(reason) => {
                 let event = Event::new(EventKind::ClientRefused).detail(reason);
-                return self.refuse_client("", event, caller).await;
+                return self.refuse_client(None, event, caller).await;
             }
         };
         let proven = match (&client.proof, &credentials.proof) {
@@ -88,16 +88,20 @@ impl Authority {
             Ok(()) => Ok(client),
             Err(detail) => {
                 let event = Event::new(EventKind::ClientRefused).client(&client.id).detail(detail);
-                self.refuse_client(client.id.as_str(), event, caller).await
+                self.refuse_client(Some(&client), event, caller).await
             }
         }
     }
 
     /// Refuses a client that has not proven itself. Counted afterwards: who knows the secret is never kept out.
-    async fn refuse_client<T>(&self, client: &str, event: Event, caller: &Caller) -> Result<T, Failure> {
+    async fn refuse_client<T>(&self, client: Option<&Client>, event: Event, caller: &Caller) -> Result<T, Failure> {
         let network = network(&caller.address);
+        let id = client.map_or("", |client| client.id.as_str());
         self.meter(CLIENT_SECRET_ADDRESS, &network, caller).await?;
-        self.meter(CLIENT_SECRET, &format!("{network}:{client}"), caller).await?;
+        self.meter(CLIENT_SECRET, &format!("{network}:{id}"), caller).await?;
+        if client.is_some() {
+            self.meter(CLIENT_SECRET_CLIENT, id, caller).await?;
+        }
         let detail = event.detail.clone();
         self.record(event.from(caller)).await;
         Err(Error::invalid_client().with_detail(detail).into())

@@ -12,8 +12,8 @@
 //! An address is the whole network that one subscriber has: of IPv6 the first 64 bits. Many have more of those, so what
 //! strangers fill the server with is bounded a second time, for the first 48 bits.
 
-use crate::{Authority, Caller, Client, Event, EventKind, Failure, Rate, meter::Metered};
-use gatepass_oauth::{ClientId, Error, ErrorCode, UtcMillis};
+use crate::{Authority, Caller, Client, Event, EventKind, Failure, LiveAccessToken, Rate, meter::Metered};
+use gatepass_oauth::{ClientId, Error, ErrorCode};
 use std::{fmt::Display, net::IpAddr, time::Duration};
 
 /// How many attempts in how long.
@@ -39,6 +39,9 @@ pub(crate) const CLIENT_SECRET: Limit = Limit { what: "client-secret", attempts:
 /// Failed proofs from one address, of any client.
 pub(crate) const CLIENT_SECRET_ADDRESS: Limit =
     Limit { what: "client-secret-address", attempts: 120, window: Duration::from_secs(60) };
+/// Failed proofs of one client, from wherever.
+pub(crate) const CLIENT_SECRET_CLIENT: Limit =
+    Limit { what: "client-secret-client", attempts: 600, window: Duration::from_secs(60) };
 /// Set-up links from one address.
 pub(crate) const ONE_TIME_LINK: Limit = Limit { what: "one-time-link", attempts: 30, window: Duration::from_secs(60) };
 
@@ -84,6 +87,7 @@ pub(crate) const ALL: &[Limit] = &[
     NUMBER_MATCH,
     CLIENT_SECRET,
     CLIENT_SECRET_ADDRESS,
+    CLIENT_SECRET_CLIENT,
     ONE_TIME_LINK,
     DEVICE_START_ADDRESS,
     DEVICE_START_CLIENT,
@@ -106,6 +110,11 @@ impl Limit {
 
     fn rate(self) -> Rate {
         Rate { attempts: self.attempts, window: self.window }
+    }
+
+    /// Whether it is counted for each client, whose identifier the subject is.
+    fn is_of_a_client(self) -> bool {
+        matches!(self.what, "client-secret-client" | "device-start-client" | "push-client")
     }
 
     /// What it means that there were too many.
@@ -146,7 +155,7 @@ impl Authority {
         let attempts = self.0.store.count_attempt(&bucket, rate.window, now).await?;
         if attempts.hits > rate.attempts {
             let met = self.0.meters.learn(&bucket, rate, now, attempts);
-            return self.refuse(limit, met, caller, now).await;
+            return self.refuse(limit, subject, met, caller).await;
         }
         Ok(())
     }
@@ -160,7 +169,7 @@ impl Authority {
             let seen = self.0.store.count_attempts(&bucket, hits, rate.window, now).await?;
             met = self.0.meters.learn(&bucket, rate, now, seen);
         }
-        self.refuse(limit, met, caller, now).await
+        self.refuse(limit, subject, met, caller).await
     }
 
     /// Refuses what is known to be over its limit, without counting. The subject's name is made only when somebody is.
@@ -176,12 +185,14 @@ impl Authority {
         }
     }
 
-    async fn refuse(&self, limit: Limit, met: Metered, caller: &Caller, now: UtcMillis) -> Result<(), Failure> {
+    async fn refuse(&self, limit: Limit, subject: &str, met: Metered, caller: &Caller) -> Result<(), Failure> {
         let Metered::Over { until, first } = met else { return Ok(()) };
         if first {
-            self.record(Event::new(limit.alarm()).from(caller).detail(limit.what)).await;
+            let event = Event::new(limit.alarm()).from(caller).detail(limit.what);
+            let client = Some(subject).filter(|_| limit.is_of_a_client()).and_then(|id| id.parse().ok());
+            self.record(client.iter().fold(event, Event::client)).await;
         }
-        Err(TooMany { retry_after: now.until(until) }.into())
+        Err(TooMany { retry_after: self.0.clock.now().until(until) }.into())
     }
 
     /// Refuses a request to one of the client's endpoints, before anything is done for it, when its address has sent too
@@ -225,6 +236,18 @@ impl Authority {
             Err(too_many @ Failure::TooMany(_)) => too_many,
             _ => failure,
         }
+    }
+
+    /// Keeps that this server's own API refused an access token, which may be a live one that is not for it.
+    pub async fn note_refused_token(&self, code: ErrorCode, token: Option<&LiveAccessToken>, caller: &Caller) {
+        let event = Event::new(EventKind::TokenRefused).of(code).from(caller);
+        let (event, why) = match token {
+            Some(token) => (event.client(&token.client_id).about(token.id).on_behalf_of(token), "a live token"),
+            None => (event, "no live token"),
+        };
+        let whose = Some(event.detail.as_str()).filter(|text| !text.is_empty());
+        let detail = [Some(code.as_str()), Some(why), whose].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        self.record(event.detail(detail)).await;
     }
 
     /// Keeps that a request was refused.

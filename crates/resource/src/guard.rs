@@ -124,6 +124,26 @@ pub trait Verifier: Clone + Send + Sync + 'static {
 
     /// The live token behind a text; `None` when there is none.
     fn verify(&self, token: &str) -> impl Future<Output = Result<Option<Self::Token>, Unavailable>> + Send;
+
+    /// Hears of each request that the guard refuses, before it is answered: for logs, counters and an audit trail.
+    fn refused(&self, request: RefusedRequest<'_, Self::Token>) -> impl Future<Output = ()> + Send {
+        let _ = request;
+        async {}
+    }
+}
+
+/// A request that is not let in.
+#[derive(Debug)]
+pub struct RefusedRequest<'a, T> {
+    /// Why.
+    pub refusal: &'a Refusal,
+    /// The token, when it is a live one: for another resource, without a scope, or sent by somebody who does not hold its
+    /// key.
+    pub token: Option<&'a T>,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// What the layers outside of the guard have put into it.
+    pub extensions: &'a Extensions,
 }
 
 /// The guard, as a tower layer. A request that comes through carries the verifier's token in its
@@ -168,14 +188,27 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
         Guard { verifier: self.verifier, proofs, settings: Arc::new(settings) }
     }
 
-    /// The answer to a request that the service behind the guard refuses itself.
-    #[must_use]
-    pub fn refuse<B: From<String>>(&self, refusal: &Refusal) -> Response<B> {
-        refusal.response(&self.settings)
+    /// The answer to a request that the service behind the guard refuses itself. The verifier hears of it.
+    pub async fn refuse<B: From<String>>(&self, request: RefusedRequest<'_, V::Token>) -> Response<B> {
+        let bound = request.token.and_then(TokenFacts::confirmation);
+        let scheme = if let Some(Confirmation::Jkt(_)) = bound { Scheme::Dpop } else { Scheme::Bearer };
+        let refusal = request.refusal;
+        self.verifier.refused(request).await;
+        refusal.response_to(scheme, &self.settings)
     }
 
     /// The token of a good request; `None` for one that goes on without.
     async fn check(&self, shown: Shown<'_>) -> Result<Option<V::Token>, Refused> {
+        let mut live = None;
+        let Err((scheme, refusal)) = self.judge(&shown, &mut live).await else { return Ok(live) };
+        let Shown { headers, extensions, .. } = shown;
+        let request = RefusedRequest { refusal: &refusal, token: live.as_ref(), headers, extensions };
+        self.verifier.refused(request).await;
+        Err((scheme, refusal))
+    }
+
+    /// Whether a request is let in. Its token is left in `live` as soon as it is known to be one.
+    async fn judge(&self, shown: &Shown<'_>, live: &mut Option<V::Token>) -> Result<(), Refused> {
         let bearer = |refusal| (Scheme::Bearer, refusal);
         let (scheme, text) = match bearer::credential(shown.headers).map_err(bearer)? {
             // A scheme that is not offered is no credential.
@@ -183,17 +216,17 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
                 return Err(bearer(Refusal::Missing));
             }
             Some(credential) => credential,
-            None if self.settings.missing == Missing::Pass => return Ok(None),
+            None if self.settings.missing == Missing::Pass => return Ok(()),
             None => return Err(bearer(Refusal::Missing)),
         };
         let found = self.verifier.verify(text).await.map_err(|Unavailable| (scheme, Refusal::Unavailable))?;
-        let token = found.ok_or((scheme, Refusal::InvalidToken))?;
+        let token = &*live.insert(found.ok_or((scheme, Refusal::InvalidToken))?);
         if !token.audience().names_same(&self.settings.audience) {
             return Err((scheme, Refusal::InvalidToken));
         }
         match (scheme, token.confirmation()) {
             (Scheme::Bearer, None) => {}
-            (scheme, confirmation) => self.check_binding(scheme, confirmation, text, &shown).await?,
+            (scheme, confirmation) => self.check_binding(scheme, confirmation, text, shown).await?,
         }
         if !self.settings.scope.is_within(token.scope()) {
             return Err((scheme, Refusal::InsufficientScope(self.settings.scope.clone())));
@@ -201,7 +234,7 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
         if !self.settings.step_up.is_satisfied(token.sign_in()) {
             return Err((scheme, Refusal::InsufficientUserAuthentication));
         }
-        Ok(Some(token))
+        Ok(())
     }
 
     /// Whether the sender holds the key that the token is bound to, and sent it the way that this asks for.

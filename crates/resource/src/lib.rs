@@ -49,7 +49,9 @@
 //! 5. Live, but without the scope: `403 insufficient_scope`, naming the scope.
 //! 6. Live, but the person's sign-in is too old or too weak: `401 insufficient_user_authentication`, naming what would do
 //!    (RFC 9470).
-//! 6. The verifier cannot answer: `503`. Nobody comes in by accident.
+//! 7. The verifier cannot answer: `503`. Nobody comes in by accident.
+//!
+//! A verifier that has [`Verifier::refused`] hears of every refusal.
 
 pub mod bearer;
 mod guard;
@@ -62,7 +64,7 @@ mod step_up;
 mod verified;
 
 pub use gatepass_keys::ClientCertificate;
-pub use guard::{Guard, GuardService, Missing, Settings, TokenFacts, Unavailable, Verifier};
+pub use guard::{Guard, GuardService, Missing, RefusedRequest, Settings, TokenFacts, Unavailable, Verifier};
 pub use introspection::{Introspection, IntrospectionVerifier};
 pub use jwt::JwtVerifier;
 pub use metadata::ResourceMetadata;

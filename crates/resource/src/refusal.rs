@@ -34,39 +34,7 @@ impl Refusal {
 
     /// The answer to a request whose token was sent, or ought to be sent, under this scheme.
     pub(crate) fn response_to<B: From<String>>(&self, scheme: Scheme, settings: &Settings) -> Response<B> {
-        let (status, error) = match self {
-            Self::Missing => (StatusCode::UNAUTHORIZED, None),
-            Self::Malformed => (
-                StatusCode::BAD_REQUEST,
-                Some((ErrorCode::InvalidRequest, "the Authorization header is not one bearer token")),
-            ),
-            Self::InvalidToken => (
-                StatusCode::UNAUTHORIZED,
-                Some((ErrorCode::InvalidToken, "the access token is expired, revoked or not for this resource")),
-            ),
-            Self::InsufficientScope(_) => {
-                (StatusCode::FORBIDDEN, Some((ErrorCode::InsufficientScope, "the access token lacks a scope")))
-            }
-            Self::InvalidProof => (
-                StatusCode::UNAUTHORIZED,
-                Some((ErrorCode::InvalidDpopProof, "the token needs one good proof of its key, made for this request")),
-            ),
-            Self::UseNonce(_) => (
-                StatusCode::UNAUTHORIZED,
-                Some((ErrorCode::UseDpopNonce, "the proof needs the nonce of the header DPoP-Nonce")),
-            ),
-            Self::InsufficientUserAuthentication => (
-                StatusCode::UNAUTHORIZED,
-                Some((
-                    ErrorCode::InsufficientUserAuthentication,
-                    "the person must sign in again, more recently or in another way",
-                )),
-            ),
-            Self::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
-            ),
-        };
+        let (status, error) = self.status_and_error();
         let body = error.map(|(code, text)| serde_json::to_string(&Error::new(code, text).body()).unwrap_or_default());
         let mut response = Response::new(B::from(body.unwrap_or_default()));
         *response.status_mut() = status;
@@ -105,6 +73,49 @@ impl Refusal {
             headers.insert(HeaderName::from_static(NONCE_HEADER), nonce);
         }
         response
+    }
+
+    /// The table.
+    fn status_and_error(&self) -> (StatusCode, Option<(ErrorCode, &'static str)>) {
+        match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, None),
+            Self::Malformed => (
+                StatusCode::BAD_REQUEST,
+                Some((ErrorCode::InvalidRequest, "the Authorization header is not one bearer token")),
+            ),
+            Self::InvalidToken => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::InvalidToken, "the access token is expired, revoked or not for this resource")),
+            ),
+            Self::InsufficientScope(_) => {
+                (StatusCode::FORBIDDEN, Some((ErrorCode::InsufficientScope, "the access token lacks a scope")))
+            }
+            Self::InvalidProof => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::InvalidDpopProof, "the token needs one good proof of its key, made for this request")),
+            ),
+            Self::UseNonce(_) => (
+                StatusCode::UNAUTHORIZED,
+                Some((ErrorCode::UseDpopNonce, "the proof needs the nonce of the header DPoP-Nonce")),
+            ),
+            Self::InsufficientUserAuthentication => (
+                StatusCode::UNAUTHORIZED,
+                Some((
+                    ErrorCode::InsufficientUserAuthentication,
+                    "the person must sign in again, more recently or in another way",
+                )),
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some((ErrorCode::TemporarilyUnavailable, "the access token cannot be verified now")),
+            ),
+        }
+    }
+
+    /// The error that the answer names; none for a request without a credential.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.status_and_error().1.map(|(code, _)| code)
     }
 
     fn is_step_up(&self) -> bool {

@@ -170,4 +170,9 @@ impl TestServer {
         let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "whoami" });
         Answer::of(self.http().post(self.path("/api/v1/user/rpc")).bearer_auth(token).json(&body)).await
     }
+
+    /// Asks the userinfo endpoint with this access token.
+    pub async fn userinfo(&self, token: &str) -> Answer {
+        Answer::of(self.http().get(self.path("/userinfo")).bearer_auth(token)).await
+    }
 }

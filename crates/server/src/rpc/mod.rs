@@ -8,7 +8,9 @@ use crate::web::caller;
 use gatepass_authority::{Authority, Failure, LiveAccessToken, dpop};
 use gatepass_keys::Algorithm;
 use gatepass_oauth::{Confirmation, ErrorCode, ResourceUri, Scope};
-use gatepass_resource::{ProofRefused, Proofs, ProvenRequest, SignInFacts, TokenFacts, Unavailable, Verifier};
+use gatepass_resource::{
+    ProofRefused, Proofs, ProvenRequest, Refusal, RefusedRequest, SignInFacts, TokenFacts, Unavailable, Verifier,
+};
 use ipnet::IpNet;
 use std::sync::Arc;
 
@@ -77,5 +79,20 @@ impl Verifier for Tokens {
             crate::web::failure::note(&failure);
             Unavailable
         })
+    }
+
+    async fn refused(&self, request: RefusedRequest<'_, Token>) {
+        let Some(code) = denial(request.refusal) else { return };
+        let caller = caller::read(request.headers, request.extensions, &self.trusted_proxies);
+        self.authority.note_refused_token(code, request.token.map(|Token(token)| &**token), &caller).await;
+    }
+}
+
+/// The error of a refusal that denies something: who comes without a token, or without a nonce that he was not given yet,
+/// is only told what to bring.
+fn denial(refusal: &Refusal) -> Option<ErrorCode> {
+    match refusal {
+        Refusal::Missing | Refusal::UseNonce(_) | Refusal::Unavailable => None,
+        refused => refused.code(),
     }
 }

@@ -17,52 +17,68 @@ use axum::{
     Json,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Response, StatusCode, header},
+    http::{HeaderMap, Response, StatusCode, header, request::Parts},
     response::IntoResponse,
 };
-use gatepass_authority::{LiveAccessToken, LiveSession};
+use gatepass_authority::LiveSession;
 use gatepass_oauth::Scope;
-use gatepass_resource::Refusal;
-use std::sync::Arc;
+use gatepass_resource::{Refusal, RefusedRequest};
 
 /// What a method needs of a token, by name. A cookie session is the person in full.
 const METHODS: &[(&str, &str)] = &[("whoami", "account")];
 
 /// Who calls, and with what.
 pub(super) enum Credential {
-    Token(Arc<LiveAccessToken>),
+    Token(Token),
     Session(Box<LiveSession>),
+}
+
+impl Credential {
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Session(_) => None,
+        }
+    }
 }
 
 pub(crate) async fn call(State(app): State<App>, request: Request) -> Response<Body> {
     answer(&app, request).await.unwrap_or_else(|refused| refused)
 }
 
-async fn answer(app: &App, mut request: Request) -> Result<Response<Body>, Response<Body>> {
-    let credential = match request.extensions_mut().remove::<Token>() {
-        Some(Token(token)) => Credential::Token(token),
-        None => cookie_credential(app, request.headers()).await?,
+async fn answer(app: &App, request: Request) -> Result<Response<Body>, Response<Body>> {
+    let (mut head, body) = request.into_parts();
+    let credential = match head.extensions.remove::<Token>() {
+        Some(token) => Credential::Token(token),
+        None => cookie_credential(app, &head).await?,
     };
-    if !is_json(&request) {
+    if !is_json(&head.headers) {
         let error = gatepass_oauth::Error::invalid_request("the content type is application/json");
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error.body())).into_response());
     }
-    let body = form::read(request.into_body()).await.map_err(IntoResponse::into_response)?;
+    let body = form::read(body).await.map_err(IntoResponse::into_response)?;
     let calls = match envelope::read(&body) {
         Ok(calls) => calls,
         Err(error) => return Ok(Json(envelope::unreadable(error)).into_response()),
     };
-    check_scope(&credential, &calls).map_err(|refusal| app.user_api.refuse::<Body>(&refusal))?;
+    if let Err(refusal) = check_scope(&credential, &calls) {
+        return Err(refuse(app, &refusal, credential.token(), &head).await);
+    }
     Ok(match calls {
         Calls::One(call) => one(&credential, &call),
         Calls::Batch(calls) => batch(&credential, &calls),
     })
 }
 
-async fn cookie_credential(app: &App, headers: &HeaderMap) -> Result<Credential, Response<Body>> {
-    let session = session::read(app, headers).await.map_err(|failure| JsonFailure(failure).into_response())?;
-    let session = session.ok_or_else(|| app.user_api.refuse(&Refusal::Missing))?;
-    if !origin::is_our_own(headers, app.authority.issuer()) {
+async fn refuse(app: &App, refusal: &Refusal, token: Option<&Token>, head: &Parts) -> Response<Body> {
+    let (headers, extensions) = (&head.headers, &head.extensions);
+    app.user_api.refuse(RefusedRequest { refusal, token, headers, extensions }).await
+}
+
+async fn cookie_credential(app: &App, head: &Parts) -> Result<Credential, Response<Body>> {
+    let session = session::read(app, &head.headers).await.map_err(|failure| JsonFailure(failure).into_response())?;
+    let Some(session) = session else { return Err(refuse(app, &Refusal::Missing, None, head).await) };
+    if !origin::is_our_own(&head.headers, app.authority.issuer()) {
         let error =
             gatepass_oauth::Error::invalid_request("a request by cookie must come from this server's own pages");
         return Err((StatusCode::FORBIDDEN, Json(error.body())).into_response());
@@ -70,14 +86,14 @@ async fn cookie_credential(app: &App, headers: &HeaderMap) -> Result<Credential,
     Ok(Credential::Session(Box::new(session)))
 }
 
-fn is_json(request: &Request) -> bool {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 /// A token without a method's scope is refused before anything is done.
 fn check_scope(credential: &Credential, calls: &Calls<'_>) -> Result<(), Refusal> {
-    let Credential::Token(token) = credential else { return Ok(()) };
+    let Some(Token(token)) = credential.token() else { return Ok(()) };
     let needed = |call: &Call<'_>| METHODS.iter().find(|(method, _)| *method == call.method).map(|(_, scope)| *scope);
     let lacking = |call: &Call<'_>| needed(call).filter(|scope| !token.scope.contains(scope));
     let lacking = match calls {

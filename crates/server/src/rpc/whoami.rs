@@ -1,6 +1,6 @@
 //! `whoami`: who this credential stands for.
 
-use super::user::Credential;
+use super::{Token, user::Credential};
 use gatepass_authority::{UserId, service_accounts::ServiceId};
 use gatepass_oauth::Scope;
 use serde::{Serialize, Serializer};
@@ -47,7 +47,7 @@ fn scope_names<S: Serializer>(scope: &Option<&Scope>, serializer: S) -> Result<S
 
 pub(super) fn whoami(credential: &Credential) -> WhoAmI<'_> {
     match credential {
-        Credential::Token(token) => {
+        Credential::Token(Token(token)) => {
             let client = token.client_id.as_str();
             let user = token.user.as_ref();
             let (kind, id) = match (user, &token.service) {

@@ -196,6 +196,34 @@ on_both_engines! {
         }
     }
 
+    async fn a_token_that_the_servers_own_api_refuses_leaves_a_trail(server: TestServer) {
+        let client = server.client().await;
+        let narrow = server.tokens(&client, &[("scope", "openid")]).await.text("access_token");
+        let wide = server.tokens(&client, &[("scope", "account")]).await.text("access_token");
+        let own = server.post("/token", &client, &[("grant_type", "client_credentials")]).await.text("access_token");
+        let mut seen = 0;
+        let mut told = async |answer: Answer, status: u16, detail: &str, live: bool| {
+            assert_eq!(answer.status, status, "{detail}");
+            seen += 1;
+            let kept = events(&server, EventKind::TokenRefused, seen).await;
+            let last = kept.last().unwrap();
+            assert_eq!((kept.len(), last.detail.as_str()), (seen, detail));
+            assert_eq!(last.client_id.as_deref(), live.then_some(client.id.as_str()));
+            assert_eq!((last.subject.is_some(), last.address.as_str()), (live, "127.0.0.1"));
+            server.advance(Duration::from_secs(60));
+        };
+        told(server.whoami(&narrow).await, 403, "insufficient_scope; a live token", true).await;
+        told(server.userinfo(&wide).await, 403, "insufficient_scope; a live token", true).await;
+        told(server.userinfo(&own).await, 403, "insufficient_scope; a live token", true).await;
+        server.post("/revoke", &client, &[("token", &wide)]).await;
+        told(server.whoami(&wide).await, 401, "invalid_token; no live token", false).await;
+        told(server.userinfo("junk").await, 401, "invalid_token; no live token", false).await;
+        told(server.whoami("two words").await, 400, "invalid_request; no live token", false).await;
+        assert_eq!(server.http().post(server.path("/api/v1/user/rpc")).send().await.unwrap().status(), 401);
+        assert_eq!(events(&server, EventKind::TokenRefused, seen).await.len(), seen, "who shows nothing is denied nothing");
+        assert_eq!(server.authority().tally().events().find(|(kind, _)| *kind == EventKind::TokenRefused).unwrap().1, 6);
+    }
+
     async fn what_is_refused_is_kept_before_it_is_answered(server: TestServer) {
         let client = server.client().await;
         let wrong = RegisteredClient { secret: "wrong".into(), ..client.clone() };

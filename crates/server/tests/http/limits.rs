@@ -1,9 +1,10 @@
 //! What can be done too often is bounded, answered with 429 and a time, and told.
 
 use crate::audit::events;
+use gatepass_oauth::{ClientCredentials, ErrorCode, PresentedProof, Secret};
 use gatepass_testkit::{
-    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer,
-    authority::EventKind,
+    Answer, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
+    authority::{Caller, EventKind, Failure, sign_in::SignedIn},
     keys::{Entropy, ProofKey, dpop::Wanted},
     on_both_engines, tokio,
 };
@@ -11,6 +12,10 @@ use std::time::Duration;
 
 async fn start(server: &TestServer) -> Answer {
     server.post_public("/device_authorization", &[]).await
+}
+
+fn from(address: &str) -> Caller {
+    Caller { address: address.into(), user_agent: String::new(), certificate: None }
 }
 
 /// The fields of a form.
@@ -44,6 +49,45 @@ on_both_engines! {
             passed += 1;
         }
         assert!(passed <= 15, "an eighth of the limit at most: {passed}");
+    }
+
+    async fn nodes_that_run_side_by_side_share_what_they_count(server: TestServer) {
+        let nodes = [server.authority().clone(), server.node().await];
+        let mut outcomes = Vec::new();
+        for nth in 0..12 {
+            let caller = from(&format!("192.0.2.{nth}"));
+            let signed_in = nodes[nth % 2].sign_in(USER, "wrong password".to_owned().into(), &caller).await;
+            outcomes.push(matches!(signed_in, Ok(SignedIn::Wrong)));
+        }
+        assert_eq!(outcomes, [&[true; 10][..], &[false; 2]].concat(), "passwords of one account");
+
+        let client = server.client().await;
+        let proof = |secret: &str| ClientCredentials {
+            client_id: client.id.parse().unwrap(),
+            proof: PresentedProof::Basic(Secret::from(secret)),
+        };
+        let (right, wrong) = (proof(&client.secret), proof("wrong"));
+        let mut refused = 0;
+        let over = loop {
+            // Twenty from each address, which is less than an address may.
+            let caller = from(&format!("198.51.100.{}", refused / 20));
+            match nodes[refused % 2].authenticate_client(&wrong, &caller).await {
+                Err(Failure::Protocol(error)) if error.code == ErrorCode::InvalidClient => refused += 1,
+                other => break other,
+            }
+        };
+        assert!(matches!(over, Err(Failure::TooMany(_))));
+        assert!((600..=750).contains(&refused), "an eighth of the limit more for each node at most: {refused}");
+        let alarms = events(&server, EventKind::Guessing, 2).await;
+        let told: Vec<_> = alarms.iter().map(|row| (row.detail.as_str(), row.client_id.as_deref())).collect();
+        assert!(told.contains(&("client-secret-client", Some(client.id.as_str()))), "{told:?}");
+        for node in &nodes {
+            let caller = from("203.0.113.9");
+            assert!(node.authenticate_client(&right, &caller).await.is_ok(), "who knows the secret is not kept out");
+        }
+        server.advance(Duration::from_secs(60));
+        let again = nodes[1].authenticate_client(&wrong, &from("203.0.113.9")).await;
+        assert!(matches!(again, Err(Failure::Protocol(_))));
     }
 
     async fn a_storm_of_polls_is_refused_before_it_is_looked_up(server: TestServer) {
