@@ -1,42 +1,61 @@
-"""Many live grants, as years of use would leave them: each with its refresh token and an access token."""
+"""Many live grants, as years of use would leave them: each with its refresh token and an access token.
 
+Every second access token is for the API that introspects. The tokens are good ones, so a workload can show those that
+nobody has shown before, in an order that has nothing to do with the one in which they were made.
+"""
+
+import csv
+import hashlib
 import os
+import random
 import sqlite3
 import time
+import zlib
+
+from .gatepass import API, CC_SCOPE
 
 # The columns that a live grant and its token need; the server's statements never see a difference.
 GRANT = "id, client_id, user_id, scope, resource, authenticated_at, created_at, refresh_hash, refresh_expires_at"
 TOKEN = "id, hash, grant_id, client_id, user_id, scope, resource, issued_at, expires_at"
 HOUR, MONTH = 3_600_000, 30 * 86_400_000
 BATCH = 20_000
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def sow(running, profile, server, count):
-    """`count` grants in the database of the running server, spread over the last fifty minutes."""
+    """`count` grants in the database of the running server, spread over the last fifty minutes. The files of their
+    credentials, by the workload that shows them."""
     print(f"sowing {count:,} live grants", flush=True)
+    folder = running.place.folder
+    files = {name: folder / f"{name}.txt" for name in ("rpc", "introspect", "refresh")}
+    credentials = {name: [] for name in files}
+    rows = made(profile, count, credentials)
     if server:
-        sow_postgres(running, profile, server, count)
+        sow_postgres(server, running.place.database_url, folder, rows)
     else:
-        sow_sqlite(running, profile, count)
+        sow_sqlite(running.place.data / "gatepass.db", rows)
+    for name, lines in credentials.items():
+        random.shuffle(lines)
+        files[name].write_text("\n".join(lines) + "\n")
+    return files
 
 
-def sow_sqlite(running, profile, count):
-    database = sqlite3.connect(running.place.data / "gatepass.db", timeout=30)
-    user = database.execute("select id from user_account").fetchone()[0]
+def made(profile, count, credentials):
+    """The rows of each grant and its access token, but for the person; their credentials go to the lists."""
     now = int(time.time() * 1000)
-    scope, resource = profile["code_scope"], profile["issuer"]
-    for first in range(0, count, BATCH):
-        grants, tokens = [], []
-        for number in range(first, min(first + BATCH, count)):
-            at = now - (count - number) * 3_000_000 // count
-            grant, token = identifier(at), identifier(at)
-            grants.append((grant, profile["client_id"], user, scope, resource, at, at, os.urandom(32), now + MONTH))
-            tokens.append((token, os.urandom(32), grant, profile["client_id"], user, scope, resource, at, now + HOUR))
-        with database:
-            database.executemany(f"insert into token_grant ({GRANT}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", grants)
-            database.executemany(f"insert into access_token ({TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", tokens)
-    database.execute("pragma wal_checkpoint(truncate)")
-    database.close()
+    for number in range(count):
+        at = now - (count - number) * 3_000_000 // count
+        grant, token = identifier(at), identifier(at)
+        refresh, access = text("gpr_", grant), text("gpa_", token)
+        name, scope, resource = (
+            ("introspect", CC_SCOPE, API) if number % 2 else ("rpc", profile["code_scope"], profile["issuer"])
+        )
+        credentials["refresh"].append(refresh)
+        credentials[name].append(access)
+        yield (
+            (grant, profile["client_id"], scope, resource, at, at, digest(refresh), now + MONTH),
+            (token, digest(access), grant, profile["client_id"], scope, resource, at, now + HOUR),
+        )
 
 
 def identifier(at):
@@ -46,19 +65,55 @@ def identifier(at):
     return at.to_bytes(6, "big") + bytes(tail)
 
 
-def sow_postgres(running, profile, server, count):
-    now = int(time.time() * 1000)
-    identifier = "decode(lpad(to_hex(at), 12, '0'), 'hex') || substring(sha256((n || '%s')::bytea) for 10)"
-    server.psql(running.place.database_url, f"""
-        create temporary table sown as
-            select at, {identifier % "grant"} as grant_id, {identifier % "token"} as token_id, n
-            from (select n, {now} - ({count} - n)::bigint * 3000000 / {count} as at from generate_series(1, {count}) n) t;
-        insert into token_grant ({GRANT})
-            select grant_id, '{profile["client_id"]}', u.id, '{profile["code_scope"]}', '{profile["issuer"]}', at, at,
-                sha256((n || 'refresh')::bytea), {now + MONTH} from sown, (select id from user_account limit 1) u;
-        insert into access_token ({TOKEN})
-            select token_id, sha256((n || 'access')::bytea), grant_id, '{profile["client_id"]}', u.id,
-                '{profile["code_scope"]}', '{profile["issuer"]}', at, {now + HOUR}
-            from sown, (select id from user_account limit 1) u;
-        analyze token_grant, access_token;
-        checkpoint""")  # fmt: skip
+def text(prefix, identifier):
+    """The token of an identifier: its secret is drawn, its checksum computed (`crates/keys/src/token.rs`)."""
+    secret = base62(int.from_bytes(os.urandom(15), "big"), 21)
+    unchecked = prefix + base62(int.from_bytes(identifier, "big"), 22) + secret
+    return unchecked + base62(zlib.crc32(unchecked.encode()), 6)
+
+
+def base62(number, length):
+    symbols = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        symbols.append(BASE62[digit])
+    return "".join(reversed(symbols))
+
+
+def digest(token):
+    return hashlib.sha256(token.encode()).digest()
+
+
+def with_user(row, place, user):
+    return (*row[:place], user, *row[place:])
+
+
+def sow_sqlite(path, rows):
+    database = sqlite3.connect(path, timeout=30)
+    user = database.execute("select id from user_account").fetchone()[0]
+    while batch := [row for _, row in zip(range(BATCH), rows)]:
+        grants = [with_user(grant, 2, user) for grant, _ in batch]
+        tokens = [with_user(token, 4, user) for _, token in batch]
+        with database:
+            database.executemany(f"insert into token_grant ({GRANT}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", grants)
+            database.executemany(f"insert into access_token ({TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", tokens)
+    database.execute("pragma wal_checkpoint(truncate)")
+    database.close()
+
+
+def sow_postgres(server, url, folder, rows):
+    user = bytes.fromhex(server.ask(url, "select encode(id, 'hex') from user_account limit 1"))
+    grants, tokens = folder / "grants.csv", folder / "tokens.csv"
+    with open(grants, "w", newline="") as grant_file, open(tokens, "w", newline="") as token_file:
+        to_grants, to_tokens = csv.writer(grant_file), csv.writer(token_file)
+        for grant, token in rows:
+            to_grants.writerow(map(field, with_user(grant, 2, user)))
+            to_tokens.writerow(map(field, with_user(token, 4, user)))
+    server.psql(url, f"\\copy token_grant ({GRANT}) from '{grants}' csv")
+    server.psql(url, f"\\copy access_token ({TOKEN}) from '{tokens}' csv")
+    server.psql(url, "analyze token_grant, access_token")
+    server.psql(url, "checkpoint")
+
+
+def field(value):
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value

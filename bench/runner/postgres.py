@@ -24,6 +24,11 @@ class Server:
     def psql(self, url, sql):
         subprocess.run([self.program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True)
 
+    def ask(self, url, sql):
+        """One value."""
+        command = [self.program("psql"), "-qXAt", "-v", "ON_ERROR_STOP=1", "-c", sql, url]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
     def create_database(self, name):
         self.psql(self.url, f"create database {name}")
         return self.url.rsplit("/", 1)[0] + "/" + name

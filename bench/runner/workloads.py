@@ -13,17 +13,30 @@ FLOOR = {
     "introspect": "select",
     # Each poll writes down when the next one may come.
     "device-poll": "group",
+    # The poll of a device that was approved; those are made before.
+    "device-redeem": "group",
+    # A sign-in with an ID token.
+    "code-oidc": "group",
+    # Credentials that nobody has shown before, drawn from all that were sown: `--grants`.
+    "rpc-cold": "select",
+    "introspect-cold": "select",
+    "refresh-cold": "group",
 }
+# What is measured unless something else is asked for.
+USUAL = ["rpc", "refresh", "code", "client-credentials", "jwt", "introspect", "device-poll"]
+COLD = "-cold"
 
 
-def run(running, profile, engine, server, options, cells):
+def run(running, profile, engine, server, options, sown, cells):
     watch = ["--watch", f"server={running.process.pid}"]
     if server:
         watch += ["--watch", f"postgres={server.pid}+"]
     for workload in options.workloads:
         for connections in options.connections:
+            plain = workload.removesuffix(COLD)
+            pool = ["--credentials", str(sown[plain])] if plain != workload else []
             cell = generate(
-                "run", workload, "--profile", str(profile), "-c", str(connections), "-d", str(options.seconds),
-                "--label", f"gatepass {engine}", *watch,
+                "run", plain, "--profile", str(profile), "-c", str(connections), "-d", str(options.seconds),
+                "--label", f"gatepass {engine}", *pool, *watch,
             )  # fmt: skip
             cells.add(engine, workload, cell)

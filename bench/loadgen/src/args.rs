@@ -50,6 +50,13 @@ pub struct RunArguments {
     /// Device codes to get first (device-poll).
     #[arg(long, default_value_t = 4000)]
     pub pool: usize,
+    /// Device codes to get and approve first (device-redeem).
+    #[arg(long, default_value_t = 40_000)]
+    pub approved: usize,
+    /// A file with the credentials to use in turn, one a line, instead of getting them first (bearer, introspect, rpc,
+    /// refresh).
+    #[arg(long)]
+    pub credentials: Option<String>,
     /// NAME=PID for the memory and CPU of a process, NAME=PID+ for it and its descendants; repeatable.
     #[arg(long)]
     pub watch: Vec<String>,

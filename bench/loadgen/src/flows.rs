@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
     Result,
-    answer::{describe, success_with, text},
+    answer::{describe, status, success_with, text},
     http::{Connection, request},
     profile::{Server, needed},
     url::{Url, encode, query_parameter},
@@ -141,4 +142,56 @@ pub async fn device_codes(server: &Server, count: usize) -> Result<Vec<String>> 
         codes.extend(text(&success_with(&connection, "device_code")?, "device_code"));
     }
     Ok(codes)
+}
+
+/// How many approve at once: fewer than a person may have guesses under way.
+const APPROVERS: usize = 8;
+
+/// `count` device codes that the person of the cookie has approved.
+pub async fn approved_devices(server: &Server, count: usize) -> Result<Vec<String>> {
+    let form = start_device(server)?;
+    let host = &needed(&server.device, "device_authorization_endpoint")?.address;
+    let mut approvers: Vec<_> = (0..APPROVERS).map(|_| Connection::new(host)).collect();
+    let work = approvers.iter_mut().enumerate().map(|(nth, connection)| {
+        let form = &form;
+        async move {
+            let mut codes = Vec::with_capacity(count / APPROVERS + 1);
+            for _ in (nth..count).step_by(APPROVERS) {
+                connection.send(form).await?;
+                let started = success_with(connection, "device_code")?;
+                let page = text(&started, "verification_uri_complete").ok_or("no verification_uri_complete")?;
+                approve(server, connection, &Url::parse(&page)?).await?;
+                codes.extend(text(&started, "device_code"));
+            }
+            Ok::<_, String>(codes)
+        }
+    });
+    Ok(try_join_all(work).await?.concat())
+}
+
+/// Sends the form of a device's page as a person would who allows it.
+async fn approve(server: &Server, connection: &mut Connection, page: &Url) -> Result<()> {
+    let cookie = ("cookie", server.profile.cookie.as_str());
+    connection.send(&request("GET", page, &[cookie], None)).await?;
+    status(connection, 200)?;
+    let form = hidden_fields(&String::from_utf8_lossy(&connection.response.body))
+        .map(|(name, value)| format!("{}={}&", encode(name), encode(value)))
+        .chain(["answer=approve".to_owned()])
+        .collect::<String>();
+    let origin = format!("http://{}", page.host);
+    let body = Some(("application/x-www-form-urlencoded", form.as_bytes()));
+    connection.send(&request("POST", page, &[cookie, ("origin", &origin)], body)).await?;
+    status(connection, 200)
+}
+
+/// Names and values of hidden fields, which need no unescaping here.
+fn hidden_fields(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    fn attribute<'a>(field: &'a str, name: &str) -> Option<&'a str> {
+        field.split_once(&format!("{name}=\""))?.1.split_once('"').map(|(value, _)| value)
+    }
+    page.split("<input ").skip(1).filter_map(|rest| {
+        let field = rest.split('>').next()?;
+        let is_hidden = attribute(field, "type") == Some("hidden");
+        is_hidden.then_some((attribute(field, "name")?, attribute(field, "value")?))
+    })
 }

@@ -14,6 +14,7 @@ mod cold;
 mod flows;
 mod http;
 mod instructions;
+mod pool;
 mod procs;
 mod profile;
 mod run;

@@ -1,7 +1,7 @@
 //! One cell: one workload at one concurrency, for a time.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io::Write,
     rc::Rc,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use crate::{
     args::RunArguments,
     flows,
     instructions::Instructions,
+    pool::Pool,
     procs::{self, Watch},
     profile::Server,
     tally::{Tally, round},
@@ -28,19 +29,15 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         Some(path) => Some(Server::load(path).await?),
         None => None,
     };
-    let credentials = match (&server, arguments.workload) {
-        (Some(server), Workload::Introspect) if server.profile.introspect_extra.is_some() => {
-            let extra = server.profile.introspect_extra.as_deref().unwrap_or_default();
-            flows::own_tokens(server, extra, arguments.tokens).await?
-        }
-        (Some(server), Workload::Bearer | Workload::Introspect | Workload::Rpc) => {
-            flows::tokens(server, "access_token", arguments.tokens).await?
-        }
-        (Some(server), Workload::DevicePoll) => flows::device_codes(server, arguments.pool).await?,
-        _ => Vec::new(),
+    let pool = match (&server, arguments.workload, &arguments.credentials) {
+        (_, _, Some(path)) => Pool::read(path)?,
+        (Some(server), workload, None) => Pool::new(fetched(server, workload, &arguments).await?),
+        (None, ..) => Pool::default(),
     };
-    let chains = match (&server, arguments.workload) {
-        (Some(server), Workload::Refresh) => flows::tokens(server, "refresh_token", arguments.concurrency).await?,
+    let chains = match &server {
+        Some(server) if arguments.workload == Workload::Refresh && pool.is_empty() => {
+            flows::tokens(server, "refresh_token", arguments.concurrency).await?
+        }
         _ => vec![String::new(); arguments.concurrency],
     };
     let start = Instant::now() + Duration::from_secs_f64(arguments.warmup);
@@ -49,8 +46,7 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         workload: arguments.workload,
         server,
         url: arguments.url.as_deref().map(Url::parse).transpose()?,
-        credentials,
-        turn: Cell::new(0),
+        pool,
         tally: RefCell::new(Tally::new(start, end)),
     });
     let workers = chains.into_iter().map(|chain| Worker::new(Rc::clone(&plan), chain)).collect::<Result<Vec<_>>>()?;
@@ -70,6 +66,19 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
     let result = result(&arguments, &plan, &measured);
     println!("{}", line(&result));
     append(arguments.out.as_deref(), &result)
+}
+
+/// The credentials that a workload uses in turn.
+async fn fetched(server: &Server, workload: Workload, arguments: &RunArguments) -> Result<Vec<String>> {
+    match (workload, &server.profile.introspect_extra) {
+        (Workload::Introspect, Some(extra)) => flows::own_tokens(server, extra, arguments.tokens).await,
+        (Workload::Bearer | Workload::Introspect | Workload::Rpc, _) => {
+            flows::tokens(server, "access_token", arguments.tokens).await
+        }
+        (Workload::DevicePoll, _) => flows::device_codes(server, arguments.pool).await,
+        (Workload::DeviceRedeem, _) => flows::approved_devices(server, arguments.approved).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What the processes and the machine used while it was measured.
@@ -135,9 +144,9 @@ fn result(arguments: &RunArguments, plan: &Plan, measured: &Measured) -> Value {
         "workload": format!("{:?}", arguments.workload),
         "server": plan.server.as_ref().map(|server| &server.profile.name),
         "c": arguments.concurrency,
-        "duration": arguments.duration,
+        "duration": round(tally.seconds(), 3),
         "n": operations,
-        "rps": round(operations as f64 / arguments.duration, 1),
+        "rps": round(operations as f64 / tally.seconds(), 1),
         "p50_ms": tally.percentile(0.5),
         "p90_ms": tally.percentile(0.9),
         "p99_ms": tally.percentile(0.99),

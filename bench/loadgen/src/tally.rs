@@ -42,6 +42,16 @@ impl Tally {
         }
     }
 
+    /// Ends before its time: there is nothing left to do.
+    pub fn end(&mut self) {
+        self.end = self.end.min(Instant::now());
+    }
+
+    /// The seconds that were measured.
+    pub fn seconds(&self) -> f64 {
+        self.end.saturating_duration_since(self.start).as_secs_f64()
+    }
+
     pub fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }

@@ -1,7 +1,7 @@
 //! The workloads: what one operation is, and when it counts as right.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use crate::{
     answer::{describe, status, success_with, text},
     flows,
     http::{Connection, request},
+    pool::Pool,
     profile::{Server, needed},
     tally::{Done, Tally},
     url::{Url, encode},
@@ -26,7 +27,8 @@ pub enum Workload {
     ClientCredentials,
     /// The same, as a JWT (RFC 9068).
     Jwt,
-    /// Rotation of a refresh token, one chain per connection: an access token and another refresh token.
+    /// Rotation of a refresh token: an access token and another refresh token. One chain per connection, or all of
+    /// --credentials in turn.
     Refresh,
     /// GET of the profile's bearer_url with an access token: 200.
     Bearer,
@@ -42,6 +44,8 @@ pub enum Workload {
     DeviceAuthorize,
     /// Polls over a pool of device codes that nobody approves: authorization_pending, or slow_down.
     DevicePoll,
+    /// The one poll of each device of a pool that was approved before: an access token. Ends with the pool.
+    DeviceRedeem,
 }
 
 pub const WHOAMI: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"whoami"}"#;
@@ -51,9 +55,8 @@ pub struct Plan {
     pub workload: Workload,
     pub server: Option<Server>,
     pub url: Option<Url>,
-    /// Access tokens or device codes, used in turn.
-    pub credentials: Vec<String>,
-    pub turn: Cell<usize>,
+    /// Access tokens, refresh tokens or device codes.
+    pub pool: Pool,
     pub tally: RefCell<Tally>,
 }
 
@@ -62,11 +65,8 @@ impl Plan {
         self.server.as_ref().ok_or_else(|| "this workload needs --profile".to_owned())
     }
 
-    fn credential(&self) -> Result<&str> {
-        let turn = self.turn.get();
-        self.turn.set(turn + 1);
-        let credential = self.credentials.get(turn % self.credentials.len().max(1));
-        credential.map(String::as_str).ok_or_else(|| "there are no credentials".to_owned())
+    fn credential(&self) -> Result<String> {
+        self.pool.next().map(|(_, credential)| credential)
     }
 
     /// Where the workload's requests go.
@@ -78,7 +78,7 @@ impl Plan {
             Workload::Rpc => needed(&server()?.rpc, "rpc_url"),
             Workload::Introspect => needed(&server()?.introspect, "introspection_endpoint"),
             Workload::DeviceAuthorize => needed(&server()?.device, "device_authorization_endpoint"),
-            Workload::DevicePoll => needed(&server()?.device_token, "token_endpoint"),
+            Workload::DevicePoll | Workload::DeviceRedeem => needed(&server()?.device_token, "token_endpoint"),
             Workload::ClientCredentials | Workload::Jwt | Workload::Refresh | Workload::Code | Workload::CodeOidc => {
                 needed(&server()?.token, "token_endpoint")
             }
@@ -93,6 +93,7 @@ pub struct Worker {
     /// The request, for workloads that send the same one each time.
     fixed: Vec<u8>,
     refresh_token: String,
+    device_code: String,
 }
 
 impl Worker {
@@ -109,13 +110,20 @@ impl Worker {
             Workload::DeviceAuthorize => flows::start_device(plan.server()?)?,
             _ => Vec::new(),
         };
-        Ok(Self { plan, connection, fixed, refresh_token })
+        Ok(Self { plan, connection, fixed, refresh_token, device_code: String::new() })
     }
 
     /// Works until the time is over.
     pub async fn work(mut self) {
         let plan = Rc::clone(&self.plan);
         while !plan.tally.borrow().is_over() {
+            if plan.workload == Workload::DeviceRedeem {
+                let Some(code) = plan.pool.next_unused() else {
+                    plan.tally.borrow_mut().end();
+                    break;
+                };
+                self.device_code = code;
+            }
             let began = Instant::now();
             let result = self.once(&plan).await;
             let failed = result.is_err();
@@ -144,7 +152,11 @@ impl Worker {
                 self.connection.send(&self.fixed).await?;
                 success_with(&self.connection, "device_code")?;
             }
-            Workload::Refresh => self.refresh(plan.server()?).await?,
+            Workload::Refresh => self.refresh(plan).await?,
+            Workload::DeviceRedeem => {
+                self.connection.send(&flows::poll_device(plan.server()?, &self.device_code)?).await?;
+                success_with(&self.connection, "access_token")?;
+            }
             Workload::Bearer => {
                 let bearer = format!("Bearer {}", plan.credential()?);
                 self.connection.send(&request("GET", plan.target()?, &[("authorization", &bearer)], None)).await?;
@@ -157,7 +169,7 @@ impl Worker {
                 success_with(&self.connection, "result")?;
             }
             Workload::Introspect => {
-                let form = format!("token={}&token_type_hint=access_token", encode(plan.credential()?));
+                let form = format!("token={}&token_type_hint=access_token", encode(&plan.credential()?));
                 self.connection.send(&plan.server()?.introspection_form(plan.target()?, form)).await?;
                 if success_with(&self.connection, "active")?["active"] != true {
                     return Err(describe(&self.connection));
@@ -171,7 +183,7 @@ impl Worker {
 
     /// A new refresh token, after the last one has failed.
     async fn start_chain(&mut self, plan: &Plan) {
-        if let (Workload::Refresh, Some(server)) = (plan.workload, &plan.server) {
+        if let (Workload::Refresh, Some(server), true) = (plan.workload, &plan.server, plan.pool.is_empty()) {
             let scope = server.profile.code_scope.as_deref().unwrap_or_default();
             if let Ok(signed_in) = flows::sign_in(server, &mut self.connection, scope).await {
                 self.refresh_token = text(&signed_in.tokens, "refresh_token").unwrap_or_default();
@@ -179,12 +191,21 @@ impl Worker {
         }
     }
 
-    async fn refresh(&mut self, server: &Server) -> Result<()> {
-        self.connection.send(&flows::refresh(server, &self.refresh_token)?).await?;
-        let tokens = success_with(&self.connection, "access_token")?;
-        let next = text(&tokens, "refresh_token").filter(|next| *next != self.refresh_token);
-        self.refresh_token = next.ok_or("the refresh token was not rotated")?;
+    async fn refresh(&mut self, plan: &Plan) -> Result<()> {
+        if plan.pool.is_empty() {
+            self.refresh_token = self.rotate(plan, &self.refresh_token.clone()).await?;
+        } else {
+            let (slot, token) = plan.pool.next()?;
+            plan.pool.replace(slot, self.rotate(plan, &token).await?);
+        }
         Ok(())
+    }
+
+    async fn rotate(&mut self, plan: &Plan, token: &str) -> Result<String> {
+        self.connection.send(&flows::refresh(plan.server()?, token)?).await?;
+        let tokens = success_with(&self.connection, "access_token")?;
+        let next = text(&tokens, "refresh_token").filter(|next| next != token);
+        next.ok_or_else(|| "the refresh token was not rotated".to_owned())
     }
 
     async fn sign_in(&mut self, plan: &Plan) -> Result<Done> {
@@ -200,7 +221,7 @@ impl Worker {
     }
 
     async fn poll(&mut self, plan: &Plan) -> Result<Done> {
-        self.connection.send(&flows::poll_device(plan.server()?, plan.credential()?)?).await?;
+        self.connection.send(&flows::poll_device(plan.server()?, &plan.credential()?)?).await?;
         let answer: Value = serde_json::from_slice(&self.connection.response.body).unwrap_or_default();
         match answer["error"].as_str() {
             Some("authorization_pending") => Ok(Done::default()),
