@@ -7,13 +7,15 @@
 //!    `jti` is used once. Or judge the certificate of the connection.
 
 use crate::{
-    Authority, Caller, Client, ClientProof, Event, EventKind, Failure, certificate,
+    Authority, Caller, Client, ClientProof, Event, EventKind, Failure,
+    assertion_claims::{date, maybe_date, one_or_several},
+    certificate,
     throttle::{CLIENT_SECRET, CLIENT_SECRET_ADDRESS, CLIENT_SECRET_CLIENT, network},
 };
-use gatepass_keys::{HashedToken, JwkSet};
+use gatepass_keys::{HashedToken, JwkSet, jose};
 use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
 use gatepass_store::Change;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{sync::Arc, time::Duration};
 
 /// How far the client's clock may be off.
@@ -29,21 +31,15 @@ const ENDPOINTS: [&str; 5] = ["/token", "/device_authorization", "/revoke", "/in
 struct Assertion {
     iss: String,
     sub: String,
-    aud: Audience,
+    #[serde(deserialize_with = "one_or_several")]
+    aud: Vec<String>,
+    #[serde(deserialize_with = "date")]
     exp: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "maybe_date")]
     nbf: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "maybe_date")]
     iat: Option<i64>,
     jti: String,
-}
-
-/// One audience or several (RFC 7519 §4.1.3).
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
 }
 
 impl Authority {
@@ -113,6 +109,11 @@ impl Authority {
         keys: &JwkSet,
         assertion: &Secret,
     ) -> Result<Result<(), String>, Failure> {
+        if let Some(only) = &client.metadata.token_endpoint_auth_signing_alg
+            && jose::unverified::<IgnoredAny>(assertion.expose()).is_none_or(|(header, _)| header.alg != *only)
+        {
+            return Ok(Err(format!("the client is registered for assertions signed with {only}")));
+        }
         let claims: Assertion = match self.verify_signed_by(client, keys, assertion.expose()).await {
             Ok(claims) => claims,
             Err(reason) => return Ok(Err(reason)),
@@ -135,10 +136,7 @@ fn check_claims(claims: &Assertion, client: &Client, issuer: &Issuer, now: UtcMi
     let names_us = |audience: &String| {
         audience == issuer.as_str() || ENDPOINTS.iter().any(|path| *audience == issuer.endpoint(path))
     };
-    let is_for_us = match &claims.aud {
-        Audience::One(audience) => names_us(audience),
-        Audience::Several(all) => all.iter().any(names_us),
-    };
+    let is_for_us = claims.aud.iter().any(names_us);
     if claims.iss != client.id.as_str() || claims.sub != client.id.as_str() {
         Err("the assertion's iss and sub are not the client")
     } else if !is_for_us {

@@ -9,7 +9,7 @@
 
 use crate::{CliAccessTokens, Client, certificate::tidy_distinguished_name};
 use gatepass_fetch::address::is_public;
-use gatepass_keys::JwkSet;
+use gatepass_keys::{Algorithm, JwkSet};
 use gatepass_oauth::{
     ClientAuthMethod, Error, ErrorCode, GrantType, RedirectUri, Registration, ResourceUri, Scope,
     client_id_url::lies_in, issuer::is_loopback_host,
@@ -121,13 +121,17 @@ impl ClientPolicy {
                 return Err(bad(format!("{name} is an https URL with a public address")));
             }
         }
-        match metadata.id_token_signed_response_alg.as_deref() {
-            Some(alg) if !ID_TOKEN_ALGORITHMS.contains(&alg) => Err(bad(format!(
-                "id_token_signed_response_alg: the known values are {}",
-                ID_TOKEN_ALGORITHMS.join(", ")
-            ))),
-            _ => Ok(registration),
+        let of_assertions: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+        let chosen = [
+            ("id_token_signed_response_alg", &metadata.id_token_signed_response_alg, ID_TOKEN_ALGORITHMS),
+            ("token_endpoint_auth_signing_alg", &metadata.token_endpoint_auth_signing_alg, of_assertions.as_slice()),
+        ];
+        for (name, chosen, known) in chosen {
+            if chosen.as_deref().is_some_and(|chosen| !known.contains(&chosen)) {
+                return Err(bad(format!("{name}: the known values are {}", known.join(", "))));
+            }
         }
+        Ok(registration)
     }
 
     fn is_denied(&self, uri: &RedirectUri) -> bool {

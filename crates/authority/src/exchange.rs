@@ -28,13 +28,22 @@ use std::{sync::Arc, time::Duration};
 /// The longest chain of actors.
 const DEEPEST: usize = 5;
 
+/// A token, and what it is said to be.
+#[derive(Debug)]
+pub struct PresentedToken {
+    /// The text.
+    pub token: Secret,
+    /// `subject_token_type` or `actor_token_type`.
+    pub kind: TokenTypeUri,
+}
+
 /// What an exchange says.
 #[derive(Debug)]
 pub struct ExchangeRequest {
     /// On whose behalf.
-    pub subject_token: Secret,
+    pub subject: PresentedToken,
     /// Who acts, if it is another than the client itself.
-    pub actor_token: Option<Secret>,
+    pub actor: Option<PresentedToken>,
     /// What the answer must be.
     pub requested: Option<TokenTypeUri>,
     /// Less than the subject token's, or all of it.
@@ -70,7 +79,7 @@ impl Authority {
         asking: Asking<'_>,
         request: &ExchangeRequest,
     ) -> Result<TokenResponse, Failure> {
-        let parent = self.exchangeable(asking, &request.subject_token, "the subject_token is not live").await?;
+        let parent = self.exchangeable(asking, &request.subject, "the subject_token is not live").await?;
         let role = self.role(asking, &parent).await?;
         let (scope, resource) = self.narrowed(asking, request, &parent, role).await?;
         let issued_token_type = self.promised_type(request, &resource).await?;
@@ -118,10 +127,13 @@ impl Authority {
     async fn exchangeable(
         &self,
         asking: Asking<'_>,
-        token: &Secret,
+        presented: &PresentedToken,
         not_live: &'static str,
     ) -> Result<Arc<LiveAccessToken>, Failure> {
-        let live = self.present_access_token(token.expose()).await?.ok_or_else(|| unacceptable(not_live))?;
+        let PresentedToken { token, kind } = presented;
+        let is_jwt = token.expose().contains('.');
+        let live = self.present_access_token(token.expose()).await?;
+        let live = live.filter(|_| *kind != TokenTypeUri::Jwt || is_jwt).ok_or_else(|| unacceptable(not_live))?;
         if live.confirmation.is_some() && live.confirmation.as_ref() != asking.confirmation {
             return Err(unacceptable("the token is bound to a key that this request has not shown").into());
         }
@@ -227,7 +239,7 @@ impl Authority {
         role: Role,
     ) -> Result<Option<Value>, Failure> {
         let before: Option<Value> = parent.act.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let actor = match (&request.actor_token, role) {
+        let actor = match (&request.actor, role) {
             (None, Role::Holder) => return Ok(before),
             (None, Role::Audience) => asking.client.id.to_string(),
             (Some(token), _) => {

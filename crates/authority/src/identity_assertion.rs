@@ -5,6 +5,8 @@
 //!
 //! - its type is `oauth-id-jag+jwt`, and its audience is this issuer alone: no ID token of the provider will do;
 //! - `client_id` is the client that has proven itself here; `jti`, `iat` and `exp` are there;
+//! - one that is bound to a key (`cnf`) is good with a proof of that key only (§8.6.1); one that says what it gives by
+//!   `authorization_details`, which are not offered here, is refused: without them it would give more;
 //! - the person is named by an address, and has an account here with the same address, verified. No account is made on the
 //!   way. That the address is theirs at the provider too, the assertion says with `email_verified`, which the draft does not
 //!   ask for; or the operator has said that the provider governs all addresses that it names.
@@ -13,8 +15,9 @@ use crate::{
     Asking, Authority, Failure, add_user::normalised_email, assertion_claims::AssertionClaims,
     redeem_assertion::refused,
 };
-use gatepass_oauth::{Error, ErrorCode, ResourceUri};
+use gatepass_oauth::{Confirmation, Error, ErrorCode, ResourceUri};
 use gatepass_store::{UserId, trust::EmailProof};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// `typ` of an identity assertion.
@@ -43,6 +46,16 @@ pub(crate) fn target(claims: &AssertionClaims, asked: Option<&ResourceUri>) -> R
     }
 }
 
+/// An assertion that is bound to a key comes with a proof of that key.
+fn check_key(asking: Asking<'_>, claims: &AssertionClaims) -> Result<(), Error> {
+    let Some(said) = claims.others.get("cnf") else { return Ok(()) };
+    let bound = Confirmation::deserialize(said).map_err(|_| refused("it is bound in a way that is not known here"))?;
+    match asking.confirmation == Some(&bound) {
+        true => Ok(()),
+        false => Err(refused("it is bound to a key that this request has not shown")),
+    }
+}
+
 impl Authority {
     /// The person that an identity assertion names to this client.
     pub(crate) async fn person_of(
@@ -60,6 +73,10 @@ impl Authority {
         }
         if claims.aud.len() != 1 || claims.jti.is_none() || claims.iat.is_none() {
             return Err(refused("an identity assertion has one aud, a jti and an iat").into());
+        }
+        check_key(asking, claims)?;
+        if claims.others.contains_key("authorization_details") {
+            return Err(refused("authorization_details are not offered here").into());
         }
         let is_verified = match (claims.others.get("email_verified"), email) {
             (Some(said), _) => *said == Value::Bool(true),

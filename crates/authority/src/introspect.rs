@@ -29,6 +29,7 @@ struct Live {
     sub: String,
     client_id: String,
     jti: String,
+    #[serde(skip_serializing_if = "Scope::is_empty")]
     scope: Scope,
     token_type: &'static str,
     iat: i64,

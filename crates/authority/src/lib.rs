@@ -102,7 +102,7 @@ pub use audit::{Event, EventKind};
 pub use binding::CliAccessTokens;
 pub use certificate::{PresentedCertificate, Trust};
 pub use client_policy::ClientPolicy;
-pub use exchange::ExchangeRequest;
+pub use exchange::{ExchangeRequest, PresentedToken};
 pub use failure::Failure;
 pub use gatepass_store::{
     Authentication, DatabaseUrl, Error as StoreError, Store, UserId,

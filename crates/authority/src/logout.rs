@@ -69,8 +69,11 @@ impl Authority {
             }
             Ok(GoOn { location: location(&uri, request.state.as_deref()), uri, client_origin: client.origin })
         });
+        // A hint that is no good is an error of the request: it leads nowhere (RP-Initiated Logout 1.0 §4).
+        let is_sound = request.id_token_hint.is_none() || hint.is_some();
+        let go_on = go_on.transpose()?.filter(|_| is_sound);
         let is_proven = matches!((&hint, session), (Some(hint), Some(session)) if hint.is_of(session, self));
-        Ok(LogoutCheck { client_name: client.map(|client| client.name.clone()), go_on: go_on.transpose()?, is_proven })
+        Ok(LogoutCheck { client_name: client.map(|client| client.name.clone()), go_on, is_proven })
     }
 
     async fn named(&self, client: &str) -> Result<Option<Arc<Client>>, Failure> {

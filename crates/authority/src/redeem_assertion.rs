@@ -92,6 +92,10 @@ impl Authority {
             return Err(refused("its issuer is not trusted").into());
         }
         let is_identity = header.is_of_type(IDENTITY);
+        // The issuer signs other things too: what says that it is one of those is no assertion (RFC 8725 §3.12).
+        if header.has_own_type() && !is_identity {
+            return Err(refused("its type is not that of an assertion").into());
+        }
         policies.retain(|policy| policy.grants.is_person() == is_identity);
         let policies = self.signed_by(policies, &header, request, &claims.iss).await?;
         claims.check_times(self.0.clock.now()).map_err(refused)?;

@@ -96,7 +96,9 @@ async fn a_browser_brings_the_answer_past_every_stranger() {
     assert!(visit(&uri, "/callback?error=access_denied&state=guess").await.contains("Not from this sign-in"));
     assert!(visit(&uri, "/callback").await.contains("Not from this sign-in"));
 
-    let answer = visit(&uri, &format!("/callback?code=right-code&state={state}&iss={iss}")).await;
+    // What is not known in an answer does not matter (RFC 6749 §4.1.2).
+    let path = format!("/callback?code=right-code&state={state}&iss={iss}&session_state=x&scope=a");
+    let answer = visit(&uri, &path).await;
     assert!(answer.contains("You can close this window"), "{answer}");
     drop(silent);
     let (account, folder) = under_way.end().await.unwrap();

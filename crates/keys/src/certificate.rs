@@ -47,5 +47,6 @@ mod tests {
         let confirmation = ClientCertificate::from_der(b"certificate").confirmation();
         assert_eq!(confirmation.to_string().parse(), Ok(confirmation.clone()));
         assert_ne!(confirmation, ClientCertificate::from_der(b"another").confirmation());
+        assert_eq!(confirmation.to_string(), "x5t#S256:A9Zt0Ig1wco_EozOrNHzGslBYwlrIPRFroQoW8CDLXI", "SHA-256");
     }
 }

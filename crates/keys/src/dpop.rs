@@ -16,6 +16,7 @@
 use crate::{
     Clock, Entropy, HashedToken, Jwk, SigningKey,
     entropy::NoEntropy,
+    jose::{is_there, object},
     jwk::decode,
     jws::{self, Algorithm, SigningKeyError, base64url},
 };
@@ -101,14 +102,14 @@ pub enum InvalidProof {
 }
 
 #[derive(Deserialize)]
-struct Header<'a> {
+struct Header {
     #[serde(default)]
     typ: Option<String>,
     alg: String,
-    #[serde(borrow, default)]
-    jwk: Option<&'a RawValue>,
     #[serde(default)]
-    crit: Option<serde_json::Value>,
+    jwk: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
 }
 
 #[derive(Deserialize)]
@@ -135,18 +136,18 @@ pub fn verify(proof: &str, expected: &Expected<'_>) -> Result<Proof, InvalidProo
     let (signed, signature) = proof.rsplit_once('.').ok_or(InvalidProof::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(InvalidProof::Malformed)?;
     let header = decode(header).ok_or(InvalidProof::Malformed)?;
-    let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| InvalidProof::Malformed)?;
+    let header: Header = object(&header).ok_or(InvalidProof::Malformed)?;
     if !header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(PROOF_TYPE)) {
         return Err(InvalidProof::Type);
     }
-    let algorithm =
-        Algorithm::from_header(&header.alg).filter(|_| header.crit.is_none()).ok_or(InvalidProof::Unsupported)?;
-    let jwk = header.jwk.and_then(public_key).filter(|jwk| jwk.may_verify(algorithm)).ok_or(InvalidProof::Key)?;
+    let algorithm = Algorithm::from_header(&header.alg).filter(|_| !header.crit).ok_or(InvalidProof::Unsupported)?;
+    let jwk =
+        header.jwk.as_deref().and_then(public_key).filter(|jwk| jwk.may_verify(algorithm)).ok_or(InvalidProof::Key)?;
     let signature = decode(signature).ok_or(InvalidProof::Malformed)?;
     if !jws::is_signed_by(&jwk, algorithm, signed.as_bytes(), &signature) {
         return Err(InvalidProof::Signature);
     }
-    let claims = decode(payload).and_then(|bytes| serde_json::from_slice::<Claims>(&bytes).ok());
+    let claims = decode(payload).and_then(|bytes| object::<Claims>(&bytes));
     check_claims(claims.ok_or(InvalidProof::Malformed)?, &jwk, expected)
 }
 

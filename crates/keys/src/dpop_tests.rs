@@ -34,6 +34,8 @@ fn a_proof_that_was_made_verifies_and_says_whose_it_is() {
     let made = key.prove(&wanted, &clock, &entropy).unwrap();
     let proof = verify(made.expose(), &expected(None)).unwrap();
     assert_eq!((proof.confirmation, proof.nonce.as_deref()), (key.confirmation(), Some("n")));
+    let (_, said) = crate::jose::unverified::<Value>(made.expose()).unwrap();
+    assert_eq!(said["htu"], "https://AS.example/token", "a query may hold a secret");
     assert_eq!(proof.remember_until, NOW.plus(WINDOW));
     let again = key.prove(&wanted, &clock, &entropy).unwrap();
     assert_ne!(verify(again.expose(), &expected(None)).unwrap().once, proof.once, "each proof is its own");
@@ -57,6 +59,13 @@ fn the_proof_of_the_standard_verifies() {
     };
     let proof = verify(text, &expected).unwrap();
     assert_eq!(proof.confirmation.to_string(), "jkt:0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+}
+
+/// The example of RFC 9449 §7.1.
+#[test]
+fn the_hash_of_an_access_token_is_that_of_the_standard() {
+    let hash = access_token_hash("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU");
+    assert_eq!(hash, "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
 }
 
 #[test]

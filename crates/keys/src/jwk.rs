@@ -156,6 +156,7 @@ fn numbers_have(numbers: &[&String], length: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_thumbprint_is_that_of_rfc_7638() {
@@ -178,5 +179,15 @@ mod tests {
         );
         let many = vec![r#"{"kty":"x"}"#; 33].join(",");
         assert_eq!(JwkSet::parse(&format!(r#"{{"keys":[{many}]}}"#)), Err(InvalidJwkSet::TooMany));
+        let short = json!({"kty": "RSA", "e": "AQAB", "n": crate::jws::base64url(&[0xff; 128])});
+        assert_eq!(JwkSet::parse(&json!({"keys": [short]}).to_string()), Err(InvalidJwkSet::NoUsableKey));
+    }
+
+    #[test]
+    fn what_is_not_understood_in_a_set_does_not_matter() {
+        let number = "A".repeat(43);
+        let known = json!({"kty": "EC", "crv": "P-256", "x": number, "y": number, "x5t": "a", "ext": true});
+        let set = json!({"keys": [{"kty": "new"}, known, {"crv": "P-256"}], "more": 1});
+        assert_eq!(JwkSet::parse(&set.to_string()).unwrap().keys.len(), 1);
     }
 }

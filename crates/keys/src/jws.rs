@@ -4,7 +4,11 @@
 //! only selects among them, so neither `none` nor a public key used as an HMAC secret can pass
 //! (RFC 8725 §2.1, §3.1).
 
-use crate::{Jwk, JwkSet, jwk::PublicKey, jwk::decode};
+use crate::{
+    Jwk, JwkSet,
+    jose::{is_there, object},
+    jwk::{PublicKey, decode},
+};
 use aws_lc_rs::{
     digest,
     rsa::PublicKeyComponents,
@@ -92,8 +96,9 @@ pub(crate) struct Header {
     pub(crate) typ: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) kid: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) crit: Option<serde_json::Value>,
+    /// Whether it names extensions that must be understood.
+    #[serde(default, skip_serializing, deserialize_with = "is_there")]
+    pub(crate) crit: bool,
 }
 
 /// Bytes as base64url without padding, the alphabet of everything around JWS (RFC 7515 §2).
@@ -130,10 +135,8 @@ pub fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<C, Inva
     }
     let (signed, signature) = token.rsplit_once('.').ok_or(InvalidJws::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(InvalidJws::Malformed)?;
-    let header: Header =
-        decode(header).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(InvalidJws::Malformed)?;
-    let algorithm =
-        Algorithm::from_header(&header.alg).filter(|_| header.crit.is_none()).ok_or(InvalidJws::Unsupported)?;
+    let header: Header = decode(header).and_then(|bytes| object(&bytes)).ok_or(InvalidJws::Malformed)?;
+    let algorithm = Algorithm::from_header(&header.alg).filter(|_| !header.crit).ok_or(InvalidJws::Unsupported)?;
     let signature = decode(signature).ok_or(InvalidJws::Malformed)?;
     if !keys
         .candidates(header.kid.as_deref(), algorithm)
@@ -141,7 +144,7 @@ pub fn verify<C: DeserializeOwned>(token: &str, keys: &JwkSet) -> Result<C, Inva
     {
         return Err(InvalidJws::Signature);
     }
-    decode(payload).and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(InvalidJws::Claims)
+    decode(payload).and_then(|bytes| object(&bytes)).ok_or(InvalidJws::Claims)
 }
 
 pub(crate) fn is_signed_by(jwk: &Jwk, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
@@ -192,6 +195,38 @@ mod tests {
         let parts: Vec<&str> = mine.split('.').collect();
         let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(r#"{"sub":"v"}"#), parts[2]);
         assert_eq!(verify::<Value>(&forged, &set(&ours)), Err(InvalidJws::Signature));
+    }
+
+    /// RFC 8725 §3.10: only the trusted keys count.
+    #[test]
+    fn a_header_that_brings_or_names_a_key_chooses_none() {
+        let (ours, other) = (key(), key());
+        let table = [
+            ("jwk", json!(other.public())),
+            ("jku", json!("https://evil.example/keys")),
+            ("x5u", json!("https://evil.example/chain")),
+            ("x5c", json!(["AAAA"])),
+        ];
+        for (name, value) in table {
+            let header = json!({"alg": "ES256", (name): value});
+            let forged = other.sign_under(&header, &json!({"sub": "u"})).unwrap();
+            assert_eq!(verify::<Value>(&forged, &set(&ours)), Err(InvalidJws::Signature), "{name}");
+            let own = ours.sign_under(&header, &json!({"sub": "u"})).unwrap();
+            assert!(verify::<Value>(&own, &set(&ours)).is_ok(), "{name} does not matter");
+        }
+    }
+
+    /// RFC 7518 §3.4: two numbers of 32 bytes, not their ASN.1.
+    #[test]
+    fn an_es256_signature_of_another_form_is_refused() {
+        let (ours, pkcs8) = SigningKey::exportable().unwrap();
+        let good = ours.sign("JWT", &json!({"sub": "u"})).unwrap();
+        assert!(verify::<Value>(&good, &set(&ours)).is_ok());
+        let (signed, _) = good.rsplit_once('.').unwrap();
+        let pair = signature::EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8).unwrap();
+        let der = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), signed.as_bytes()).unwrap();
+        let token = format!("{signed}.{}", base64url(der.as_ref()));
+        assert_eq!(verify::<Value>(&token, &set(&ours)), Err(InvalidJws::Signature));
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl PrivateKey {
         claims: &impl Serialize,
     ) -> Result<Secret, SigningKeyError> {
         let kid = kid.map(str::to_owned);
-        let header = Header { alg: algorithm.as_str().into(), typ: Some("JWT".into()), kid, crit: None };
+        let header = Header { alg: algorithm.as_str().into(), typ: Some("JWT".into()), kid, crit: false };
         self.key.sign_by(algorithm, &header, claims).map(Secret::new)
     }
 }
@@ -244,10 +244,12 @@ mod tests {
             bad[member] = value;
             assert!(PrivateKey::from_jwk(&bad.to_string().into()).is_err(), "{member}");
         }
-        // RFC 8037, appendix A.1.
+        // RFC 8037, appendix A.1, and its thumbprint of A.3.
         let ed = json!({"kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
                         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
-        signs(&PrivateKey::from_jwk(&ed.to_string().into()).unwrap());
+        let ed = PrivateKey::from_jwk(&ed.to_string().into()).unwrap();
+        signs(&ed);
+        assert_eq!(ed.public().thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert!(PrivateKey::from_jwk(&"{}".into()).is_err() && PrivateKey::from_jwk(&"\u{0}".into()).is_err());
     }
 

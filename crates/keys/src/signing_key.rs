@@ -200,7 +200,7 @@ impl SigningKey {
             alg: self.algorithm().as_str().into(),
             typ: Some(typ.into()),
             kid: self.public.kid.clone(),
-            crit: None,
+            crit: false,
         };
         self.sign_under(&header, claims)
     }

@@ -35,10 +35,11 @@ impl AuthorizationTarget {
     /// Reads the part of a request whose errors are pages.
     ///
     /// # Errors
-    /// `invalid_request` for a missing or malformed `client_id`, `redirect_uri` or `state`, and for one of these or a
-    /// `response_mode` that is repeated.
+    /// `invalid_request` for a missing or malformed `client_id`, `redirect_uri` or `state`, for a `response_mode` that is
+    /// not offered (OpenID Connect Core §3.1.2.6), and for one of these that is repeated.
     pub fn read(params: &Params<'_>) -> Result<Self, Error> {
         params.none_repeated_of(OF_THE_ANSWER)?;
+        ResponseMode::read(params)?;
         Ok(Self {
             client_id: params.required("client_id")?.parse().map_err(|e| Error::invalid_request(format!("{e}")))?,
             redirect_uri: params

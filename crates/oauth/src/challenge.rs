@@ -75,7 +75,8 @@ impl fmt::Display for Challenge {
         if let Some(seconds) = self.max_age {
             parameter(f, "max_age", &seconds.to_string())?;
         }
-        Ok(())
+        // RFC 6750 §3: a challenge has one parameter at least.
+        if separator == " " { f.write_str(" realm=\"api\"") } else { Ok(()) }
     }
 }
 
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_challenge_without_credentials_names_no_error() {
-        assert_eq!(Challenge::default().to_string(), "Bearer");
+        assert_eq!(Challenge::default().to_string(), "Bearer realm=\"api\"", "one parameter at least");
         let challenge = Challenge { resource_metadata: Some("https://a.example/m".into()), ..Challenge::default() };
         assert_eq!(challenge.to_string(), "Bearer resource_metadata=\"https://a.example/m\"");
     }

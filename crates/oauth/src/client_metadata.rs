@@ -48,6 +48,9 @@ pub struct ClientMetadata {
     /// Whether the notice must name the session.
     #[serde(skip_serializing_if = "is_false")]
     pub backchannel_logout_session_required: bool,
+    /// The algorithm of the assertions with which it proves itself; `None`: whatever its keys are for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<String>,
     /// The algorithm of its ID tokens; `None`: the server's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<String>,

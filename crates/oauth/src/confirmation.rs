@@ -8,6 +8,7 @@ use std::{fmt, str::FromStr};
 
 /// What a token is bound to; as JSON it is the member `cnf`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Members")]
 pub enum Confirmation {
     /// The thumbprint of a DPoP key (RFC 7638).
     #[serde(rename = "jkt")]
@@ -15,6 +16,27 @@ pub enum Confirmation {
     /// The thumbprint of a client certificate.
     #[serde(rename = "x5t#S256")]
     X5tS256(Box<str>),
+}
+
+/// The members of `cnf` that are understood. Others do not matter beside one of these; alone they do, or a bound token
+/// would pass for one that is not.
+#[derive(Deserialize)]
+struct Members {
+    jkt: Option<Box<str>>,
+    #[serde(rename = "x5t#S256")]
+    x5t_s256: Option<Box<str>>,
+}
+
+impl TryFrom<Members> for Confirmation {
+    type Error = InvalidConfirmation;
+
+    fn try_from(members: Members) -> Result<Self, InvalidConfirmation> {
+        match (members.jkt, members.x5t_s256) {
+            (Some(thumbprint), None) => Ok(Self::Jkt(thumbprint)),
+            (None, Some(thumbprint)) => Ok(Self::X5tS256(thumbprint)),
+            _ => Err(InvalidConfirmation),
+        }
+    }
 }
 
 /// The text is no confirmation.
@@ -65,6 +87,13 @@ mod tests {
         for (confirmation, json) in table {
             assert_eq!(serde_json::to_string(&confirmation).unwrap(), json);
             assert_eq!(confirmation.to_string().parse(), Ok(confirmation));
+        }
+        let read = serde_json::from_str::<Confirmation>;
+        let beside = format!(r#"{{"kid":"a","jkt":"{THUMBPRINT}"}}"#);
+        assert_eq!(read(&beside).unwrap(), Confirmation::Jkt(THUMBPRINT.into()), "what is not understood is ignored");
+        let both = format!(r#"{{"x5t#S256":"{THUMBPRINT}","jkt":"{THUMBPRINT}"}}"#);
+        for bad in [both.as_str(), "{}", r#"{"kid":"a"}"#, r#"{"jkt":1}"#] {
+            assert!(read(bad).is_err(), "{bad}");
         }
         for bad in ["", "jkt:", "jkt:short", "x:NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"] {
             assert_eq!(bad.parse::<Confirmation>(), Err(InvalidConfirmation));

@@ -165,6 +165,7 @@ mod tests {
         }
         assert_eq!("http://auth.example".parse::<Issuer>(), Err(InvalidIssuer::PlainHttp));
         assert_eq!("http://127.0.0.1.evil.example".parse::<Issuer>(), Err(InvalidIssuer::PlainHttp));
+        assert_eq!("https://a.example/#f".parse::<Issuer>(), Err(InvalidIssuer::NotUrl));
         for bad in ["auth.example", "ftp://a.example", "https://a.example/?q", "https://u:p@a.example"] {
             assert_eq!(bad.parse::<Issuer>(), Err(InvalidIssuer::NotUrl), "{bad}");
         }

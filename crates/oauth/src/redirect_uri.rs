@@ -52,17 +52,7 @@ impl RedirectUri {
     /// Whether a request's `redirect_uri` is this registered one.
     #[must_use]
     pub fn matches(&self, requested: &Self) -> bool {
-        if self.0 == requested.0 {
-            return true;
-        }
-        let (Ok(mine), Ok(theirs)) = (Url::parse(&self.0), Url::parse(&requested.0)) else {
-            return false;
-        };
-        is_loopback(&mine)
-            && is_loopback(&theirs)
-            && mine.host_str() == theirs.host_str()
-            && mine.path() == theirs.path()
-            && mine.query() == theirs.query()
+        self.0 == requested.0 || without_port(&self.0).is_some_and(|mine| without_port(&requested.0) == Some(mine))
     }
 
     /// Whether the response stays on the person's own machine.
@@ -79,6 +69,19 @@ impl RedirectUri {
             Err(_) => String::new(),
         }
     }
+}
+
+/// A loopback URI's text before its port and after it; `None` for any other. Nothing is normalised: what is compared is
+/// what stands there.
+fn without_port(uri: &str) -> Option<(&str, &str)> {
+    let hosts = ["http://127.0.0.1", "http://[::1]", "http://localhost"];
+    let host = hosts.into_iter().find(|host| uri.starts_with(host))?;
+    let (before, rest) = uri.split_at_checked(host.len())?;
+    let after = match rest.strip_prefix(':') {
+        None => rest,
+        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+    };
+    (after.is_empty() || after.starts_with(['/', '?'])).then_some((before, after))
 }
 
 fn is_loopback(uri: &Url) -> bool {
@@ -171,6 +174,11 @@ mod tests {
             "http://127.0.0.1:49152/other",
             "http://127.0.0.1:49152/callback?x=1",
             "https://127.0.0.1:49152/callback",
+            "HTTP://127.0.0.1:49152/callback",
+            "http://127.1:49152/callback",
+            "http://127.0.0.1:49152/x/../callback",
+            "http://127.0.0.1:49152/%2e/callback",
+            "http:\\\\127.0.0.1:49152\\callback",
         ] {
             assert!(!registered.matches(&uri(other)), "{other}");
         }

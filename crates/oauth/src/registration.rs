@@ -105,6 +105,7 @@ fn read_metadata(members: &Members<'_>) -> Result<ClientMetadata, Error> {
         post_logout_redirect_uris: redirect_uris(members, "post_logout_redirect_uris")?,
         backchannel_logout_uri: members.callable_url("backchannel_logout_uri")?,
         backchannel_logout_session_required: members.flag("backchannel_logout_session_required")?,
+        token_endpoint_auth_signing_alg: members.text("token_endpoint_auth_signing_alg")?,
         id_token_signed_response_alg: members.text("id_token_signed_response_alg")?,
         introspection_signed_response_alg: None,
         tls_client_auth_subject_dn: members.text("tls_client_auth_subject_dn")?,

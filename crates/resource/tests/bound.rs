@@ -172,5 +172,5 @@ async fn who_comes_without_anything_is_told_both_ways() {
     let (status, headers) = api.ask("Basic YTpi", &[]).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let ways: Vec<&str> = headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
-    assert_eq!(ways, ["Bearer", "DPoP algs=\"ES256 EdDSA RS256 PS256\""]);
+    assert_eq!(ways, ["Bearer realm=\"api\"", "DPoP algs=\"ES256 EdDSA RS256 PS256\""]);
 }

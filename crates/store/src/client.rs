@@ -88,22 +88,27 @@ impl Client {
 }
 
 impl Client {
-    /// What its ID tokens are signed with; ES256 unless it chose another that is offered.
+    /// What its ID tokens are signed with: what it chose; else ES256, which the answer to a registration says. A document
+    /// gets no answer, so there the standard's own default holds (OpenID Connect Registration 1.0 §2).
     #[must_use]
     pub fn id_token_algorithm(&self) -> Algorithm {
-        offered(self.metadata.id_token_signed_response_alg.as_deref())
+        let default = match self.origin {
+            ClientOrigin::MetadataDocument => Algorithm::Rs256,
+            ClientOrigin::Operator | ClientOrigin::Dynamic => Algorithm::Es256,
+        };
+        offered(self.metadata.id_token_signed_response_alg.as_deref()).unwrap_or(default)
     }
 
     /// What the answers to its introspection are signed with (RFC 9701 §6); ES256 unless the operator chose another.
     #[must_use]
     pub fn introspection_algorithm(&self) -> Algorithm {
-        offered(self.metadata.introspection_signed_response_alg.as_deref())
+        offered(self.metadata.introspection_signed_response_alg.as_deref()).unwrap_or(Algorithm::Es256)
     }
 }
 
-fn offered(chosen: Option<&str>) -> Algorithm {
+fn offered(chosen: Option<&str>) -> Option<Algorithm> {
     let chosen = chosen.and_then(|name| name.parse().ok());
-    chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen)).unwrap_or(Algorithm::Es256)
+    chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen))
 }
 
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST, REMOVE, END_OWN_TOKENS];

@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn no_two_attempts_share_what_ties_an_answer_to_one() {
+        let (one, two) = (attempt(), attempt());
+        assert_ne!(one.state, two.state);
+        assert_ne!(one.nonce, two.nonce);
+        assert_ne!(one.verifier.challenge().as_str(), two.verifier.challenge().as_str());
+    }
+
+    #[test]
     fn state_and_issuer_must_be_ours() {
         let attempt = attempt();
         let state = &attempt.state;
@@ -206,6 +214,7 @@ mod tests {
             (format!("code=abcdef&state={state}"), BadAnswer::WrongIssuer),
             (format!("code=abcdef&state={state}&iss=https%3A%2F%2Fb.example"), BadAnswer::WrongIssuer),
             (format!("code=abcdef&state={state}&iss=https%3A%2F%2Fa.example%2F"), BadAnswer::WrongIssuer),
+            (format!("error=access_denied&state={state}"), BadAnswer::WrongIssuer),
             (format!("error=access_denied&state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::Denied),
             (format!("state={state}&iss=https%3A%2F%2Fa.example"), BadAnswer::NoCode),
         ];

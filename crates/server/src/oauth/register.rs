@@ -114,6 +114,11 @@ fn described(client: &Client) -> Map<String, Value> {
         ("scope", json!(client.scope)),
     ];
     members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    // Without a scope, none is registered (RFC 6749 §3.3 knows no empty one).
+    members.retain(|name, value| name != "scope" || value != "");
+    // What is chosen for a client is told to it: the standard's own default would be RS256 (Registration 1.0 §2, §3.2).
+    let algorithm = json!(client.id_token_algorithm().as_str());
+    members.entry("id_token_signed_response_alg").or_insert(algorithm);
     if let ClientProof::PrivateKeyJwt(keys) | ClientProof::SelfSignedTls(keys) = &client.proof
         && !keys.keys.is_empty()
     {

@@ -8,7 +8,9 @@
 use super::{Posted, bounded, token_asker};
 use crate::{app::App, web::failure::JsonFailure};
 use axum::{Json, extract::State, http::header, response::IntoResponse};
-use gatepass_authority::{Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, RefreshRequest};
+use gatepass_authority::{
+    Asking, AssertionRequest, CodeRequest, DevicePoll, ExchangeRequest, Failure, PresentedToken, RefreshRequest,
+};
 use gatepass_oauth::{
     CodeVerifier, Error, ErrorCode, GrantType, Params, ResourceUri, Secret, TokenResponse, TokenTypeUri,
     authorization::{read_resource, read_scope},
@@ -89,18 +91,17 @@ fn assertion_request(params: &Params<'_>) -> Result<AssertionRequest, Error> {
 }
 
 fn exchange_request(params: &Params<'_>) -> Result<ExchangeRequest, Error> {
-    let subject_token = params.required("subject_token")?.into();
-    read_token_type(params.required("subject_token_type")?)?;
-    let actor_token: Option<Secret> = params.get("actor_token").map(Into::into);
-    match (&actor_token, params.get("actor_token_type")) {
-        (None, None) => {}
-        (Some(_), Some(kind)) => drop(read_token_type(kind)?),
+    let presented =
+        |token: &str, kind: &str| read_token_type(kind).map(|kind| PresentedToken { token: Secret::from(token), kind });
+    let actor = match (params.get("actor_token"), params.get("actor_token_type")) {
+        (None, None) => None,
+        (Some(token), Some(kind)) => Some(presented(token, kind)?),
         // RFC 8693 §2.1: one comes with the other.
         _ => return Err(Error::invalid_request("actor_token and actor_token_type come together")),
-    }
+    };
     Ok(ExchangeRequest {
-        subject_token,
-        actor_token,
+        subject: presented(params.required("subject_token")?, params.required("subject_token_type")?)?,
+        actor,
         requested: params.get("requested_token_type").map(read_token_type).transpose()?,
         scope: read_scope(params)?,
         resource: read_target(params)?,

@@ -60,7 +60,7 @@ mod tests {
         for value in [escaped, bytes.clone(), format!(" {bytes} ")] {
             assert_eq!(parse(&value).as_deref(), Some(&made.der()[..]), "{value}");
         }
-        for bad in ["", ":", "::", ":!:", ":AAAA", "(null)", "%ff", "-----BEGIN%20CERTIFICATE-----"] {
+        for bad in ["", ":", "::", ":!:", ":AAAA", ":AAAA:, :AAAA:", "(null)", "%ff", "-----BEGIN%20CERTIFICATE-----"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -251,6 +251,16 @@ on_both_engines! {
         }
     }
 
+    async fn what_says_that_it_is_something_else_is_no_assertion(server: TestServer) {
+        let key = trusting(&server, |_| {}).await;
+        for typ in ["logout+jwt", "at+jwt", "application/secevent+JWT", "token-introspection+jwt"] {
+            let answer = bring(&server, &key.sign(typ, &claims(&server, "typed")).unwrap(), &[]).await;
+            assert_eq!(answer.error(), "invalid_grant", "{typ}");
+            assert!(answer.text("error_description").contains("its type"), "{}", answer.json);
+        }
+        assert_eq!(bring(&server, &key.sign("JWT", &claims(&server, "typed")).unwrap(), &[]).await.status, 200);
+    }
+
     async fn a_forged_signature_is_refused_in_every_fashion(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let body = jws::base64url(claims(&server, "forged").to_string().as_bytes());

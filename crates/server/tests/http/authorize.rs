@@ -19,6 +19,7 @@ on_both_engines! {
         let back = browser.submit(&consent.form(), &[("answer", "allow")]).await;
         assert!(back.left_for.as_ref().unwrap().starts_with(REDIRECT_URI));
         assert_eq!(back.answer("state").unwrap(), "xyz");
+        assert_eq!(back.status, 303, "the browser takes none of the form along");
         assert_eq!(back.answer("iss").unwrap(), server.url);
         assert!(back.answer("code").unwrap().starts_with("gpc_"));
     }
@@ -57,6 +58,7 @@ on_both_engines! {
             format!("{good}&state=again"),
             format!("{good}&client_id={}", client.id),
             format!("{good}&response_mode=query&response_mode=form_post"),
+            format!("{good}&response_mode=fragment"),
             format!("{good}&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax&x=1&x=2"),
             format!("{good}&x=%ff"),
         ];
@@ -133,6 +135,15 @@ on_both_engines! {
         assert!(login.form().fields.contains(&("email".into(), "a@b.example".into())));
         let without = path.replace("redirect_uri=https%3A%2F%2Fapp.example%2Fcb&", "");
         assert_eq!(browser.open(&without).await.heading(), "Sign in");
+    }
+
+    async fn a_client_with_several_redirect_uris_says_which_one_it_means(server: TestServer) {
+        let client = server.client_with(|new| new.redirect_uris.push("https://app.example/two".parse().unwrap())).await;
+        let browser = Browser::at(&server);
+        let path = server.authorize_path(&client, &Pkce::new(), &[]);
+        let silent = browser.open(&path.replace("redirect_uri=https%3A%2F%2Fapp.example%2Fcb&", "")).await;
+        assert_eq!((silent.status.as_u16(), silent.left_for), (400, None));
+        assert_eq!(browser.open(&path.replace("app.example%2Fcb", "app.example%2Ftwo")).await.heading(), "Sign in");
     }
 
     async fn the_first_party_command_line_needs_no_consent_on_loopback_at_any_port(server: TestServer) {

@@ -77,6 +77,9 @@ on_both_engines! {
         assert_eq!(server.post("/token", &basic, &grant).await.status, 200);
         assert_eq!(in_body(&post).await.status, 200);
         assert_eq!(in_body(&basic).await.error(), "invalid_client");
+        let in_query = format!("/token?client_id={}&client_secret={}", post.id, post.secret);
+        let refused = Answer::of(server.http().post(server.path(&in_query)).form(&grant)).await;
+        assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"), "in a query it counts nowhere");
         let refused = server.post("/token", &post, &grant).await;
         assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"));
         assert!(refused.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));
@@ -110,7 +113,11 @@ on_both_engines! {
         assert_eq!(assert_with(&server, &to_token_endpoint, &key).await.status, 200);
 
         let now = server.authority().now().seconds();
-        let table: [(&str, Value); 9] = [
+        let table: [(&str, Value); 13] = [
+            ("iss", Value::Null),
+            ("sub", Value::Null),
+            ("aud", Value::Null),
+            ("exp", Value::Null),
             ("iss", json!("other")),
             ("sub", json!("other")),
             ("aud", json!("https://other.example")),
@@ -128,6 +135,10 @@ on_both_engines! {
             let named = named_with(&server, &client, &bad, &key).await;
             assert_eq!(named.error(), "invalid_client", "with the client's name beside it: {bad}");
         }
+        let seconds_and_a_half = |seconds: i64| serde_json::from_str::<Value>(&format!("{seconds}.5")).unwrap();
+        let mut fractions = claims(&server, &client, "fractions");
+        (fractions["exp"], fractions["iat"]) = (seconds_and_a_half(now + 60), seconds_and_a_half(now - 1));
+        assert_eq!(assert_with(&server, &fractions, &key).await.status, 200, "a date may have a fraction");
         let beside = claims(&server, &client, "named");
         assert_eq!(named_with(&server, &client, &beside, &key).await.status, 200);
         let forged = claims(&server, &client, "forged");
@@ -184,8 +195,18 @@ on_both_engines! {
             to_endpoint["aud"] = json!(server.path(path));
             assert_eq!(post_with(&server, path, field, &to_endpoint, &key).await.status, 200, "{path}");
         }
-        let mut to_no_endpoint = claims(&server, &client, "device page");
-        to_no_endpoint["aud"] = json!(server.path("/device"));
-        assert_eq!(assert_with(&server, &to_no_endpoint, &key).await.error(), "invalid_client");
+        // RFC 9126 §2: what a pushed request shows may be for any of these. The request itself is not whole.
+        for audience in [server.url.clone(), server.path("/token"), server.path("/par")] {
+            let mut pushed = claims(&server, &client, &format!("pushed for {audience}"));
+            pushed["aud"] = json!(audience);
+            let answer = post_with(&server, "/par", ("response_type", "code"), &pushed, &key).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_request"), "{audience}");
+        }
+        // Names are compared as texts (RFC 7523 §3).
+        for nowhere in [server.path("/device"), server.path("/"), server.url.to_uppercase()] {
+            let mut to_no_endpoint = claims(&server, &client, &nowhere);
+            to_no_endpoint["aud"] = json!(nowhere);
+            assert_eq!(assert_with(&server, &to_no_endpoint, &key).await.error(), "invalid_client", "{nowhere}");
+        }
     }
 }

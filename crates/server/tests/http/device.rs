@@ -29,6 +29,7 @@ async fn approve(server: &TestServer, device: &Answer) {
 on_both_engines! {
     async fn a_device_waits_is_approved_by_its_typed_code_and_signed_in_once(server: TestServer) {
         let device = start(&server, &[("scope", "openid account"), ("device_name", "build-7")]).await;
+        assert_eq!(device.headers["content-type"], "application/json");
         assert_eq!(device.json["interval"], 5);
         assert_eq!(device.json["expires_in"], 600);
         assert_eq!(device.text("verification_uri"), server.path("/device"));

@@ -1,10 +1,15 @@
 //! DPoP (RFC 9449) at the token endpoint, the device endpoint, the authorization endpoint and the API.
 
-use gatepass_oauth::ClientAuthMethod;
+use crate::{
+    grants::{API, register, resource},
+    verifiers::{introspecting, jwt_verifier},
+};
+use gatepass_oauth::{ClientAuthMethod, GrantType, TokenFormat, TokenTypeUri};
+use gatepass_resource::Verifier;
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
     authority::{CliAccessTokens, ClientPolicy, EventKind},
-    keys::{Clock, Entropy, ProofKey, dpop::Wanted},
+    keys::{Clock, Entropy, ProofKey, dpop::Wanted, jws},
     on_both_engines, tokio,
 };
 use serde_json::{Value, json};
@@ -64,7 +69,7 @@ async fn public(server: &TestServer) -> RegisteredClient {
     server
         .client_with(|new| {
             new.auth_method = ClientAuthMethod::None;
-            new.grant_types.retain(|grant| *grant != gatepass_oauth::GrantType::ClientCredentials);
+            new.grant_types.retain(|grant| *grant != GrantType::ClientCredentials);
         })
         .await
 }
@@ -223,7 +228,7 @@ on_both_engines! {
             let challenge = answer.headers["www-authenticate"].to_str().unwrap();
             assert_eq!(answer.status, 401, "{scheme} {error}");
             assert!(challenge.starts_with(&format!("DPoP error=\"{error}\"")) && challenge.contains("algs=\"ES256"), "{challenge}");
-            assert_eq!(answer.headers.contains_key("dpop-nonce"), !proofs.is_empty());
+            assert_eq!(answer.headers.get_all("dpop-nonce").iter().count(), usize::from(!proofs.is_empty()));
         }
         let replayed = crate::audit::events(&server, EventKind::DpopReplayed, 1).await;
         assert_eq!((replayed[0].address.as_str(), replayed[0].detail.is_empty()), ("127.0.0.1", false));
@@ -235,6 +240,46 @@ on_both_engines! {
         let nonce = server.authority().dpop_nonce();
         let wanted = Wanted { method: "GET", url: &url, nonce: Some(&nonce), access_token: Some(&token) };
         assert_eq!(Answer::of(userinfo.header("dpop", prove(&server, &ours, &wanted))).await.status, 200);
+    }
+
+    async fn what_a_token_is_bound_to_is_told_to_its_resource_and_understood_there(server: TestServer) {
+        let asker = register(&server, resource(API, TokenFormat::Jwt)).await;
+        let (client, key) = (server.client().await, key());
+        let form = [CREDENTIALS[0], ("resource", API)];
+        let token = post(&server, "/token", &client, &form, &[proof(&server, &key, "/token", None)]).await.text("access_token");
+        let cnf = json!({ "jkt": key.thumbprint() });
+        let claims: Value = jws::verify(&token, &server.authority().jwks()).unwrap();
+        assert_eq!(claims["cnf"], cnf);
+        let said = server.post("/introspect", &asker, &[("token", &token)]).await.json;
+        assert_eq!((&said["cnf"], said["token_type"].as_str()), (&cnf, Some("DPoP")));
+        let (by_keys, by_asking) = (jwt_verifier(&server, API), introspecting(&server, &asker, 2));
+        for read in [by_keys.verify(&token).await, by_asking.verify(&token).await] {
+            assert_eq!(read.unwrap().unwrap().confirmation, Some(key.confirmation()));
+        }
+    }
+
+    async fn a_bound_token_is_exchanged_by_the_holder_of_its_key_only(server: TestServer) {
+        let (client, ours, theirs) = (server.client().await, key(), key());
+        let token = async |proofs: &[String]| post(&server, "/token", &client, CREDENTIALS, proofs).await.text("access_token");
+        let (bound, free) = (token(&[proof(&server, &ours, "/token", None)]).await, token(&[]).await);
+        let (grant, access) = (GrantType::TokenExchange.as_str(), TokenTypeUri::AccessToken.as_str());
+        let subject = |token| vec![("grant_type", grant), ("subject_token", token), ("subject_token_type", access)];
+        let actor = [subject(free.as_str()), vec![("actor_token", bound.as_str()), ("actor_token_type", access)]].concat();
+        for form in [subject(bound.as_str()), actor] {
+            for proofs in [vec![], vec![proof(&server, &theirs, "/token", None)]] {
+                let refused = post(&server, "/token", &client, &form, &proofs).await;
+                assert_eq!((refused.status.as_u16(), refused.error().as_str()), (400, "invalid_request"), "{form:?}");
+            }
+            let given = post(&server, "/token", &client, &form, &[proof(&server, &ours, "/token", None)]).await;
+            assert_eq!(given.json["token_type"], "DPoP", "{form:?}: {}", given.json);
+        }
+    }
+
+    async fn a_client_that_wants_its_tokens_bound_gets_none_without_a_proof(server: TestServer) {
+        let client = server.client_with(|new| new.metadata.dpop_bound_access_tokens = true).await;
+        assert_eq!(post(&server, "/token", &client, CREDENTIALS, &[]).await.error(), "invalid_dpop_proof");
+        let bound = post(&server, "/token", &client, CREDENTIALS, &[proof(&server, &key(), "/token", None)]).await;
+        assert_eq!(bound.json["token_type"], "DPoP", "{}", bound.json);
     }
 
     async fn a_public_clients_refresh_token_works_with_its_key_only_and_who_lacks_it_ends_nothing(server: TestServer) {
@@ -294,6 +339,40 @@ on_both_engines! {
         browser.sign_in(USER).await;
         let bad = browser.open(&server.authorize_path(&client, &pkce, &[("dpop_jkt", "short")])).await;
         assert_eq!(bad.answer("error").as_deref(), Some("invalid_request"));
+    }
+
+    async fn a_pushed_request_binds_its_code_to_the_key_of_its_proof(server: TestServer) {
+        let (client, ours, theirs, pkce) = (public(&server).await, key(), key(), Pkce::new());
+        let form = [
+            ("response_type", "code"),
+            ("redirect_uri", REDIRECT_URI),
+            ("scope", "account"),
+            ("code_challenge", &pkce.challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let push = async |extra: &[(&str, &str)], shown: String| {
+            post(&server, "/par", &client, &[&form[..], extra].concat(), &[shown]).await
+        };
+        let with = |key: &ProofKey, path: &str| proof(&server, key, path, None);
+        let named = [("dpop_jkt", ours.thumbprint())];
+        assert_eq!(push(&named, with(&ours, "/par")).await.status, 201);
+        let mixed = push(&named, with(&theirs, "/par")).await;
+        assert_eq!((mixed.status.as_u16(), mixed.error().as_str()), (400, "invalid_request"));
+        let bad = with_header(&with(&ours, "/par"), |header| header["typ"] = json!("JWT"));
+        assert_eq!(push(&[], bad).await.error(), "invalid_dpop_proof");
+
+        let pushed = push(&[], with(&ours, "/par")).await;
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let reference = pushed.text("request_uri").replace(':', "%3A");
+        let consent = browser.open(&format!("/authorize?client_id={}&request_uri={reference}", client.id)).await;
+        let code = browser.submit(&consent.form(), &[("answer", "allow")]).await.answer("code").unwrap();
+        for proofs in [vec![], vec![with(&theirs, "/token")]] {
+            let refused = post(&server, "/token", &client, &redemption(&code, &pkce), &proofs).await;
+            assert_eq!(refused.error(), "invalid_grant");
+        }
+        let tokens = post(&server, "/token", &client, &redemption(&code, &pkce), &[with(&ours, "/token")]).await;
+        assert_eq!(tokens.json["token_type"], "DPoP", "{}", tokens.json);
     }
 
     async fn a_device_is_signed_in_with_the_key_that_started_it(server: TestServer) {

@@ -312,6 +312,13 @@ on_both_engines! {
         let (signed, _) = hint.rsplit_once('.').unwrap();
         for bad in ["x", "eyJhbGciOiJub25lIn0.e30.", &access, &format!("{signed}."), &format!("{signed}.AAAA")] {
             assert_eq!(browser.open(&format!("/logout?id_token_hint={bad}")).await.heading(), "Sign out?", "{bad}");
+            let leading = format!("id_token_hint={bad}&client_id={}&post_logout_redirect_uri={after}", client.id);
+            let elsewhere = signed_in(&server).await;
+            let page = elsewhere.open(&format!("/logout?{leading}")).await;
+            let done = elsewhere.submit(&page.form(), &[("answer", "sign_out")]).await;
+            assert_eq!((page.heading(), done.left_for), ("Sign out?".into(), None), "an error leads nowhere: {bad}");
+            let nobody = Browser::at(&server).open(&format!("/logout?{leading}")).await;
+            assert_eq!(nobody.left_for, None, "{bad}");
         }
         assert_eq!(browser.open("/").await.heading(), "You are signed in");
         let left = browser.open(&format!("/logout?id_token_hint={hint}&post_logout_redirect_uri={after}&state=s")).await;

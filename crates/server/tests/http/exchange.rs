@@ -298,13 +298,15 @@ on_both_engines! {
         let tokens = server.tokens(&client, &[("scope", "account")]).await;
         let access = tokens.text("access_token");
         let refresh = tokens.text("refresh_token");
-        let table: [Case<'_>; 11] = [
+        let table: [Case<'_>; 13] = [
             ("nonsense", &[], "invalid_request"),
             ("a.b.c", &[], "invalid_request"),
             (&refresh, &[], "invalid_request"),
             (&access, &[("subject_token_type", "urn:ietf:params:oauth:token-type:saml2")], "invalid_request"),
             (&access, &[("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")], "invalid_request"),
             (&access, &[("requested_token_type", JWT)], "invalid_request"),
+            (&access, &[("subject_token_type", JWT)], "invalid_request"),
+            (&access, &[("actor_token_type", ACCESS)], "invalid_request"),
             (&access, &[("scope", "account email")], "invalid_scope"),
             (&access, &[("scope", "\"")], "invalid_scope"),
             (&access, &[("resource", "https://unknown.example")], "invalid_target"),
@@ -315,6 +317,8 @@ on_both_engines! {
             let answer = exchange(&server, &client, token, extra).await;
             assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{token} {extra:?}");
         }
+        let untyped = [("grant_type", GRANT), ("subject_token", access.as_str())];
+        assert_eq!(server.post("/token", &client, &untyped).await.error(), "invalid_request", "it says what it shows");
         assert_eq!(exchange(&server, &other, &access, &[]).await.error(), "invalid_request", "another client's token");
         assert_eq!(exchange_public(&server, &access, &[]).await.error(), "invalid_request", "another client's token");
         server.advance(Duration::from_secs(3600));

@@ -7,7 +7,7 @@ use gatepass_testkit::{
         end::EndTarget,
         trust::{EmailProof, NewTrust, Repeats, StandsFor},
     },
-    keys::{JwkSet, SigningKey},
+    keys::{Entropy, JwkSet, ProofKey, SigningKey, dpop::Wanted},
     on_both_engines,
 };
 use serde_json::{Value, json};
@@ -67,6 +67,27 @@ on_both_engines! {
         assert_eq!(server.whoami(&narrow.text("access_token")).await.status, 401, "it is for the resource that the assertion names");
     }
 
+    async fn an_assertion_that_is_bound_to_a_key_needs_a_proof_of_it(server: TestServer) {
+        let (key, client) = (trusting(&server).await, server.client().await);
+        let (ours, theirs) = (ProofKey::ephemeral().unwrap(), ProofKey::ephemeral().unwrap());
+        let mut bound = claims(&server, &client, "bound");
+        bound["cnf"] = json!(ours.confirmation());
+        let assertion = key.sign(TYP, &bound).unwrap();
+        let prove = |by: &ProofKey| {
+            let (url, nonce) = (server.path("/token"), server.authority().dpop_nonce());
+            let wanted = Wanted { method: "POST", url: &url, nonce: Some(&nonce), access_token: None };
+            by.prove(&wanted, &server.clock, &Entropy::system()).unwrap().expose().to_owned()
+        };
+        let bring = async |by: &ProofKey| {
+            let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", &assertion)];
+            let request = server.http().post(server.path("/token")).form(&form).header("dpop", prove(by));
+            Answer::of(request.basic_auth(&client.id, Some(&client.secret))).await
+        };
+        assert_eq!(self::bring(&server, &client, &assertion, &[]).await.error(), "invalid_grant", "without a proof");
+        assert_eq!(bring(&theirs).await.error(), "invalid_grant", "by another key");
+        assert_eq!(bring(&ours).await.json["token_type"], "DPoP", "nobody else has used it up");
+    }
+
     async fn such_a_token_ends_with_all_that_the_person_has(server: TestServer) {
         let (key, client) = (trusting(&server).await, server.client().await);
         let assertion = key.sign(TYP, &claims(&server, &client, "1")).unwrap();
@@ -117,7 +138,7 @@ on_both_engines! {
     async fn an_identity_assertion_that_will_not_do_is_refused(server: TestServer) {
         let (key, client) = (trusting(&server).await, server.client().await);
         server.add_user("grace@example.com").await;
-        let table: [(&str, Value, &str); 10] = [
+        let table: [(&str, Value, &str); 14] = [
             ("client_id", json!("another"), "invalid_grant"),
             ("client_id", Value::Null, "invalid_grant"),
             ("aud", json!("an-app-at-the-provider"), "invalid_grant"),
@@ -128,6 +149,10 @@ on_both_engines! {
             ("email", Value::Null, "invalid_grant"),
             ("jti", Value::Null, "invalid_grant"),
             ("iat", Value::Null, "invalid_grant"),
+            ("authorization_details", json!([{ "type": "x" }]), "invalid_grant"),
+            ("cnf", json!({ "jkt": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" }), "invalid_grant"),
+            ("cnf", json!({ "jkt": 1 }), "invalid_grant"),
+            ("cnf", json!({ "jwk": {} }), "invalid_grant"),
         ];
         for (index, (name, value, error)) in table.into_iter().enumerate() {
             let mut bad = claims(&server, &client, &format!("bad-{index}"));

@@ -26,6 +26,7 @@ async fn said(server: &TestServer) -> Value {
     let [first, second] = DOCUMENTS;
     let (document, other) = (get(server, first).await, get(server, second).await);
     assert_eq!((document.status.as_u16(), &document.json), (200, &other.json));
+    assert_eq!(document.headers["content-type"], "application/json");
     document.json
 }
 
@@ -172,7 +173,11 @@ on_both_engines! {
             let path = path.replace("response_type=code", if name == "response_type" { "" } else { "response_type=code" });
             let path = path.replace("code_challenge_method=S256", if name == "code_challenge_method" { "" } else { "code_challenge_method=S256" });
             let page = browser.open(&format!("{path}&{name}={}", value.replace(' ', "+"))).await;
-            page.left_for.is_some().then(|| page.answer("error")).flatten()
+            match page.status.as_u16() {
+                // What is wrong with the answer's own way is told here (OpenID Connect Core §3.1.2.6).
+                400 => Some("a page".to_owned()),
+                _ => page.left_for.is_some().then(|| page.answer("error")).flatten(),
+            }
         };
         let table: [(&str, &str, &[&str]); 6] = [
             ("response_types_supported", "response_type", &["token", "id_token", "none"]),
@@ -215,7 +220,9 @@ on_both_engines! {
     }
 
     async fn the_api_says_who_gives_its_tokens(server: TestServer) {
-        assert_eq!(get(&server, "/.well-known/oauth-protected-resource").await.json, json!({
+        let document = get(&server, "/.well-known/oauth-protected-resource").await;
+        assert_eq!(document.headers["content-type"], "application/json");
+        assert_eq!(document.json, json!({
             "resource": server.url,
             "authorization_servers": [server.url],
             "scopes_supported": ["account"],

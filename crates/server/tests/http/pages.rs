@@ -1,6 +1,7 @@
 //! What every page and answer carries.
 
 use gatepass_testkit::{Browser, Engine, Options, Pkce, TestServer, USER, on_both_engines, tokio};
+use reqwest::Method;
 
 on_both_engines! {
     async fn every_page_forbids_framing_scripts_and_keeping(server: TestServer) {
@@ -19,6 +20,16 @@ on_both_engines! {
             assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
             let html = response.text().await.unwrap();
             assert!(!html.contains("<script") && !html.contains(" style=") && !html.contains(" onclick"), "{path}");
+        }
+    }
+
+    async fn no_script_of_another_site_is_let_in_where_people_are_asked(server: TestServer) {
+        let asked = server.authorize_path(&server.client().await, &Pkce::new(), &[]);
+        for (method, path) in [(Method::GET, asked.as_str()), (Method::OPTIONS, "/authorize")] {
+            let request = server.http().request(method, server.path(path)).header("origin", "https://evil.example");
+            let answer = request.header("access-control-request-method", "GET").send().await.unwrap();
+            let told = answer.headers();
+            assert!(told.keys().all(|name| !name.as_str().starts_with("access-control-")), "{told:?}");
         }
     }
 
@@ -44,6 +55,7 @@ async fn over_https_the_cookie_is_host_bound_and_the_browser_is_told_to_stay() {
         .send()
         .await
         .unwrap();
+    assert_eq!(response.status(), 303, "the browser does not send the password on");
     assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("__Host-gatepass=gps_"));
     assert!(response.headers()["set-cookie"].to_str().unwrap().contains("; Secure;"));
     assert!(response.headers().contains_key("strict-transport-security"));

@@ -7,6 +7,7 @@ use crate::{
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
     authority::{ClientPolicy, EventKind},
+    keys::{Algorithm, Jwk, PrivateKey, private_key::Encoding},
     on_both_engines, tokio,
 };
 use reqwest::Method;
@@ -56,11 +57,35 @@ on_both_engines! {
         assert_eq!((&told["response_types"], &told["client_uri"]), (&json!(["code"]), &json!("https://app.example")));
         assert_eq!(told["client_id_issued_at"], server.authority().now().seconds());
         assert_eq!(told.get("unknown_member"), None);
+        assert_eq!(told["id_token_signed_response_alg"], "ES256", "what was chosen for it is told");
         let tokens = server.tokens(&client(&registered), &[("scope", "openid")]).await;
         assert_eq!(tokens.status, 200, "{}", tokens.json);
         assert_eq!(server.refresh(&client(&registered), &tokens.text("refresh_token")).await.status, 200);
         let own = server.post("/token", &client(&registered), &[("grant_type", "client_credentials")]).await;
         assert_eq!(own.error(), "unauthorized_client", "a stranger does not act for itself");
+    }
+
+    async fn a_program_is_held_to_the_algorithm_of_its_assertions(server: TestServer) {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let key = PrivateKey::from_der(&pair.serialize_der(), Encoding::Pkcs8).unwrap();
+        let metadata = json!({
+            "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [Jwk { alg: None, ..key.public().clone() }]}, "token_endpoint_auth_signing_alg": "PS256",
+        });
+        let registered = register(&server, &metadata).await;
+        assert_eq!(registered.json["token_endpoint_auth_signing_alg"], "PS256");
+        let (id, now) = (registered.text("client_id"), server.authority().now().seconds());
+        let revoke = async |algorithm: Algorithm| {
+            let jti = algorithm.as_str();
+            let claims = json!({ "iss": id, "sub": id, "aud": server.url, "exp": now + 60, "jti": jti });
+            let assertion = key.sign(algorithm, None, &claims).unwrap();
+            let form = [
+                ("token", "x"), ("client_assertion", assertion.expose()),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ];
+            Answer::of(server.http().post(server.path("/revoke")).form(&form)).await.status.as_u16()
+        };
+        assert_eq!((revoke(Algorithm::Rs256).await, revoke(Algorithm::Ps256).await), (401, 200));
     }
 
     async fn every_rule_of_a_registration_has_its_error(server: TestServer) {
@@ -83,6 +108,7 @@ on_both_engines! {
             (json!({"redirect_uris": [REDIRECT_URI], "jwks_uri": "http://app.example/keys"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "backchannel_logout_uri": "https://[fd00::1]/out"}), "invalid_client_metadata"),
             (json!({"redirect_uris": [REDIRECT_URI], "id_token_signed_response_alg": "none"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_signing_alg": "HS256"}), "invalid_client_metadata"),
             (json!([]), "invalid_client_metadata"),
             (json!("text"), "invalid_client_metadata"),
         ];

@@ -10,6 +10,7 @@ on_both_engines! {
         assert_eq!(tokens.status, 200);
         assert_eq!(tokens.headers["cache-control"], "no-store");
         assert_eq!(tokens.headers["pragma"], "no-cache");
+        assert_eq!(tokens.headers["content-type"], "application/json");
         assert_eq!(tokens.json["token_type"], "Bearer");
         assert_eq!(tokens.json["expires_in"], 3600);
         assert_eq!(tokens.json["scope"], "account email openid");

@@ -15,7 +15,7 @@ fn answered(answer: Value) -> (Said, Terminal) {
 fn what_vendors_do_differently_is_read_and_what_is_unsafe_is_not() {
     for good in [
         json!({"access_token": "a", "token_type": "bearer"}),
-        json!({"access_token": "a", "token_type": "BEARER", "expires_in": "3600"}),
+        json!({"access_token": "a", "token_type": "BEARER", "expires_in": "3600", "ext": {"a": [1]}}),
         json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "scope": null, "refresh_token": "r"}),
     ] {
         let (said, terminal) = answered(good);
