@@ -405,7 +405,9 @@ impl From<SignInError> for Error {
                 let inner = Self::from(failure.clone());
                 Self { message: error.to_string(), ..inner }
             }
-            SignInError::NoKeyBinding => Self::new(Kind::Failed, error).hint("leave --dpop out"),
+            SignInError::NoKeyBinding | SignInError::NotBound => {
+                Self::new(Kind::Failed, error).hint("leave --dpop out")
+            }
             SignInError::Vault(error) => error.into(),
             SignInError::Device(DeviceError::Ended(end)) => {
                 Self::new(Kind::Refused, end).hint("start again to get a new code")

@@ -82,8 +82,8 @@ fn an_address_is_taken_from_stdin() {
     let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     let page = url::Url::parse(event["url"].as_str().unwrap()).unwrap();
     let value = |name: &str| page.query_pairs().find(|(known, _)| known == name).unwrap().1.into_owned();
-    writeln!(login.stdin.take().unwrap(), "{}?code=right-code&state={}", value("redirect_uri"), value("state"))
-        .unwrap();
+    let (uri, state, iss) = (value("redirect_uri"), value("state"), fake.issuer.replace("://", "%3A%2F%2F"));
+    writeln!(login.stdin.take().unwrap(), "{uri}?code=right-code&state={state}&iss={iss}").unwrap();
     let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(event["event"], "done");
     assert!(login.wait().unwrap().success());

@@ -33,6 +33,8 @@ pub struct Server {
     pub userinfo_endpoint: Option<WebUrl>,
     /// Whether every authorization response carries `iss` (RFC 9207 §3).
     pub answers_with_iss: bool,
+    /// Whether it is known to look at the verifier of PKCE by S256: it says so, or its vendor does.
+    pub takes_s256: bool,
     /// Whether the end of one sign-in is the end of no other of the same person and client.
     pub has_separate_grants: bool,
     /// RFC 9126 §5.
@@ -75,6 +77,8 @@ pub struct CertificateEndpoints {
     pub token: Option<WebUrl>,
     /// Instead of the revocation endpoint.
     pub revocation: Option<WebUrl>,
+    /// Instead of the userinfo endpoint.
+    pub userinfo: Option<WebUrl>,
     /// Instead of the device authorization endpoint.
     pub device_authorization: Option<WebUrl>,
     /// Instead of the endpoint for pushed requests.
@@ -94,6 +98,7 @@ impl Server {
             revocation_endpoint: None,
             userinfo_endpoint: None,
             answers_with_iss: false,
+            takes_s256: false,
             has_separate_grants: false,
             pushed_authorization_request_endpoint: None,
             requires_pushed_requests: false,
@@ -120,6 +125,7 @@ impl Server {
         Self {
             token_endpoint: own.token.unwrap_or(self.token_endpoint),
             revocation_endpoint: self.revocation_endpoint.map(|usual| own.revocation.unwrap_or(usual)),
+            userinfo_endpoint: self.userinfo_endpoint.map(|usual| own.userinfo.unwrap_or(usual)),
             device_authorization_endpoint: device,
             pushed_authorization_request_endpoint: pushed,
             ..self
@@ -176,13 +182,14 @@ pub async fn discover_as(
 ) -> Result<Server, DiscoveryError> {
     let known = provider.map(|provider| provider.metadata_of(issuer));
     if let (Some(Provider { has_metadata: false, .. }), Some(metadata)) = (provider, &known) {
-        return Ok(Server { provider, ..check(issuer, metadata)? });
+        return Ok(Server { provider, takes_s256: true, ..check(issuer, metadata)? });
     }
     let found = ask(transport, issuer).await?;
     // What the notes add is documented, whatever the lists of the document leave out.
     let added = known.map(|metadata| metadata.device_authorization_endpoint.and_then(|text| text.parse().ok()));
     let device_authorization_endpoint = found.device_authorization_endpoint.clone().or(added.flatten());
-    Ok(Server { provider, device_authorization_endpoint, ..found })
+    let takes_s256 = found.takes_s256 || provider.is_some();
+    Ok(Server { provider, device_authorization_endpoint, takes_s256, ..found })
 }
 
 async fn ask(transport: &Transport, issuer: &Issuer) -> Result<Server, DiscoveryError> {
@@ -249,6 +256,7 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
             .filter(|_| device),
         revocation_endpoint: read("revocation_endpoint", &metadata.revocation_endpoint)?,
         userinfo_endpoint: read("userinfo_endpoint", &metadata.userinfo_endpoint)?,
+        takes_s256: !methods.is_empty(),
         answers_with_iss: metadata.authorization_response_iss_parameter_supported,
         has_separate_grants: metadata.gatepass_separate_grants,
         pushed_authorization_request_endpoint: read(
@@ -269,6 +277,7 @@ pub fn check(issuer: &Issuer, metadata: &ServerMetadata) -> Result<Server, Disco
         certificate_endpoints: CertificateEndpoints {
             token: read("token_endpoint", &alias(metadata, "token_endpoint"))?,
             revocation: read("revocation_endpoint", &alias(metadata, "revocation_endpoint"))?,
+            userinfo: read("userinfo_endpoint", &alias(metadata, "userinfo_endpoint"))?,
             device_authorization: read(
                 "device_authorization_endpoint",
                 &alias(metadata, "device_authorization_endpoint"),
@@ -327,6 +336,45 @@ mod tests {
         assert_eq!(check(&issuer, &document).unwrap_err(), DiscoveryError::NoS256(issuer.clone()));
         document.code_challenge_methods_supported.push("S256".into());
         assert!(check(&issuer, &document).is_ok());
+    }
+
+    #[test]
+    fn who_shows_a_certificate_goes_to_the_endpoints_for_it() {
+        let issuer: Issuer = "https://a.example".parse().unwrap();
+        let named = [
+            "token_endpoint",
+            "revocation_endpoint",
+            "userinfo_endpoint",
+            "device_authorization_endpoint",
+            "pushed_authorization_request_endpoint",
+        ];
+        let document = |host: &str, alias: &str| -> ServerMetadata {
+            let all = |host: &str| named.map(|name| (name.to_owned(), format!("https://{host}/{name}").into()));
+            let mut members = serde_json::Map::from_iter(all(host));
+            members.insert("issuer".into(), "https://a.example".into());
+            let mut aliases = serde_json::Map::from_iter(all("mtls.a.example"));
+            aliases.insert("token_endpoint".into(), alias.into());
+            members.insert("mtls_endpoint_aliases".into(), aliases.into());
+            serde_json::from_value(members.into()).unwrap()
+        };
+        let server = check(&issuer, &document("a.example", "https://mtls.a.example/token_endpoint")).unwrap();
+        let hosts = |server: Server| {
+            let optional = [
+                server.revocation_endpoint,
+                server.userinfo_endpoint,
+                server.device_authorization_endpoint,
+                server.pushed_authorization_request_endpoint,
+            ];
+            let all = [Some(server.token_endpoint)].into_iter().chain(optional);
+            all.map(|url| url.unwrap().host()).collect::<Vec<_>>()
+        };
+        let own = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+        let identity = crate::TlsIdentity::read(own.cert.pem(), own.signing_key.serialize_pem().into()).unwrap();
+        let certificate = ClientAuthentication::Tls(identity);
+        assert_eq!(hosts(server.clone().for_client(&certificate)), ["mtls.a.example"; 5]);
+        assert_eq!(hosts(server.for_client(&ClientAuthentication::None)), ["a.example"; 5]);
+        let plain = check(&issuer, &document("a.example", "http://mtls.a.example/token_endpoint"));
+        assert!(matches!(plain, Err(DiscoveryError::BadEndpoint { .. })));
     }
 
     #[test]

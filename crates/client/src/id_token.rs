@@ -1,13 +1,14 @@
 //! Who signed in, as the ID token says (OpenID Connect Core §2).
 //!
 //! The token comes to us straight from the token endpoint, so its signature adds nothing to what TLS
-//! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. Here it only
+//! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. It
+//! came just now, so its end is compared with its beginning: the clock of this machine may be wrong (§3.1.3.7, step 9). Here it only
 //! labels an account. Whoever takes an ID token from other hands must verify it.
 
 use crate::{AccountId, BearerError, IssuerName, SignIn, SignIns, Tokens};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepass_oauth::{ClientId, Secret, UtcMillis};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// How much of its life an ID token must have left to be handed out.
@@ -20,6 +21,10 @@ pub struct IdClaims {
     /// The subject: never reassigned within its issuer.
     pub sub: String,
     aud: Audience,
+    #[serde(default)]
+    azp: Option<String>,
+    exp: f64,
+    iat: f64,
     #[serde(default)]
     nonce: Option<String>,
     /// The email address, for people.
@@ -38,6 +43,13 @@ enum Audience {
 }
 
 impl Audience {
+    fn is_one(&self) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::Many(audiences) => audiences.len() == 1,
+        }
+    }
+
     fn any(&self, is: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::One(audience) => is(audience),
@@ -53,11 +65,15 @@ pub(crate) fn is_for_others(token: &Secret, is: impl Fn(&str) -> bool) -> bool {
     struct For {
         aud: Audience,
     }
+    claims::<For>(token).is_some_and(|claims| !claims.aud.any(is))
+}
+
+/// The claims of a JWT that nobody verifies here; `None` for what is none.
+fn claims<C: DeserializeOwned>(token: &Secret) -> Option<C> {
     let mut parts = token.expose().split('.');
-    let (Some(_), Some(payload), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let claims = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok();
-    let claims: Option<For> = claims.and_then(|json| serde_json::from_slice(&json).ok());
-    claims.is_some_and(|claims| !claims.aud.any(is))
+    let (Some(_), Some(payload), Some(_)) = (parts.next(), parts.next(), parts.next()) else { return None };
+    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// Why an ID token is not believed.
@@ -72,6 +88,9 @@ pub enum InvalidIdToken {
     /// It is for another client.
     #[error("the server sent an ID token for another client")]
     WrongAudience,
+    /// It ends before it begins.
+    #[error("the server sent an ID token that was never good")]
+    NeverGood,
     /// It answers another request.
     #[error("the server sent an ID token that answers another sign-in")]
     WrongNonce,
@@ -88,14 +107,18 @@ pub fn read(
     client_id: &ClientId,
     nonce: Option<&str>,
 ) -> Result<IdClaims, InvalidIdToken> {
-    let payload = token.expose().split('.').nth(1).ok_or(InvalidIdToken::Unreadable)?;
-    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).map_err(|_| InvalidIdToken::Unreadable)?;
-    let claims: IdClaims = serde_json::from_slice(&json).map_err(|_| InvalidIdToken::Unreadable)?;
+    let claims: IdClaims = claims(token).ok_or(InvalidIdToken::Unreadable)?;
     if !iss.is(&claims.iss) {
         return Err(InvalidIdToken::WrongIssuer);
     }
-    if !claims.aud.any(|audience| audience == client_id.as_str()) {
+    let is_us = |name: &str| name == client_id.as_str();
+    // One that is for others too must have been given to us.
+    let is_ours = claims.aud.any(is_us) && (claims.aud.is_one() || claims.azp.as_deref().is_some_and(is_us));
+    if !is_ours {
         return Err(InvalidIdToken::WrongAudience);
+    }
+    if claims.exp <= claims.iat {
+        return Err(InvalidIdToken::NeverGood);
     }
     if nonce.is_some() && claims.nonce.as_deref() != nonce {
         return Err(InvalidIdToken::WrongNonce);
@@ -110,8 +133,7 @@ pub fn ends_at(token: &Secret) -> Option<UtcMillis> {
     struct End {
         exp: f64,
     }
-    let json = URL_SAFE_NO_PAD.decode(token.expose().split('.').nth(1)?.trim_end_matches('=')).ok()?;
-    let End { exp } = serde_json::from_slice(&json).ok()?;
+    let End { exp } = claims(token)?;
     let seconds = format!("{:.0}", exp.floor().clamp(0.0, 1e12)).parse::<i64>().ok()?;
     seconds.checked_mul(1000).map(UtcMillis)
 }
@@ -208,7 +230,7 @@ mod tests {
         let issuer = IssuerName::new("https://a.example".parse().unwrap(), Some("https://a.example".into()));
         let client = "cli".parse().unwrap();
         let good =
-            json!({"iss": "https://a.example", "sub": "u1", "aud": ["x", "cli"], "nonce": "n", "email": "a@b.c"});
+            json!({"iss": "https://a.example", "sub": "u1", "aud": ["cli"], "nonce": "n", "exp": 2000, "iat": 1000.5});
         assert_eq!(read(&token(&good), &issuer, &client, Some("n")).unwrap().sub, "u1");
         assert!(read(&token(&good), &issuer, &client, None).is_ok());
         let changed = |member: &str, value: serde_json::Value| {
@@ -220,6 +242,14 @@ mod tests {
             assert_eq!(changed("iss", json!(other)), InvalidIdToken::WrongIssuer, "{other}");
         }
         assert_eq!(changed("aud", json!("other")), InvalidIdToken::WrongAudience);
+        assert_eq!(changed("aud", json!(["x", "cli"])), InvalidIdToken::WrongAudience);
+        let mut for_both = good.clone();
+        (for_both["aud"], for_both["azp"]) = (json!(["x", "cli"]), json!("cli"));
+        assert!(read(&token(&for_both), &issuer, &client, Some("n")).is_ok());
+        assert_eq!(changed("exp", json!(1000)), InvalidIdToken::NeverGood);
+        for required in ["exp", "iat"] {
+            assert_eq!(changed(required, json!(null)), InvalidIdToken::Unreadable, "{required}");
+        }
         assert_eq!(changed("nonce", json!("m")), InvalidIdToken::WrongNonce);
         assert_eq!(changed("sub", json!(7)), InvalidIdToken::Unreadable);
         assert_eq!(read(&"junk".into(), &issuer, &client, None).unwrap_err(), InvalidIdToken::Unreadable);

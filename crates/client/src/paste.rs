@@ -11,11 +11,20 @@ use url::Url;
 #[error("that is neither the address of the last page nor a code")]
 pub struct NotAnAnswer;
 
-/// Reads what was pasted. `state` and `iss` are there only if the text had them.
+/// What was pasted.
+#[derive(Debug)]
+pub struct Pasted {
+    /// What it says; `state` and `iss` are there only if the text had them.
+    pub answer: AuthorizationAnswer,
+    /// Whether it is the server's whole answer, and not the code of it alone.
+    pub is_whole: bool,
+}
+
+/// Reads what was pasted.
 ///
 /// # Errors
 /// [`NotAnAnswer`].
-pub fn read(pasted: &str) -> Result<AuthorizationAnswer, NotAnAnswer> {
+pub fn read(pasted: &str) -> Result<Pasted, NotAnAnswer> {
     // A terminal may wrap a long line; whoever copies it copies the breaks along.
     let text: String = pasted.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let text = text.trim_matches(['"', '\'', '<', '>']);
@@ -38,12 +47,15 @@ pub fn read(pasted: &str) -> Result<AuthorizationAnswer, NotAnAnswer> {
     if code.len() < 6 || !code.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(NotAnAnswer);
     }
-    Ok(AuthorizationAnswer { code: Some(Secret::from(code)), error: None, error_description: None, state, iss: None })
+    let code = Some(Secret::from(code));
+    let answer = AuthorizationAnswer { code, error: None, error_description: None, state, iss: None };
+    Ok(Pasted { answer, is_whole: false })
 }
 
-fn query(text: &str) -> Result<AuthorizationAnswer, NotAnAnswer> {
+fn query(text: &str) -> Result<Pasted, NotAnAnswer> {
     let answer = AuthorizationAnswer::read(text).map_err(|_| NotAnAnswer)?;
-    if answer.code.is_none() && answer.error.is_none() { Err(NotAnAnswer) } else { Ok(answer) }
+    let says_nothing = answer.code.is_none() && answer.error.is_none();
+    if says_nothing { Err(NotAnAnswer) } else { Ok(Pasted { answer, is_whole: true }) }
 }
 
 #[cfg(test)]
@@ -51,7 +63,8 @@ mod tests {
     use super::*;
 
     fn code_and_state(text: &str) -> (String, Option<String>) {
-        let answer = read(text).unwrap();
+        let Pasted { answer, is_whole } = read(text).unwrap();
+        assert_eq!(is_whole, text.contains("code="), "{text}");
         (answer.code.unwrap().expose().to_owned(), answer.state)
     }
 
@@ -69,7 +82,7 @@ mod tests {
             assert_eq!(code_and_state(text), both, "{text}");
         }
         assert_eq!(code_and_state(" gpc_abc123\n"), ("gpc_abc123".into(), None));
-        assert_eq!(read("http://x/cb?error=access_denied").unwrap().error.as_deref(), Some("access_denied"));
+        assert_eq!(read("http://x/cb?error=access_denied").unwrap().answer.error.as_deref(), Some("access_denied"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! 3. It is kept in the vault, one for each issuer: the secret and the registration access token are secrets.
 //! 4. Before a kept registration is used for a new sign-in the server is asked whether it still knows it: by its own
 //!    address (RFC 7592 §2.1), else by revoking nothing (RFC 7009 §2.2 answers an unknown token with 200, an unknown client
-//!    with `invalid_client`). A page that only a browser sees would never tell us.
+//!    with `invalid_client`). What the answer gives anew, the secret or the token, takes the place of the old one before
+//!    anything else is done (RFC 7592 §2.1). A page that only a browser sees would never tell us.
 
 use crate::{
     Asker, Call, ClientAuthentication, Failure, Reply, Server, SignIns, Transport, WebUrl, loopback::uri::LoopbackUri,
@@ -62,6 +63,28 @@ struct Answer {
     registration_client_uri: Option<String>,
 }
 
+/// What a read of the registration may give anew (RFC 7592 §2.1).
+#[derive(Deserialize)]
+struct Renewal {
+    #[serde(default)]
+    client_id: Option<String>,
+    #[serde(default)]
+    client_secret: Option<Secret>,
+    #[serde(default)]
+    client_secret_expires_at: Option<i64>,
+    #[serde(default)]
+    registration_access_token: Option<Secret>,
+}
+
+/// Whether a server knows a registration.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// It does, and says what has changed.
+    Yes(Option<Box<Registered>>),
+    /// It does not.
+    No,
+}
+
 /// Registers a client at `endpoint`.
 ///
 /// # Errors
@@ -113,16 +136,19 @@ fn take(
         (Some(uri), Some(token)) if uri.host() == endpoint.host() => Some(Management { uri, token }),
         _ => None,
     };
-    // 0 means never (§3.2.1).
-    let end = answer.client_secret_expires_at.filter(|seconds| *seconds > 0);
     Ok(Registered {
         issuer: server.issuer.clone(),
         client_id,
         authentication,
         redirect_uri: redirect.to_string(),
         management,
-        expires_at: end.map(|seconds| UtcMillis(seconds.saturating_mul(1000))),
+        expires_at: end_of(answer.client_secret_expires_at),
     })
+}
+
+/// `client_secret_expires_at`: 0 means never (§3.2.1).
+fn end_of(seconds: Option<i64>) -> Option<UtcMillis> {
+    seconds.filter(|seconds| *seconds > 0).map(|seconds| UtcMillis(seconds.saturating_mul(1000)))
 }
 
 /// `none`, unless the server says what it takes and that is not among it.
@@ -153,14 +179,45 @@ impl Registered {
             && self.expires_at.is_none_or(|end| now.plus(Duration::from_secs(60)) < end)
     }
 
+    /// What a read of the registration gives anew; `None` when nothing. A `client_id` that changes is another client.
+    fn renewed(&self, told: Renewal) -> Option<Known> {
+        if told.client_id.is_some_and(|id| id != self.client_id.as_str()) {
+            return Some(Known::No);
+        }
+        let mut next = self.clone();
+        let mut is_new = false;
+        match (&mut next.authentication, told.client_secret) {
+            (
+                ClientAuthentication::ClientSecretBasic { secret } | ClientAuthentication::ClientSecretPost { secret },
+                Some(given),
+            ) if secret.expose() != given.expose() => {
+                *secret = given;
+                next.expires_at = end_of(told.client_secret_expires_at);
+                is_new = true;
+            }
+            _ => {}
+        }
+        if let (Some(management), Some(given)) = (&mut next.management, told.registration_access_token)
+            && management.token.expose() != given.expose()
+        {
+            management.token = given;
+            is_new = true;
+        }
+        is_new.then(|| Known::Yes(Some(Box::new(next))))
+    }
+
     /// Step 4: whether the server still knows it. When that cannot be told, it counts as known.
-    pub(crate) async fn is_known(&self, sign_ins: &SignIns, server: &Server) -> bool {
+    pub(crate) async fn is_known(&self, sign_ins: &SignIns, server: &Server) -> Known {
         let transport = sign_ins.transport();
         if let Some(Management { uri, token }) = &self.management {
-            let reply = transport.send(Call::get(uri.clone()).with_bearer(token)).await;
-            return !matches!(reply, Ok(reply) if matches!(reply.status, 401 | 404 | 410));
+            let told = match transport.send(Call::get(uri.clone()).with_bearer(token)).await {
+                Ok(reply) if matches!(reply.status, 401 | 404 | 410) => return Known::No,
+                Ok(reply) => reply.read::<Renewal>().ok(),
+                Err(_) => None,
+            };
+            return told.and_then(|told| self.renewed(told)).unwrap_or(Known::Yes(None));
         }
-        let Some(endpoint) = &server.revocation_endpoint else { return true };
+        let Some(endpoint) = &server.revocation_endpoint else { return Known::Yes(None) };
         let asker = Asker {
             transport,
             clock: sign_ins.clock(),
@@ -171,7 +228,10 @@ impl Registered {
         };
         let nothing = Secret::from("no-token");
         let told = revoke(asker, endpoint, ("refresh_token", &nothing)).await;
-        !matches!(told, Err(failure) if failure.is(ErrorCode::InvalidClient))
+        match told {
+            Err(failure) if failure.is(ErrorCode::InvalidClient) => Known::No,
+            _ => Known::Yes(None),
+        }
     }
 }
 

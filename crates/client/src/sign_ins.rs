@@ -156,6 +156,7 @@ impl SignIns {
         request: &SignInRequest,
         person: Person<'_>,
     ) -> Result<Account, SignInError> {
+        let server = server.for_client(&request.authentication);
         let ways = match person.ways {
             Some(ways) => ways,
             None => {
@@ -177,6 +178,7 @@ impl SignIns {
             tell: person.tell,
         };
         let won = race.run(ways, person.pasted).await?;
+        request.key_binding.check(won.tokens.token_type)?;
         let now = self.clock.now();
         let certified = request.authentication.certificate().map(|own| self.transport.showing(own.clone()));
         let transport = certified.as_ref().unwrap_or(&self.transport);

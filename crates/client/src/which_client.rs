@@ -8,10 +8,10 @@
 //! 5. The one that was registered here before (RFC 7591), if the server still knows it; else a new registration.
 
 use crate::{
-    ClientAuthentication, ClientKey, Failure, Refusal, Server, SignIns, VaultError,
+    ClientAuthentication, ClientKey, Failure, Refusal, Server, SignIns, Vault, VaultError,
     client_key::ClientSigner,
     loopback::uri::LoopbackUri,
-    registration::{self, Registered},
+    registration::{self, Known, Registered},
     sign_in::{
         SignInError,
         wish::{Proof, Wish},
@@ -160,9 +160,12 @@ impl SignIns {
             return Ok(named(url, ClientAuthentication::None));
         }
         if let Some(kept) = self.kept_registration(wish, server).await?
-            && kept.is_known(self, server).await
+            && let Known::Yes(changed) = kept.is_known(self, server).await
         {
-            let Registered { client_id, authentication, .. } = kept;
+            if let Some(changed) = &changed {
+                self.keep_registration(changed).await?;
+            }
+            let Registered { client_id, authentication, .. } = changed.map_or(kept, |changed| *changed);
             return Ok(Chosen { client_id, authentication, origin: Origin::Kept });
         }
         self.register_client(wish, server).await
@@ -179,22 +182,27 @@ impl SignIns {
         let Some(endpoint) = server.registration_endpoint.as_ref().filter(|_| open) else {
             return Err(none(None).into());
         };
-        let registered = match registration::register(self.transport(), server, endpoint, &wish.redirect(server)).await
-        {
-            Ok(registered) => registered,
-            Err(failure @ Failure::Unreachable { .. }) => return Err(SignInError::NoTokens(failure)),
-            Err(failure) => return Err(none(Some(failure)).into()),
-        };
+        let registered =
+            match registration::register(self.transport(), server, endpoint, &wish.registered_redirect(server)).await {
+                Ok(registered) => registered,
+                Err(failure @ Failure::Unreachable { .. }) => return Err(SignInError::NoTokens(failure)),
+                Err(failure) => return Err(none(Some(failure)).into()),
+            };
+        self.keep_registration(&registered).await?;
+        let Registered { client_id, authentication, .. } = registered;
+        Ok(Chosen { client_id, authentication, origin: Origin::Registered })
+    }
+
+    /// Keeps a registration in place of an earlier one at the same server.
+    async fn keep_registration(&self, registered: &Registered) -> Result<(), VaultError> {
         let kept = registered.clone();
-        self.with_vault(move |vault| {
+        let keep = move |vault: &Vault| {
             vault.update(|contents| {
                 contents.registrations.retain(|known| known.issuer != kept.issuer);
                 contents.registrations.push(kept);
             })
-        })
-        .await?;
-        let Registered { client_id, authentication, .. } = registered;
-        Ok(Chosen { client_id, authentication, origin: Origin::Registered })
+        };
+        self.with_vault(keep).await
     }
 
     async fn client_of_earlier_sign_in(&self, issuer: &Issuer) -> Result<Option<Chosen>, VaultError> {
@@ -217,7 +225,7 @@ impl SignIns {
 
     async fn kept_registration(&self, wish: &Wish, server: &Server) -> Result<Option<Registered>, VaultError> {
         let (issuer, redirect, now): (Issuer, LoopbackUri, _) =
-            (server.issuer.clone(), wish.redirect(server), self.clock().now());
+            (server.issuer.clone(), wish.registered_redirect(server), self.clock().now());
         let kept = self.with_vault(|vault| Ok(vault.read()?.registrations)).await?;
         Ok(kept.into_iter().find(|known| known.serves(&issuer, &redirect, now)))
     }

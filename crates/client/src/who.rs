@@ -23,7 +23,7 @@ pub enum WhoError {
     /// The server does not take the token.
     #[error("{0} does not accept the token")]
     NotAccepted(String),
-    /// It speaks of somebody else (OpenID Connect Core §5.3.2).
+    /// It speaks of somebody else, or does not say of whom (OpenID Connect Core §5.3.2).
     #[error("{0} speaks of somebody else than at the sign-in")]
     SomebodyElse(String),
     /// No answer.
@@ -54,7 +54,7 @@ impl SignIns {
         let member = stored.terms.provider().and_then(|provider| provider.identity.as_ref());
         let subject = text(claims.get(member.map_or("sub", |member| &member.subject)));
         match (&stored.account.subject, subject) {
-            (Some(known), Some(said)) if *known != said => Err(WhoError::SomebodyElse(endpoint.host())),
+            (Some(known), said) if said.as_ref() != Some(known) => Err(WhoError::SomebodyElse(endpoint.host())),
             _ => Ok(Who::Says(claims)),
         }
     }

@@ -143,9 +143,20 @@ async fn one_key_is_named_shown_and_proven_at_every_step_and_kept_with_the_sign_
     assert!(!fake.asked("/revoke")[0].headers.contains_key("dpop"), "to end a token takes no key");
 }
 
+/// The same token, bound to the key that was shown.
+fn bound(answer: Answer) -> Answer {
+    let Answer::Json(status, mut body) = answer else { return answer };
+    body["token_type"] = json!("DPoP");
+    Answer::Json(status, body)
+}
+
 #[tokio::test]
 async fn other_programs_and_those_who_say_no_are_not_bound_and_whoever_says_yes_is() {
-    let fake = offering(|asked, _, _| if asked.path == "/par" { pushed() } else { granted("1") });
+    let fake = offering(|asked, _, _| match asked.path.as_str() {
+        "/par" => pushed(),
+        _ if asked.headers.contains_key("dpop") => bound(granted("1")),
+        _ => granted("1"),
+    });
     let table = [
         ("cli", KeyBinding::OwnSignIns, false),
         ("gatepass-cli", KeyBinding::Never, false),
@@ -160,6 +171,12 @@ async fn other_programs_and_those_who_say_no_are_not_bound_and_whoever_says_yes_
         assert_eq!(fake.asked("/par").pop().unwrap().form.contains_key("dpop_jkt"), bound);
         assert_eq!(usual(home.path()).vault().read().unwrap().get(&account.id()).unwrap().dpop_key.is_some(), bound);
     }
+    let plain = offering(|asked, _, _| if asked.path == "/par" { pushed() } else { granted("1") });
+    let home = tempfile::tempdir().unwrap();
+    let demanding = SignInRequest { key_binding: KeyBinding::Always, ..request(&plain.issuer, "cli") };
+    let error = sign_in(&usual(home.path()), &plain, &demanding).await.unwrap_err();
+    assert!(matches!(error, SignInError::NotBound), "{error:?}");
+    assert!(usual(home.path()).vault().read().unwrap().sign_ins.is_empty());
     let without = Fake::start(|_, _| granted("1"));
     let home = tempfile::tempdir().unwrap();
     let request = SignInRequest { key_binding: KeyBinding::Always, ..request(&without.issuer, "cli") };
@@ -169,13 +186,18 @@ async fn other_programs_and_those_who_say_no_are_not_bound_and_whoever_says_yes_
 
 #[tokio::test]
 async fn a_nonce_is_fetched_once_and_remembered() {
-    let fake = offering(|asked, issuer, count| match proof_of(asked, issuer, None).unwrap().nonce.as_deref() {
-        Some("n1") => with_headers(
+    // Every answer brings the next nonce, and the one before is no longer good.
+    let fake = offering(|asked, issuer, count| {
+        let shown = proof_of(asked, issuer, None).unwrap().nonce;
+        let (last, next) = (count.checked_sub(1).map(|before| format!("n{before}")), format!("n{count}"));
+        if last.is_none() || shown != last {
+            return wants_nonce(&next);
+        }
+        with_headers(
             200,
-            &[("DPoP-Nonce", "n1".into())],
+            &[("DPoP-Nonce", next)],
             &json!({"access_token": format!("access-{count}"), "token_type": "Bearer", "refresh_token": "r"}),
-        ),
-        _ => wants_nonce("n1"),
+        )
     });
     let home = tempfile::tempdir().unwrap();
     let account = signed_in(home.path(), &fake.issuer, -5);
@@ -190,6 +212,9 @@ async fn a_nonce_is_fetched_once_and_remembered() {
         assert!(matches!(renewal, Ok(Renewal::Refreshed(_))), "{renewal:?}");
         assert_eq!(fake.asked("/token").len(), asked, "the second refresh has the nonce");
     }
+    let proofs: HashSet<_> =
+        fake.asked("/token").iter().map(|asked| proof_of(asked, &fake.issuer, None).unwrap().once.0).collect();
+    assert_eq!(proofs.len(), 3, "what is sent again has a proof of its own");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use support::{Answer, Fake, sign_ins, signed_in};
 /// An ID token of the fake's for its user, which ends in `life` seconds.
 fn token(sign_ins: &SignIns, issuer: &str, subject: &str, life: i64) -> String {
     let exp = sign_ins.clock().now().seconds() + life;
-    let claims = json!({"iss": issuer, "sub": subject, "aud": "cli", "exp": exp});
+    let claims = json!({"iss": issuer, "sub": subject, "aud": "cli", "exp": exp, "iat": exp - 3600});
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 

@@ -128,10 +128,12 @@ async fn a_pasted_address_or_code_does_as_well() {
     );
     let mut under_way = begin(&fake.issuer, Some(Ways::Paste));
     let page = under_way.page().await;
+    let whole = format!("{}?code=right-code&state={}", page["redirect_uri"], page["state"]);
     for (line, why) in [
         ("what?", "neither"),
         ("http://127.0.0.1:1/callback?code=right-code&state=other", "another sign-in"),
         ("wrong-code", "invalid_grant"),
+        (whole.as_str(), "not come from the server"),
     ] {
         under_way.paste.send(line.into()).await.unwrap();
         match under_way.events.recv().await.unwrap() {
@@ -139,8 +141,7 @@ async fn a_pasted_address_or_code_does_as_well() {
             other => panic!("{other:?}"),
         }
     }
-    let line = format!("{}?code=right-code&state={}", page["redirect_uri"], page["state"]);
-    under_way.paste.send(line).await.unwrap();
+    under_way.paste.send(format!("{whole}&iss={}", encoded(&fake.issuer))).await.unwrap();
     assert!(under_way.end().await.is_ok());
 }
 

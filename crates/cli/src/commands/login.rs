@@ -11,8 +11,10 @@ use crate::{
 };
 use clap::{ArgGroup, Args};
 use gatepass_client::{
-    Account, Bearer, Custody, Home, KeyBinding, SignIns, VaultError, Ways, Wish, calendar::rfc3339,
-    environment::host_name, oauth::Issuer,
+    Account, Bearer, Custody, Home, KeyBinding, SignIns, VaultError, Ways, Wish,
+    calendar::rfc3339,
+    environment::host_name,
+    oauth::{ClientId, ClientIdUrl, Issuer},
 };
 use serde_json::json;
 use std::{fmt::Display, str::FromStr};
@@ -161,7 +163,7 @@ impl Login {
             endpoints: self.at.endpoints()?,
             provider: self.at.provider(),
             client_id: self.client.client_id()?,
-            client_url: read("client_url in the settings", context.config()?.client_url.as_ref())?,
+            client_url: client_url(context.config()?.client_url.as_deref())?,
             proof: self.client.proof(context.ui)?,
             scope: read("--scope", self.scope.as_ref())?,
             resource: read("--resource", self.resource.as_ref())?,
@@ -177,6 +179,15 @@ impl Login {
             ..Wish::new(server)
         })
     }
+}
+
+/// The address of this program's own document, if the settings name one.
+fn client_url(text: Option<&str>) -> Result<Option<ClientId>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let refused = |why: String| Error::new(Kind::Usage, format!("client_url in the settings: {why}"));
+    let id: ClientId = text.parse().map_err(|error| refused(format!("{error}")))?;
+    ClientIdUrl::read(&id, |_| false).map_err(|error| refused(error.to_string()))?;
+    Ok(Some(id))
 }
 
 fn gives_bound_tokens(sign_ins: &SignIns, account: &Account) -> Result<bool, Error> {

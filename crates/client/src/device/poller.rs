@@ -10,7 +10,7 @@ use crate::{Failure, Refusal};
 use gatepass_oauth::{DeviceAuthorizationResponse, ErrorCode, UtcMillis, device::SLOW_DOWN_SECONDS};
 use std::time::Duration;
 
-/// The longest wait between polls; a server that asks for more is not heeded beyond it.
+/// The longest wait while no answer comes, unless the server asks for more between polls.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The longest life of a code that is believed.
 const MAX_LIFE: Duration = Duration::from_secs(60 * 60);
@@ -51,7 +51,7 @@ impl Poller {
     #[must_use]
     pub fn new(answer: &DeviceAuthorizationResponse, now: UtcMillis) -> Self {
         // An interval of nothing would make us a flood.
-        let interval = Duration::from_secs(answer.interval).clamp(Duration::from_secs(1), MAX_WAIT);
+        let interval = Duration::from_secs(answer.interval).clamp(Duration::from_secs(1), MAX_LIFE);
         let life = Duration::from_secs(answer.expires_in).min(MAX_LIFE);
         Self { interval, failures: 0, expires_at: now.plus(life) }
     }
@@ -97,7 +97,7 @@ impl Poller {
         let asked = self.interval + self.interval / 10;
         let wait = match self.failures {
             0 => asked,
-            failures => asked.saturating_mul(2u32.saturating_pow(failures)).min(MAX_WAIT.max(asked)),
+            failures => asked.saturating_mul(2u32.saturating_pow(failures)).min(MAX_WAIT.max(asked.saturating_mul(2))),
         };
         // The last poll comes just before the end rather than after it, if the interval allows.
         Step::Wait(if wait >= left && left > asked { asked.max(left - asked) } else { wait })
@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(millis(&poller.after(&refused("slow_down"), T0)), 11_000);
         assert_eq!(millis(&poller.after(&refused("authorization_pending"), T0)), 11_000);
         assert_eq!(millis(&poller.after(&refused("slow_down"), T0)), 16_500);
+        assert_eq!(millis(&self::poller(120, 1800).start(T0)), 132_000, "what the server asks for counts");
     }
 
     #[test]
@@ -153,6 +154,7 @@ mod tests {
             assert!(matches!(poller.after(&away(), T0), Step::Wait(_)));
         }
         assert_eq!(millis(&poller.after(&refused("authorization_pending"), T0)), 5500, "an answer ends the back-off");
+        assert_eq!(millis(&self::poller(60, 1800).after(&away(), T0)), 132_000, "longer than before in any case");
     }
 
     #[test]
@@ -191,8 +193,9 @@ mod tests {
                 };
                 now = now.plus(Duration::from_secs(step));
                 if let Step::Wait(wait) = poller.after(&failure, now) {
+                    proptest::prop_assert!(wait >= Duration::from_secs(interval).min(MAX_LIFE));
                     proptest::prop_assert!(wait >= poller.interval);
-                    proptest::prop_assert!(wait <= (poller.interval + poller.interval / 10).max(MAX_WAIT));
+                    proptest::prop_assert!(wait <= ((poller.interval + poller.interval / 10) * 2).max(MAX_WAIT));
                     proptest::prop_assert!(now < poller.expires_at());
                 }
             }

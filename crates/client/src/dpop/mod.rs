@@ -18,9 +18,9 @@ pub mod holder;
 pub mod lesson;
 pub mod memory;
 
-use crate::{Call, Failure, Reply, Server, Transport, Unreachable};
+use crate::{Call, Failure, Reply, Server, SignInError, Transport, Unreachable};
 use gatepass_keys::{Clock, Entropy, ProofKey, dpop::Wanted, jws::SigningKeyError};
-use gatepass_oauth::{ClientId, ErrorCode, Secret};
+use gatepass_oauth::{ClientId, ErrorCode, Secret, TokenType};
 use holder::Hand;
 use lesson::{Complaint, Lessons};
 use memory::Known;
@@ -54,6 +54,14 @@ impl KeyBinding {
             Self::Always => server.offers_dpop.then_some(true),
             Self::Never => Some(false),
         }
+    }
+
+    /// Whether tokens of this type will do: where the binding is a demand, a plain token is not used (RFC 9449 §5).
+    ///
+    /// # Errors
+    /// [`SignInError::NotBound`].
+    pub fn check(self, given: TokenType) -> Result<(), SignInError> {
+        if self == Self::Always && given != TokenType::Dpop { Err(SignInError::NotBound) } else { Ok(()) }
     }
 }
 

@@ -10,7 +10,7 @@ pub mod uri;
 
 use gatepass_oauth::Secret;
 use page::Page;
-use request::{Asked, MAX_HEAD};
+use request::{Asked, MAX_HEAD, Place};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -74,7 +74,11 @@ impl Loopback {
         let listener = TcpListener::bind(("127.0.0.1", uri.port().unwrap_or(0))).await?;
         let port = listener.local_addr()?.port();
         let (sender, callbacks) = mpsc::channel(4);
-        let door = tokio::spawn(keep_door(listener, port, Arc::from(uri.path()), sender));
+        let door = tokio::spawn(keep_door(
+            listener,
+            Arc::new(Place { host: uri.host(port), path: uri.path().to_owned() }),
+            sender,
+        ));
         Ok(Self { redirect_uri: uri.with_port(port), callbacks, door })
     }
 
@@ -96,18 +100,18 @@ impl Drop for Loopback {
     }
 }
 
-async fn keep_door(listener: TcpListener, port: u16, path: Arc<str>, callbacks: mpsc::Sender<Callback>) {
+async fn keep_door(listener: TcpListener, place: Arc<Place>, callbacks: mpsc::Sender<Callback>) {
     let seats = Arc::new(Semaphore::new(MAX_VISITORS));
     let mut visits = tokio::task::JoinSet::new();
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (callbacks, path) = (callbacks.clone(), Arc::clone(&path));
+                let (callbacks, place) = (callbacks.clone(), Arc::clone(&place));
                 visits.spawn(async move {
                     let _seat = seat;
                     // A visitor who goes away in the middle is their own affair.
-                    let _ = hear(stream, port, &path, callbacks).await;
+                    let _ = hear(stream, &place, callbacks).await;
                 });
             }
             // Out of file descriptors, or a connection that was reset: breathe, and go on.
@@ -117,9 +121,9 @@ async fn keep_door(listener: TcpListener, port: u16, path: Arc<str>, callbacks: 
     }
 }
 
-async fn hear(mut stream: TcpStream, port: u16, path: &str, callbacks: mpsc::Sender<Callback>) -> io::Result<()> {
+async fn hear(mut stream: TcpStream, place: &Place, callbacks: mpsc::Sender<Callback>) -> io::Result<()> {
     let head = timeout(READ_TIME, read_head(&mut stream)).await.map_err(io::Error::other)??;
-    let page = match request::read(&head, path, port) {
+    let page = match request::read(&head, place) {
         Asked::Callback(query) => {
             let (page, decided) = oneshot::channel();
             let (done, written) = oneshot::channel();

@@ -41,9 +41,18 @@ pub fn is_whole(head: &[u8]) -> bool {
     head.windows(4).any(|four| four == b"\r\n\r\n")
 }
 
-/// Reads a request head that came to `port`.
+/// What the redirect URI says, letter by letter (RFC 8252 §8.10).
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The name of this machine and the port.
+    pub host: String,
+    /// The path.
+    pub path: String,
+}
+
+/// Reads a request head that came to the port.
 #[must_use]
-pub fn read(head: &[u8], path: &str, port: u16) -> Asked {
+pub fn read(head: &[u8], place: &Place) -> Asked {
     let Some(head) = std::str::from_utf8(head).ok() else { return Asked::Junk };
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
@@ -55,13 +64,12 @@ pub fn read(head: &[u8], path: &str, port: u16) -> Asked {
         return Asked::Junk;
     }
     let mut hosts = lines.filter_map(|line| line.split_once(':')).filter(|(name, _)| name.eq_ignore_ascii_case("host"));
-    let ours = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
     match (hosts.next(), hosts.next()) {
-        (Some((_, host)), None) if ours.iter().any(|known| known.eq_ignore_ascii_case(host.trim())) => {}
+        (Some((_, host)), None) if place.host.eq_ignore_ascii_case(host.trim()) => {}
         _ => return Asked::WrongHost,
     }
     let (asked, query) = target.split_once('?').unwrap_or((target, ""));
-    match (asked == path, method) {
+    match (asked == place.path, method) {
         (false, _) => Asked::Elsewhere,
         (true, "GET") => Asked::Callback(query.to_owned()),
         (true, _) => Asked::WrongMethod,
@@ -72,15 +80,23 @@ pub fn read(head: &[u8], path: &str, port: u16) -> Asked {
 mod tests {
     use super::*;
 
+    fn place(host: &str) -> Place {
+        Place { host: host.into(), path: "/callback".into() }
+    }
+
     fn ask(line: &str, host: &str) -> Asked {
-        read(format!("{line}\r\nHost: {host}\r\nX: y\r\n\r\n").as_bytes(), "/callback", 4711)
+        let head = format!("{line}\r\nHost: {host}\r\nX: y\r\n\r\n");
+        read(head.as_bytes(), &place("127.0.0.1:4711"))
     }
 
     #[test]
     fn only_the_redirect_itself_is_taken() {
         let here = "127.0.0.1:4711";
         assert_eq!(ask("GET /callback?code=a&state=b HTTP/1.1", here), Asked::Callback("code=a&state=b".into()));
-        assert_eq!(ask("GET /callback HTTP/1.1", "localhost:4711"), Asked::Callback(String::new()));
+        assert_eq!(ask("GET /callback HTTP/1.1", here), Asked::Callback(String::new()));
+        assert_eq!(ask("GET /callback HTTP/1.1", "localhost:4711"), Asked::WrongHost);
+        let elsewhere = read(b"GET /callback HTTP/1.1\r\nHost: LOCALHOST:1\r\n\r\n", &place("localhost:1"));
+        assert_eq!(elsewhere, Asked::Callback(String::new()));
         assert_eq!(ask("GET /favicon.ico HTTP/1.1", here), Asked::Elsewhere);
         assert_eq!(ask("GET /callback/x?code=a HTTP/1.1", here), Asked::Elsewhere);
         assert_eq!(ask("POST /callback?code=a HTTP/1.1", here), Asked::WrongMethod);
@@ -94,7 +110,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-            let _ = (is_whole(&bytes), read(&bytes, "/callback", 1));
+            let _ = (is_whole(&bytes), read(&bytes, &place("localhost:1")));
         }
     }
 }

@@ -4,7 +4,8 @@
 //! registered URI is named as it is.
 
 use super::PATH;
-use gatepass_oauth::issuer::is_loopback_host;
+use gatepass_keys::{HashedToken, jws::base64url};
+use gatepass_oauth::{Issuer, issuer::is_loopback_host};
 use std::{fmt, str::FromStr};
 use url::Url;
 
@@ -28,6 +29,20 @@ impl Default for LoopbackUri {
 }
 
 impl LoopbackUri {
+    /// The place of one server's answers: no other has the same.
+    #[must_use]
+    pub fn of(issuer: &Issuer) -> Self {
+        let HashedToken(hash) = HashedToken::of(issuer.as_str());
+        let name: String = base64url(&hash).chars().take(16).collect();
+        Self { path: format!("{PATH}/{name}"), ..Self::default() }
+    }
+
+    /// This machine as the browser will name it at a port.
+    #[must_use]
+    pub fn host(&self, port: u16) -> String {
+        format!("{}:{port}", self.host)
+    }
+
     /// The port, if it must be that one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
@@ -105,6 +120,10 @@ mod tests {
             assert_eq!(bad.parse::<LoopbackUri>(), Err(InvalidLoopbackUri), "{bad}");
         }
         assert_eq!(LoopbackUri::default().with_port(4711), "http://127.0.0.1:4711/callback");
+        let of = |issuer: &str| LoopbackUri::of(&issuer.parse().unwrap()).to_string();
+        assert!(of("https://a.example").starts_with("http://127.0.0.1/callback/"));
+        assert_ne!(of("https://a.example"), of("https://b.example"));
+        assert!(of("https://a.example").parse::<LoopbackUri>().is_ok());
         assert_eq!("http://localhost".parse::<LoopbackUri>().unwrap().with_port(1), "http://localhost:1");
     }
 }

@@ -1,6 +1,6 @@
 //! One authorization request and the check of its answer (RFC 6749 §4.1, RFC 7636, RFC 9207). Pure.
 
-use crate::{IssuerName, Refusal, Server, SignInRequest, text::tidy};
+use crate::{IssuerName, Refusal, Server, SignInRequest, paste::Pasted, text::tidy};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepass_keys::{Entropy, entropy::NoEntropy};
 use gatepass_oauth::{CodeVerifier, Secret, authorization::AuthorizationAnswer, pkce};
@@ -19,6 +19,7 @@ pub struct Attempt {
     state: String,
     iss: IssuerName,
     iss_required: bool,
+    takes_s256: bool,
 }
 
 /// Why an answer is not taken.
@@ -30,6 +31,9 @@ pub enum BadAnswer {
     /// It comes from another server (RFC 9207 §2.4).
     #[error("the answer does not come from the server that was asked")]
     WrongIssuer,
+    /// It is a code alone, from a server of which nobody knows that it looks at the verifier.
+    #[error("this server does not say that it takes PKCE, so the whole address of the last page is needed")]
+    NotWhole,
     /// It has neither a code nor an error.
     #[error("the answer holds no code")]
     NoCode,
@@ -92,6 +96,7 @@ impl Attempt {
             state,
             iss: server.iss.clone(),
             iss_required: server.answers_with_iss,
+            takes_s256: server.takes_s256,
         }))
     }
 
@@ -116,15 +121,18 @@ impl Attempt {
     }
 
     /// Checks an answer that a person pasted. A bare code has no `state`; then PKCE alone ties it to
-    /// this attempt, since the code of another would not fit our verifier.
+    /// this attempt, since the code of another would not fit our verifier: so the server must be known to look at it
+    /// (RFC 9700 §2.1). A whole answer has what every answer has.
     ///
     /// # Errors
     /// [`BadAnswer`].
-    pub fn accept_paste(&self, answer: AuthorizationAnswer) -> Result<Secret, BadAnswer> {
-        if answer.state.as_deref().is_some_and(|state| state != self.state) {
-            return Err(BadAnswer::NotOurs);
+    pub fn accept_paste(&self, Pasted { answer, is_whole }: Pasted) -> Result<Secret, BadAnswer> {
+        match answer.state.as_deref() {
+            Some(state) if state != self.state => return Err(BadAnswer::NotOurs),
+            None if !self.takes_s256 => return Err(BadAnswer::NotWhole),
+            _ => {}
         }
-        self.accept_iss(answer.iss.as_deref(), false)?;
+        self.accept_iss(answer.iss.as_deref(), is_whole && self.iss_required)?;
         read_code(answer)
     }
 
@@ -164,6 +172,7 @@ mod tests {
         let server = Server {
             authorization_endpoint: Some("https://a.example/authorize?tenant=1".parse().unwrap()),
             answers_with_iss: true,
+            takes_s256: true,
             iss: IssuerName::new("https://a.example".parse().unwrap(), Some("https://a.example".into())),
             has_separate_grants: true,
             ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
@@ -232,19 +241,34 @@ mod tests {
         };
         let request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
         let attempt = Attempt::new(&server, &request, String::new(), &Entropy::system()).unwrap().unwrap();
-        assert!(attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fa.example%2F")).is_ok());
-        let other = attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fa.example"));
-        assert_eq!(other.unwrap_err(), BadAnswer::WrongIssuer);
+        let paste = |iss: &str| {
+            let whole = format!("code=abcdef&state={}&iss={iss}", attempt.state);
+            attempt.accept_paste(crate::paste::read(&whole).unwrap())
+        };
+        assert!(paste("https%3A%2F%2Fa.example%2F").is_ok());
+        assert_eq!(paste("https%3A%2F%2Fa.example").unwrap_err(), BadAnswer::WrongIssuer);
     }
 
     #[test]
     fn a_pasted_code_needs_no_state_but_must_not_have_another() {
-        let attempt = attempt();
-        assert!(attempt.accept_paste(answer("code=abcdef")).is_ok());
-        assert_eq!(attempt.accept_paste(answer("code=abcdef&state=x")).unwrap_err(), BadAnswer::NotOurs);
-        assert_eq!(
-            attempt.accept_paste(answer("code=abcdef&iss=https%3A%2F%2Fb")).unwrap_err(),
-            BadAnswer::WrongIssuer
-        );
+        let mut attempt = attempt();
+        let paste = |attempt: &Attempt, text: &str| attempt.accept_paste(crate::paste::read(text).unwrap());
+        assert!(paste(&attempt, "abcdef").is_ok());
+        let state = attempt.state.clone();
+        let whole = |iss: &str| format!("code=abcdef&state={state}{iss}");
+        let table = [
+            ("abcdef#x".to_owned(), BadAnswer::NotOurs),
+            ("code=abcdef&state=x".to_owned(), BadAnswer::NotOurs),
+            (whole("&iss=https%3A%2F%2Fb"), BadAnswer::WrongIssuer),
+            // The server promises `iss`, so its whole answer has one (RFC 9207 §2.4).
+            (whole(""), BadAnswer::WrongIssuer),
+        ];
+        for (text, expected) in table {
+            assert_eq!(paste(&attempt, &text).unwrap_err(), expected, "{text}");
+        }
+        attempt.takes_s256 = false;
+        assert_eq!(paste(&attempt, "abcdef").unwrap_err(), BadAnswer::NotWhole);
+        assert!(paste(&attempt, &format!("abcdef#{state}")).is_ok());
+        assert!(paste(&attempt, &whole("&iss=https%3A%2F%2Fa.example")).is_ok());
     }
 }

@@ -91,6 +91,9 @@ pub enum SignInError {
     /// The sign-in was to be bound to a key.
     #[error("the server does not offer to bind a sign-in to a key (DPoP with ES256)")]
     NoKeyBinding,
+    /// The server was shown a key and has not bound its token to it.
+    #[error("the server gave a token that is not bound to the key")]
+    NotBound,
     /// There is no key to bind it to.
     #[error("no key could be made: {0}")]
     NoKey(#[from] SigningKeyError),

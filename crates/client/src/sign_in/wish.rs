@@ -9,7 +9,7 @@
 use super::{SignInError, SignInRequest};
 use crate::{
     Account, ClientAuthentication, ClientKey, KeyBinding, Person, Server, SignIns, Ways, WebUrl,
-    discovery::{DiscoveryError, discover_as},
+    discovery::{CertificateEndpoints, DiscoveryError, discover_as},
     loopback::uri::LoopbackUri,
     providers::{self, Provider},
     which_client::{Chosen, ClientError, Origin, refusal_of_client},
@@ -113,11 +113,24 @@ impl Wish {
         }
     }
 
-    /// Where the answer comes back: as was said, as the vendor's clients have it, or at the usual place.
+    /// Where the answer comes back to a client that was named: as was said, as the vendor's clients have it, or at the
+    /// usual place.
     #[must_use]
     pub fn redirect(&self, server: &Server) -> LoopbackUri {
+        self.own_redirect(server).unwrap_or_default()
+    }
+
+    /// The same for a client that this program registers: where answers do not say whose they are, each server has a
+    /// place of its own, so that no server can pass for another (RFC 8252 §8.10, RFC 9700 §4.4.2).
+    #[must_use]
+    pub(crate) fn registered_redirect(&self, server: &Server) -> LoopbackUri {
+        let usual = || if server.answers_with_iss { LoopbackUri::default() } else { LoopbackUri::of(&server.issuer) };
+        self.own_redirect(server).unwrap_or_else(usual)
+    }
+
+    fn own_redirect(&self, server: &Server) -> Option<LoopbackUri> {
         let vendors = || server.provider?.redirect_uri.as_deref()?.parse().ok();
-        self.redirect.clone().or_else(vendors).unwrap_or_default()
+        self.redirect.clone().or_else(vendors)
     }
 
     /// What is asked for: as was said; as the vendor documents; or what OpenID Connect has, as far as the server lists it.
@@ -141,7 +154,10 @@ impl Wish {
             scope: self.scope(server),
             resource: self.resource.clone(),
             audience: self.audience.clone(),
-            redirect: self.redirect(server),
+            redirect: match client.origin {
+                Origin::Named => self.redirect(server),
+                Origin::Kept | Origin::Registered => self.registered_redirect(server),
+            },
             space: self.space.clone(),
             device_name: self.device_name.clone(),
             key_binding: self.key_binding,
@@ -153,7 +169,16 @@ impl Wish {
 impl Endpoints {
     /// Puts what was named in place of what was found.
     fn onto(&self, server: Server) -> Server {
+        let own = server.certificate_endpoints;
+        let certificate_endpoints = CertificateEndpoints {
+            token: own.token.filter(|_| self.token.is_none()),
+            revocation: own.revocation.filter(|_| self.revocation.is_none()),
+            userinfo: own.userinfo.filter(|_| self.userinfo.is_none()),
+            device_authorization: own.device_authorization.filter(|_| self.device_authorization.is_none()),
+            pushed_authorization_request: own.pushed_authorization_request,
+        };
         Server {
+            certificate_endpoints,
             token_endpoint: self.token.clone().unwrap_or(server.token_endpoint),
             authorization_endpoint: self.authorization.clone().or(server.authorization_endpoint),
             device_authorization_endpoint: self.device_authorization.clone().or(server.device_authorization_endpoint),
@@ -177,7 +202,7 @@ impl SignIns {
         let mut pasted = person.pasted.take();
         loop {
             let request = wish.request(&server, &client);
-            let open = open_to(server.clone().for_client(&client.authentication), &client, person.ways)?;
+            let open = open_to(server.clone(), &client, person.ways)?;
             let (relay, lines) = mpsc::channel(4);
             let again = Person {
                 environment: person.environment.clone(),

@@ -103,6 +103,7 @@ pub fn metadata(issuer: &str) -> Value {
         "device_authorization_endpoint": format!("{issuer}/device"),
         "revocation_endpoint": format!("{issuer}/revoke"),
         "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "gatepass_separate_grants": true,
         "gatepass_client_id": "gatepass-cli",

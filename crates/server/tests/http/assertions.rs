@@ -6,7 +6,7 @@ use gatepass_oauth::{GrantType, TokenFormat};
 use gatepass_testkit::{
     Answer, TestServer,
     authority::trust::{NewTrust, Repeats, StandsFor, trust_name},
-    keys::{JwkSet, SigningKey, jws},
+    keys::{Algorithm, JwkSet, PrivateKey, SigningKey, jws, private_key::Encoding},
     on_both_engines, tokio,
 };
 use serde_json::{Value, json};
@@ -194,6 +194,15 @@ on_both_engines! {
         }
     }
 
+    async fn an_issuer_may_sign_by_rsa_as_most_of_them_do(server: TestServer) {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let key = PrivateKey::from_der(&pair.serialize_der(), Encoding::Pkcs8).unwrap();
+        trusting(&server, |policy| policy.jwks = Some(JwkSet { keys: vec![key.public().clone()] })).await;
+        let assertion = key.sign(Algorithm::Rs256, key.public().kid.as_deref(), &claims(&server, "1")).unwrap();
+        let answer = bring(&server, assertion.expose(), &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+    }
+
     async fn claims_that_mean_nothing_here_may_have_any_form(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let mut claims = claims(&server, "1");
@@ -221,8 +230,10 @@ on_both_engines! {
     async fn an_assertion_that_will_not_do_is_told_why_and_not_what_would(server: TestServer) {
         let key = trusting(&server, |_| {}).await;
         let now = server.authority().now().seconds();
-        let table: [(&str, Value, &str); 17] = [
+        let table: [(&str, Value, &str); 20] = [
             ("iss", json!("https://other.example"), "issuer is not trusted"),
+            ("iss", json!(format!("{ISSUER}/")), "issuer is not trusted"),
+            ("iss", json!(ISSUER.to_uppercase()), "issuer is not trusted"),
             ("iss", json!(format!("{ISSUER}\0")), "issuer is not trusted"),
             ("iss", json!("i".repeat(4000)), "issuer is not trusted"),
             ("sub", json!(format!("{SUBJECT}\0")), "sub matches no policy"),
@@ -230,6 +241,7 @@ on_both_engines! {
             ("sub", json!("repo:acme/app:ref:refs/heads/main2"), "sub matches no policy"),
             ("sub", json!(""), "sub is empty"),
             ("aud", json!("https://other.example"), "aud is not this server"),
+            ("aud", json!(server.path("/")), "aud is not this server"),
             ("aud", json!([]), "aud is not this server"),
             ("aud", json!(7), "is no JWT"),
             ("exp", json!(now - 61), "expired"),

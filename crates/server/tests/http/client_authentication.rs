@@ -79,7 +79,7 @@ on_both_engines! {
         assert_eq!(in_body(&basic).await.error(), "invalid_client");
         let in_query = format!("/token?client_id={}&client_secret={}", post.id, post.secret);
         let refused = Answer::of(server.http().post(server.path(&in_query)).form(&grant)).await;
-        assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"), "in a query it counts nowhere");
+        assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"), "nowhere in a query");
         let refused = server.post("/token", &post, &grant).await;
         assert_eq!((refused.status.as_u16(), refused.error().as_str()), (401, "invalid_client"));
         assert!(refused.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));

@@ -88,6 +88,11 @@ async fn documents_that_break_a_rule_are_refused() {
         Reply::json(&document)
     };
     let good = |path: &str| Reply::json(&site.document(path));
+    let mut private = json!(crate::grants::key().public());
+    private["d"] = json!("AAAA");
+    let mut of_private = site.document("/private");
+    of_private["token_endpoint_auth_method"] = json!("private_key_jwt");
+    of_private["jwks"] = json!({ "keys": [private] });
     let table: Vec<(&str, Reply)> = vec![
         ("/other-id", change("/other-id", "client_id", json!(site.id("/other")))),
         ("/slash-id", change("/slash-id", "client_id", json!(site.id("/slash-id/")))),
@@ -99,6 +104,7 @@ async fn documents_that_break_a_rule_are_refused() {
         ("/post", change("/post", "token_endpoint_auth_method", json!("client_secret_post"))),
         ("/jwt", change("/jwt", "token_endpoint_auth_method", json!("client_secret_jwt"))),
         ("/no-keys", change("/no-keys", "token_endpoint_auth_method", json!("private_key_jwt"))),
+        ("/private", Reply::json(&of_private)),
         ("/no-uris", change("/no-uris", "redirect_uris", json!([]))),
         ("/bad-uri", change("/bad-uri", "redirect_uris", json!(["javascript:alert(1)"]))),
         ("/plain-uri", change("/plain-uri", "redirect_uris", json!(["http://app.example/cb"]))),
@@ -235,6 +241,18 @@ async fn a_sign_in_outlives_its_site_and_a_restart_but_not_a_no() {
         server.advance(Duration::from_secs(24 * 60 * 60));
         assert_eq!(refresh(&server, &id, &fourth).await.error(), "invalid_client", "the site says no");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn a_document_that_was_broken_is_read_again_whatever_its_site_says() {
+    let (site, server) = (Site::start().await, server(Engine::Sqlite, policy()).await);
+    let browser = signed_in(&server).await;
+    let broken = Reply { body: "{".into(), ..Reply::json(&site.document("/c")) };
+    site.answers("/c", broken.with("cache-control", "max-age=3600"));
+    assert!(!is_known(&server, &browser, &site.id("/c")).await);
+    let id = site.publishes("/c");
+    server.advance(Duration::from_secs(11));
+    assert!(is_known(&server, &browser, &id).await);
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]

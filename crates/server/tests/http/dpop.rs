@@ -246,7 +246,8 @@ on_both_engines! {
         let asker = register(&server, resource(API, TokenFormat::Jwt)).await;
         let (client, key) = (server.client().await, key());
         let form = [CREDENTIALS[0], ("resource", API)];
-        let token = post(&server, "/token", &client, &form, &[proof(&server, &key, "/token", None)]).await.text("access_token");
+        let tokens = post(&server, "/token", &client, &form, &[proof(&server, &key, "/token", None)]).await;
+        let token = tokens.text("access_token");
         let cnf = json!({ "jkt": key.thumbprint() });
         let claims: Value = jws::verify(&token, &server.authority().jwks()).unwrap();
         assert_eq!(claims["cnf"], cnf);
@@ -260,12 +261,15 @@ on_both_engines! {
 
     async fn a_bound_token_is_exchanged_by_the_holder_of_its_key_only(server: TestServer) {
         let (client, ours, theirs) = (server.client().await, key(), key());
-        let token = async |proofs: &[String]| post(&server, "/token", &client, CREDENTIALS, proofs).await.text("access_token");
+        let token = async |proofs: &[String]| {
+            post(&server, "/token", &client, CREDENTIALS, proofs).await.text("access_token")
+        };
         let (bound, free) = (token(&[proof(&server, &ours, "/token", None)]).await, token(&[]).await);
         let (grant, access) = (GrantType::TokenExchange.as_str(), TokenTypeUri::AccessToken.as_str());
         let subject = |token| vec![("grant_type", grant), ("subject_token", token), ("subject_token_type", access)];
-        let actor = [subject(free.as_str()), vec![("actor_token", bound.as_str()), ("actor_token_type", access)]].concat();
-        for form in [subject(bound.as_str()), actor] {
+        let mut with_actor = subject(free.as_str());
+        with_actor.extend([("actor_token", bound.as_str()), ("actor_token_type", access)]);
+        for form in [subject(bound.as_str()), with_actor] {
             for proofs in [vec![], vec![proof(&server, &theirs, "/token", None)]] {
                 let refused = post(&server, "/token", &client, &form, &proofs).await;
                 assert_eq!((refused.status.as_u16(), refused.error().as_str()), (400, "invalid_request"), "{form:?}");

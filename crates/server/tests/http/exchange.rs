@@ -9,10 +9,10 @@ use gatepass_testkit::{
         end::EndTarget,
         trust::{EmailProof, NewTrust, Repeats, StandsFor},
     },
-    keys::JwkSet,
+    keys::{JwkSet, jws},
     on_both_engines,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -189,7 +189,10 @@ on_both_engines! {
         let carried = exchange(&server, &front, &token, &[("audience", OTHER), ("requested_token_type", JWT)]).await;
         assert_eq!(carried.json["issued_token_type"], JWT, "{}", carried.json);
         let said = server.post("/introspect", &back, &[("token", &carried.text("access_token"))]).await.json;
-        assert_eq!((said["client_id"].as_str(), said["act"]["sub"].as_str()), (Some(front.id.as_str()), Some(front.id.as_str())));
+        let act = json!({ "sub": front.id, "client_id": front.id });
+        assert_eq!((said["client_id"].as_str(), &said["act"]), (Some(front.id.as_str()), &act));
+        let claims: Value = jws::verify(&carried.text("access_token"), &server.authority().jwks()).unwrap();
+        assert_eq!(claims["act"], act);
         let further = exchange(&server, &back, &carried.text("access_token"), &[("resource", "https://third.example"), ("subject_token_type", JWT)]).await;
         let last = server.post("/introspect", &third, &[("token", &further.text("access_token"))]).await.json;
         assert_eq!(last["sub"], said["sub"]);

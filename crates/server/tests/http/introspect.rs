@@ -37,6 +37,9 @@ on_both_engines! {
         let own = server.post("/token", &client, &[("grant_type", "client_credentials"), ("resource", API)]).await;
         let said = introspect(&server, &asker, &own.text("access_token")).await;
         assert_eq!((said["sub"].as_str().unwrap(), said.get("auth_time")), (client.id.as_str(), None));
+        let nameless = server.tokens(&client, &[("scope", "api:read"), ("resource", API)]).await;
+        let said = introspect(&server, &asker, &nameless.text("access_token")).await;
+        assert_eq!((said["active"].as_bool(), said.get("username")), (Some(true), None), "`email` was not allowed");
     }
 
     async fn about_anything_else_it_hears_that_it_is_not_active(server: TestServer) {
@@ -88,6 +91,7 @@ on_both_engines! {
             assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(server.url.as_str()), Some(asker.id.as_str())));
             assert_eq!(claims["iat"], 1_790_000_000);
             assert_eq!(claims["token_introspection"]["active"], active);
+            assert!(active || claims["token_introspection"] == json!({ "active": false }), "{claims}");
             assert_eq!((claims.get("sub"), claims.get("exp")), (None, None), "it must not be taken for an access token");
         }
     }

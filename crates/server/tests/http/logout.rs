@@ -4,7 +4,7 @@ use gatepass_oauth::{ClientMetadata, UtcMillis};
 use gatepass_testkit::{
     Browser, Pkce, RegisteredClient, TestServer, USER,
     authority::{Store, end::EndTarget},
-    keys::jws,
+    keys::{jose, jws},
     on_both_engines, tokio,
 };
 use serde_json::Value;
@@ -199,6 +199,11 @@ on_both_engines! {
         assert!(claims["jti"].as_str().is_some_and(|jti| !jti.is_empty()));
         let cookie = browser.cookie_header();
         assert!(!token.contains("gps_") && cookie.is_empty());
+        assert!(jose::unverified::<Value>(&token).unwrap().0.is_of_type("logout+jwt"));
+        for (hint, status) in [(&tokens.text("id_token"), 400_u16), (&token, 200)] {
+            let page = browser.open(&format!("/logout?id_token_hint={hint}&client_id={}", client.id)).await;
+            assert_eq!(page.status, status, "only an ID token says to whom it was given: {}", page.html);
+        }
     }
 
     async fn a_notice_that_was_not_taken_comes_again_with_the_same_name(server: TestServer) {

@@ -1,19 +1,22 @@
 //! Mutual TLS (RFC 8705): the server's own TLS, the certificate in a proxy's header, client authentication by
 //! certificate, and tokens that are bound to one.
 
-use crate::site::{Reply, Site};
-use gatepass_oauth::ClientAuthMethod;
+use crate::{
+    grants::{API, register, resource},
+    site::{Reply, Site},
+};
+use gatepass_oauth::{ClientAuthMethod, TokenFormat};
 use gatepass_server::config::{Tls, TlsFiles};
 use gatepass_testkit::{
     Answer, Engine, Options, RegisteredClient, TestServer,
     authority::{EventKind, certificate::public_key},
-    keys::{ClientCertificate, JwkSet},
+    keys::{ClientCertificate, JwkSet, jws},
     tokio,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use reqwest::{Client, Identity, RequestBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
 use tempfile::TempDir;
 
@@ -205,6 +208,24 @@ async fn both_methods_work_and_bind_their_tokens_on_postgres() {
     both_methods_work_and_bind_their_tokens(Engine::Postgres).await;
 }
 
+/// RFC 8705 §3.1, §3.2.
+async fn the_certificate_of_a_token_is_told_to_its_resource(engine: Engine) {
+    let (server, _folder) = with_tls(engine, &Authority::new(), Options::default()).await;
+    let asker = register(&server, resource(API, TokenFormat::Jwt)).await;
+    let shown = self_signed("lone");
+    let client = registered_by_key(&server, &shown).await;
+    let form = [GRANT, ("client_id", client.id.as_str()), ("resource", API)];
+    let tokens = Answer::of(http(Some(&shown)).post(server.path("/token")).form(&form)).await;
+    let token = tokens.text("access_token");
+    let confirmation = ClientCertificate::from_der(&shown.der).confirmation().to_string();
+    let cnf = json!({ "x5t#S256": confirmation.strip_prefix("x5t#S256:").unwrap() });
+    let claims: Value = jws::verify(&token, &server.authority().jwks()).unwrap();
+    assert_eq!(claims["cnf"], cnf);
+    let request = http(None).post(server.path("/introspect")).form(&[("token", &token)]);
+    let said = Answer::of(request.basic_auth(&asker.id, Some(&asker.secret))).await.json;
+    assert_eq!((&said["cnf"], said["token_type"].as_str()), (&cnf, Some("Bearer")));
+}
+
 async fn a_program_with_its_own_certificate_can_put_back_what_it_got(engine: Engine) {
     let (server, _folder) = with_tls(engine, &Authority::new(), Options::default()).await;
     let jwks = serde_json::json!({ "keys": [crate::grants::key().public()] });
@@ -382,6 +403,49 @@ async fn plain_http_nonsense_and_silence_at_the_tls_port_are_cut_off() {
     assert_eq!(http(None).get(server.path("/healthz")).send().await.unwrap().status(), 200);
 }
 
+/// A certificate is no secret: whoever shows it holds its key (RFC 8705 §2).
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn who_shows_a_certificate_without_its_key_is_not_let_in() {
+    use rustls::{
+        ClientConfig, RootCertStore,
+        crypto::aws_lc_rs::{default_provider, sign::any_supported_type},
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject},
+        sign::{CertifiedKey, SingleCertAndKey},
+        version::{TLS12, TLS13},
+    };
+    use std::{io, sync::Arc};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let authority = Authority::new();
+    let (server, folder) = with_tls(Engine::Sqlite, &authority, Options::default()).await;
+    let (ours, other) = (authority.sign(&params("build")), authority.sign(&params("other")));
+    let address = server.url.strip_prefix("https://").unwrap();
+    for (holder, is_let_in) in [(&ours, true), (&other, false)] {
+        for version in [&TLS12, &TLS13] {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_file(folder.path().join("cert.pem")).unwrap()).unwrap();
+            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(holder.key.serialize_der()));
+            let shown = CertifiedKey::new(vec![ours.der.clone().into()], any_supported_type(&key).unwrap());
+            let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+            let answer = async {
+                let stream = tokio::net::TcpStream::connect(address).await?;
+                let name = ServerName::try_from("127.0.0.1").unwrap();
+                let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+                let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+                stream.write_all(request.as_bytes()).await?;
+                let mut answer = Vec::new();
+                let _ = stream.read_to_end(&mut answer).await;
+                Ok::<_, io::Error>(answer)
+            };
+            let answer = answer.await.unwrap_or_default();
+            assert_eq!(answer.starts_with(b"HTTP/1.1 200"), is_let_in, "{version:?}: {answer:?}");
+        }
+    }
+}
+
 /// Several requests share one connection, and each keeps the certificate of it.
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn http_2_is_spoken_over_tls_and_http_1_with_whoever_prefers_it() {
@@ -434,4 +498,5 @@ async fn who_takes_requests_back_on_http_2_stops_nothing_and_nobody() {
 
 on_both!(a_program_with_its_own_certificate_can_put_back_what_it_got);
 on_both!(a_client_with_a_secret_can_have_its_tokens_bound_to_a_certificate);
+on_both!(the_certificate_of_a_token_is_told_to_its_resource);
 on_both!(the_keys_of_self_signed_certificates_may_lie_at_an_address);

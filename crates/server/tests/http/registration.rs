@@ -49,6 +49,7 @@ on_both_engines! {
         let registered = register(&server, &json!({
             "client_name": "Web app", "redirect_uris": [REDIRECT_URI], "unknown_member": [1], "client_name#de": "x",
             "grant_types": ["authorization_code", "refresh_token"], "client_uri": "https://app.example",
+            "software_statement": "e30.e30.AAAA",
         })).await;
         assert_eq!(registered.status, 201, "{}", registered.json);
         assert_eq!(registered.headers["cache-control"], "no-store");
@@ -56,7 +57,7 @@ on_both_engines! {
         assert_eq!((&told["token_endpoint_auth_method"], &told["client_secret_expires_at"]), (&json!("client_secret_basic"), &json!(0)));
         assert_eq!((&told["response_types"], &told["client_uri"]), (&json!(["code"]), &json!("https://app.example")));
         assert_eq!(told["client_id_issued_at"], server.authority().now().seconds());
-        assert_eq!(told.get("unknown_member"), None);
+        assert_eq!((told.get("unknown_member"), told.get("software_statement")), (None, None));
         assert_eq!(told["id_token_signed_response_alg"], "ES256", "what was chosen for it is told");
         let tokens = server.tokens(&client(&registered), &[("scope", "openid")]).await;
         assert_eq!(tokens.status, 200, "{}", tokens.json);
@@ -156,6 +157,28 @@ on_both_engines! {
         confidential["token_endpoint_auth_method"] = json!("client_secret_post");
         let (one, two) = (register(&server, &confidential).await, register(&server, &confidential).await);
         assert_ne!(one.text("client_id"), two.text("client_id"), "secrets are not shared");
+        assert_ne!(one.text("client_secret"), two.text("client_secret"));
+    }
+
+    async fn an_update_deletes_what_it_leaves_out_and_tells_what_it_did_not_give(server: TestServer) {
+        let mut metadata = json!({
+            "client_name": "Web app", "redirect_uris": [REDIRECT_URI], "client_uri": "https://app.example",
+            "contacts": ["a@app.example"],
+        });
+        let registered = register(&server, &metadata).await;
+        let token = registered.text("registration_access_token");
+        assert_eq!(registered.json["contacts"], metadata["contacts"]);
+        metadata = json!({
+            "client_id": registered.json["client_id"], "client_name": "Web app", "redirect_uris": [REDIRECT_URI],
+            "grant_types": ["authorization_code", "client_credentials"], "scope": "openid admin",
+        });
+        let updated = manage(&server, Method::PUT, &registered.json, &token, Some(&metadata)).await;
+        for told in [updated, manage(&server, Method::GET, &registered.json, &token, None).await] {
+            assert_eq!(told.status, 200, "{}", told.json);
+            assert_eq!((told.json.get("client_uri"), told.json.get("contacts")), (None, None));
+            assert_eq!(told.json["grant_types"], json!(["authorization_code"]));
+            assert_eq!(told.json["scope"], "openid");
+        }
     }
 
     async fn whoever_holds_the_token_reads_changes_and_removes_the_registration(server: TestServer) {

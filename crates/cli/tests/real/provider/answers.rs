@@ -89,6 +89,7 @@ fn whoami_and_status_and_logout_speak_with_a_foreign_server() {
 #[test]
 fn userinfo_that_speaks_of_somebody_else_is_not_believed() {
     let fake = foreign(json!({}), |asked, count| match asked.path.as_str() {
+        "/userinfo" if count == 2 => Some(Answer::Json(200, json!({"email": "ada@a.example"}))),
         "/userinfo" => Some(Answer::Json(200, json!({"sub": format!("u-{count}")}))),
         "/token" => Some(Answer::Json(
             200,
@@ -99,4 +100,5 @@ fn userinfo_that_speaks_of_somebody_else_is_not_believed() {
     let terminal = Terminal::new();
     device_login(&terminal, &fake, &["--client-id", "cli"]).done();
     assert!(terminal.run(&["whoami"]).failed(1).contains("somebody else"));
+    assert!(terminal.run(&["whoami"]).failed(1).contains("somebody else"), "who does not say of whom is not believed");
 }

@@ -79,6 +79,13 @@ fn the_url_of_a_document_is_the_client_where_the_server_takes_such() {
         let asked = fake.asked("/device");
         assert_eq!(asked.first().map(|asked| asked.form["client_id"].as_str()), expected);
     }
+    let (fake, terminal) =
+        (foreign(json!({"client_id_metadata_document_supported": true}), |_, _| None), Terminal::new());
+    for wrong in ["http://app.example/c", "https://app.example/a/../c", "https://u@app.example/c", "gatepass"] {
+        std::fs::write(terminal.home().join("config.toml"), format!("client_url = '{wrong}'\n")).unwrap();
+        assert!(device_login(&terminal, &fake, &[]).failed(2).contains("client_url"), "{wrong}");
+    }
+    assert!(fake.asked("/device").is_empty());
 }
 
 #[test]

@@ -69,6 +69,69 @@ fn a_program_registers_once_for_an_issuer_and_again_when_it_was_forgotten() {
 }
 
 #[test]
+fn a_token_and_a_secret_that_a_server_gives_anew_take_the_place_of_the_old_ones() {
+    // As Keycloak has it: the token that reads a registration is good once, and the answer has the next one.
+    let fake = Fake::start_raw(move |asked, issuer, count| {
+        let registration = |nth: usize| {
+            json!({"client_id": "client-1", "client_secret": format!("secret-{nth}"), "client_secret_expires_at": 0,
+                   "registration_client_uri": format!("{issuer}/register/client-1"),
+                   "token_endpoint_auth_method": "client_secret_post",
+                   "registration_access_token": format!("manage-{nth}")})
+        };
+        match asked.path.as_str() {
+            "/.well-known/openid-configuration" => {
+                let more = json!({"registration_endpoint": format!("{issuer}/register"),
+                                  "token_endpoint_auth_methods_supported": ["client_secret_post"]});
+                Answer::Json(200, metadata(issuer, &more))
+            }
+            "/register" => Answer::Json(201, registration(0)),
+            "/register/client-1" if asked.bearer.as_deref() == Some(&format!("manage-{count}")) => {
+                Answer::Json(200, registration(count + 1))
+            }
+            "/device" => Answer::Json(200, device_codes()),
+            "/token" => fake::granted(&format!("{}", count + 1)),
+            "/revoke" => Answer::Json(200, json!({})),
+            _ => Answer::Json(401, json!({})),
+        }
+    });
+    let terminal = Terminal::new();
+    for _ in 0..3 {
+        device_login(&terminal, &fake, &[]).done();
+    }
+    assert_eq!(fake.asked("/register").len(), 1);
+    let secrets: Vec<_> = fake.asked("/token").iter().map(|asked| asked.form["client_secret"].clone()).collect();
+    assert_eq!(secrets, ["secret-0", "secret-1", "secret-2"]);
+}
+
+#[test]
+fn where_answers_do_not_say_whose_they_are_each_server_has_a_place_of_its_own() {
+    let registered_at = |says_iss: bool| {
+        let more = json!({"authorization_response_iss_parameter_supported": says_iss});
+        let fake = Fake::start_raw(move |asked, issuer, _| match asked.path.as_str() {
+            "/.well-known/openid-configuration" => {
+                let mut document = metadata(issuer, &more);
+                document["registration_endpoint"] = json!(format!("{issuer}/register"));
+                Answer::Json(200, document)
+            }
+            "/register" => Answer::Json(201, json!({"client_id": "client-1"})),
+            "/token" => fake::granted("1"),
+            _ => Answer::Json(404, json!({})),
+        });
+        let terminal = Terminal::new();
+        let (said, page) = browser_login(&terminal, &fake, &[]);
+        said.done();
+        let document: Value = serde_json::from_str(&fake.asked("/register")[0].body).unwrap();
+        let path = |uri: &str| url::Url::parse(uri).unwrap().path().to_owned();
+        let registered = path(document["redirect_uris"][0].as_str().unwrap());
+        assert_eq!(path(&page["redirect_uri"]), registered);
+        registered
+    };
+    let (one, other) = (registered_at(false), registered_at(false));
+    assert!(one.starts_with("/callback/") && other.starts_with("/callback/") && one != other, "{one} {other}");
+    assert_eq!(registered_at(true), "/callback");
+}
+
+#[test]
 fn what_is_forgotten_only_in_the_middle_is_registered_anew_once() {
     let (terminal, forgotten) = (Terminal::new(), Arc::new(AtomicUsize::new(0)));
     // Without a revocation endpoint nothing tells beforehand.
