@@ -307,7 +307,7 @@ impl SignIns {
         self.vault().make_home()?;
         let home = self.vault().home();
         let mut wanted = home.wanted(home.account_lock(account));
-        let started = Instant::now();
+        let started = tokio::time::Instant::now();
         loop {
             match wanted.try_take() {
                 Ok(lock) => return Ok(Some(lock)),

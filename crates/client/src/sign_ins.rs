@@ -199,10 +199,7 @@ impl SignIns {
         };
         tracing::debug!("account {} is kept", account.id());
         let kept = sign_in.clone();
-        // A refresh of the older sign-in of this account comes to its end first.
-        let lock = self.settle(&account.id()).await?;
-        let replaced = self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
-        drop(lock);
+        let replaced = self.keep(sign_in).await?;
         if let Some(replaced) = replaced
             && server.has_separate_grants
             && let Err(failure) = self.revoke_replaced(&replaced, &kept).await
@@ -210,6 +207,19 @@ impl SignIns {
             (person.tell)(Event::NotRevoked(failure));
         }
         Ok(account)
+    }
+
+    /// Keeps a new sign-in, and gives back the one of the same account that it replaces. A refresh of that one comes to its
+    /// end first; one that takes too long is not waited for, since it keeps only what follows the tokens that it has shown.
+    pub(crate) async fn keep(&self, sign_in: SignIn) -> Result<Option<SignIn>, VaultError> {
+        let this = self.clone();
+        let keeping = self.see_through(async move {
+            let lock = this.account_lock(&sign_in.account.id(), LOCK_WAIT).await?;
+            let replaced = this.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await;
+            drop(lock);
+            replaced
+        });
+        keeping.await?
     }
 
     /// Runs something with the vault in a thread that may wait for a disk, a keyring or a lock.
@@ -231,5 +241,27 @@ impl SignIns {
     pub(crate) async fn settle(&self, account: &AccountId) -> Result<FileLock, VaultError> {
         let lock = self.account_lock(account, LOCK_WAIT).await?;
         lock.ok_or_else(|| LockError::Busy(self.vault.home().account_lock(account)).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::tests::{sign_in, vault};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_sign_in_is_kept_however_long_its_account_is_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let sign_ins = SignIns::new(vault(folder.path()), Transport::new(), Clock::System, Entropy::system());
+        assert!(sign_ins.keep(sign_in("u1")).await.unwrap().is_none());
+        let account = sign_in("u1").account.id();
+        let home = sign_ins.vault().home();
+        let held = home.wanted(home.account_lock(&account)).try_take().unwrap();
+        let mut second = sign_in("u1");
+        second.tokens.as_mut().unwrap().access_token = "gpa_second".into();
+        assert!(sign_ins.keep(second).await.unwrap().is_some());
+        let kept = sign_ins.vault().read().unwrap().get(&account).unwrap().clone();
+        assert_eq!((kept.tokens.unwrap().access_token.expose(), kept.generation), ("gpa_second", 2));
+        drop(held);
     }
 }

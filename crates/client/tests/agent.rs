@@ -307,6 +307,11 @@ fn a_key_stays_in_the_agent_which_makes_proofs_for_the_tokens_that_it_handed_out
     // Neither for the token endpoint, nor for another's token, nor for what is no request.
     assert_eq!(refused(&agent.caller(), &wanted(None)).0, TroubleKind::Usage);
     assert_eq!(refused(&agent.caller(), &wanted(Some("stolen"))).0, TroubleKind::Refused);
+    let spellings = ["http://127.0.0.1:1/token", "HTTP://127.0.0.1:1/token?x#y", "http://127.0.0.1:1/x/../%74oken"];
+    for url in spellings {
+        let own = Wanted { url, ..wanted(Some("access-0")) };
+        assert_eq!(refused(&agent.caller(), &own).0, TroubleKind::Refused, "{url}");
+    }
     let elsewhere = Wanted { url: "file:///etc/passwd", ..wanted(Some("access-0")) };
     assert_eq!(refused(&agent.caller(), &elsewhere).0, TroubleKind::Usage);
     let said = agent.said_to(b"{\"v\":1,\"op\":\"token\"}\n").to_string();

@@ -311,6 +311,8 @@ mod tests {
             (json!({"redirect_uris": [CB], "client_uri": "https://u:p@x.example"}), Metadata),
             (json!({"redirect_uris": [CB], "jwks_uri": "file:///etc/passwd"}), Metadata),
             (json!({"redirect_uris": [CB], "jwks_uri": "https://a.example/k", "jwks": {"keys": []}}), Metadata),
+            (json!({"redirect_uris": [CB], "backchannel_logout_uri": "https://a.example/out#x"}), Metadata),
+            (json!({"redirect_uris": [CB], "backchannel_logout_uri": "/out"}), Metadata),
             (json!({"redirect_uris": [CB], "dpop_bound_access_tokens": "yes"}), Metadata),
             (
                 json!({"redirect_uris": [CB], "tls_client_auth_san_dns": "a", "tls_client_auth_subject_dn": "b"}),

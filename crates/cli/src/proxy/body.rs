@@ -11,6 +11,7 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
+use tokio::sync::Notify;
 
 /// What is under way, and since when nothing is.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Activity {
     last_end: AtomicU64,
     /// What this is a part of.
     whole: Option<Arc<Activity>>,
+    /// Told when a request was let in.
+    let_in: Notify,
 }
 
 impl Activity {
@@ -34,7 +37,13 @@ impl Activity {
     }
 
     fn within(whole: Option<Arc<Self>>) -> Self {
-        Self { started: Instant::now(), under_way: AtomicUsize::new(0), last_end: AtomicU64::new(0), whole }
+        Self {
+            started: Instant::now(),
+            under_way: AtomicUsize::new(0),
+            last_end: AtomicU64::new(0),
+            whole,
+            let_in: Notify::new(),
+        }
     }
 
     /// Something begins; it ends when what is returned is dropped.
@@ -63,6 +72,11 @@ impl Activity {
         }
     }
 
+    /// Comes to its end when a request was let in.
+    pub(super) async fn let_in(&self) {
+        self.let_in.notified().await;
+    }
+
     /// How long nothing has been under way.
     fn idle(&self) -> Duration {
         if self.under_way.load(Ordering::Relaxed) > 0 {
@@ -75,6 +89,13 @@ impl Activity {
 /// A request under way.
 #[derive(Debug)]
 pub(super) struct Active(Arc<Activity>);
+
+impl Active {
+    /// It was let in.
+    pub(super) fn is_let_in(&self) {
+        self.0.let_in.notify_one();
+    }
+}
 
 impl Drop for Active {
     fn drop(&mut self) {

@@ -109,6 +109,7 @@ impl Forward {
         let client = request.extensions_mut().remove::<OnUpgrade>();
         let (parts, body) = request.into_parts();
         let outbound = self.outbound(parts)?;
+        active.is_let_in();
         let (body, memory) = pass(body, &self.budget, self.keeper.can_refresh());
         let credential = self.keeper.credential().await?;
         let mut lessons = Lessons::default();

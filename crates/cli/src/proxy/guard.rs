@@ -5,15 +5,15 @@
 //!
 //! - [`Guard::Path`]: the first segment of the path is a secret, which only the person who started the proxy has seen.
 //! - [`Guard::Browser`]: no secret, so every program on this machine may use it, but no web page. A page whose name was
-//!   made to point here (DNS rebinding) gives itself away by `Host`, another site's page by `Origin` or
-//!   `Sec-Fetch-Site`.
+//!   made to point here (DNS rebinding) gives itself away by `Host`, another site's page by `Origin`,
+//!   `Sec-Fetch-Site` or `Referer`.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use gatepass_client::{Entropy, Secret};
 use gatepass_keys::entropy::NoEntropy;
 use hyper::{
     HeaderMap, Uri,
-    header::{HOST, HeaderName, ORIGIN},
+    header::{HOST, HeaderName, ORIGIN, REFERER},
 };
 
 /// How many characters the secret in the path has: 256 bits.
@@ -89,6 +89,10 @@ fn is_ours_alone(port: u16, uri: &Uri, headers: &HeaderMap) -> Result<(), Refuse
     if !headers.get_all(ORIGIN).iter().all(|origin| is_own_origin(origin.as_bytes(), port)) {
         return Err(Refused::Origin);
     }
+    // A browser that knows none of the others' headers says at least on which page it was.
+    if !headers.get_all(REFERER).iter().all(|page| is_own_page(page.as_bytes(), port)) {
+        return Err(Refused::Origin);
+    }
     // `none` is a person who typed the address (Fetch Metadata §2.3).
     let site = |value: &[u8]| matches!(value, b"none" | b"same-origin");
     if !headers.get_all(SEC_FETCH_SITE).iter().all(|value| site(value.as_bytes())) {
@@ -100,6 +104,13 @@ fn is_ours_alone(port: u16, uri: &Uri, headers: &HeaderMap) -> Result<(), Refuse
 /// Whether an `Origin` is the proxy's own.
 pub(super) fn is_own_origin(origin: &[u8], port: u16) -> bool {
     origin.strip_prefix(b"http://").is_some_and(|host| is_own_host(host, port))
+}
+
+/// Whether a `Referer` is a page that came through the proxy.
+fn is_own_page(page: &[u8], port: u16) -> bool {
+    let host =
+        page.strip_prefix(b"http://").and_then(|rest| rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next());
+    host.is_some_and(|host| is_own_host(host, port))
 }
 
 /// Whether this is how loopback and our port are written.
@@ -147,6 +158,7 @@ mod tests {
             &[("host", "LOCALHOST:4000")],
             &[("host", "[::1]:4000"), ("origin", "http://[::1]:4000"), ("sec-fetch-site", "same-origin")],
             &[("host", "localhost:4000"), ("sec-fetch-site", "none")],
+            &[("host", "localhost:4000"), ("referer", "http://localhost:4000/page?x")],
         ];
         for headers in good {
             assert_eq!(admit(&guard, "/x", headers).as_deref(), Ok("/x"), "{headers:?}");
@@ -166,6 +178,8 @@ mod tests {
             (Refused::Origin, &[("host", "localhost:4000"), ("origin", "http://evil.example")]),
             (Refused::Origin, &[("host", "localhost:4000"), ("sec-fetch-site", "cross-site")]),
             (Refused::Origin, &[("host", "localhost:4000"), ("sec-fetch-site", "same-site")]),
+            (Refused::Origin, &[("host", "localhost:4000"), ("referer", "https://evil.example/localhost:4000")]),
+            (Refused::Origin, &[("host", "localhost:4000"), ("referer", "http://localhost:4000@evil.example/")]),
         ];
         for (why, headers) in table {
             assert_eq!(admit(&guard, "/x", headers), Err(*why), "{headers:?}");

@@ -2,7 +2,8 @@
 //!
 //! | what | bound |
 //! |---|---|
-//! | connections at once | 1024; others wait at the door |
+//! | connections of who was let in | 1024; then nobody else is heard until one ends |
+//! | connections of who was not let in yet | 256; for one more, the one that came first has to go |
 //! | a request's headers | 64 KiB and 100 fields, else 431 |
 //! | streams on one HTTP/2 connection | 256 |
 //! | a connection on which no request comes | 75 s |
@@ -10,6 +11,7 @@
 
 use super::Forward;
 use crate::error::{Error, Kind};
+use gatepass_client::agent::door::Door;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -26,7 +28,9 @@ use tokio::{
     sync::Semaphore,
 };
 
-const MAX_CONNECTIONS: usize = 1024;
+const SEATS: usize = 1024;
+/// Another user of this machine can connect here, and must not keep out who may come in.
+const STANDING: usize = 256;
 const MAX_HEADERS: u32 = 64 * 1024;
 const MAX_STREAMS: u32 = 256;
 const NO_REQUEST: Duration = Duration::from_secs(75);
@@ -85,29 +89,42 @@ fn no_port(port: u16, error: &io::Error) -> Error {
 /// Forwards what comes through the doors until `end`, or until nothing was asked for `idle`.
 pub(crate) async fn serve(doors: Doors, forward: Arc<Forward>, idle: Option<Duration>, end: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (seats, door) = (Arc::new(Semaphore::new(SEATS)), Door::new(STANDING));
     let builder = builder();
     let accepting = doors.listeners.into_iter().map(|listener| {
-        let (graceful, forward, room, builder) = (&graceful, &forward, &room, &builder);
+        let (graceful, forward, seats, door, builder) = (&graceful, &forward, &seats, &door, &builder);
         async move {
             loop {
-                let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+                let Ok(_) = seats.acquire().await else { return };
                 let stream = accept(&listener).await;
+                let (visitor, seats) = (door.enter(), Arc::clone(seats));
                 let (forward, activity) = (Arc::clone(forward), forward.activity.part());
                 let own = Arc::clone(&activity);
                 let service = service_fn(move |request| Arc::clone(&forward).answer(request, own.begin()));
                 let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
-                    tokio::select! {
-                        ended = connection => {
-                            if let Err(error) = ended {
-                                tracing::debug!(error, "a connection broke off");
+                    let served = async {
+                        tokio::select! {
+                            ended = connection => {
+                                if let Err(error) = ended {
+                                    tracing::debug!(error, "a connection broke off");
+                                }
                             }
+                            () = activity.idle_for(NO_REQUEST) => {}
                         }
-                        () = activity.idle_for(NO_REQUEST) => {}
+                    };
+                    let seated = async {
+                        // Where there was a free seat before, there may be none now; then it is one more than there are.
+                        let seat = visitor.unless_sent_away(activity.let_in()).await.map(|()| seats.try_acquire());
+                        if seat.is_some() {
+                            std::future::pending::<()>().await;
+                        }
+                    };
+                    tokio::select! {
+                        () = served => {}
+                        () = seated => tracing::debug!("a connection made room for another one"),
                     }
-                    drop(permit);
                 });
             }
         }

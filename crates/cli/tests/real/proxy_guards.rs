@@ -1,7 +1,11 @@
 //! Who may use `gatepass proxy`, and what it makes of requests that mean no good.
 
 use crate::support::{Proxy, Upstream, run};
-use gatepass_testkit::tokio;
+use gatepass_testkit::tokio::{
+    self,
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use std::{fs, time::Duration};
 
 fn status(answer: &str) -> u16 {
@@ -47,6 +51,7 @@ async fn without_a_secret_web_pages_are_kept_out() {
         (403, format!("Host: 127.0.0.1:{port}\r\nOrigin: http://localhost:3000")),
         (403, format!("Host: 127.0.0.1:{port}\r\nSec-Fetch-Site: cross-site")),
         (403, format!("Host: 127.0.0.1:{port}\r\nSec-Fetch-Site: same-site")),
+        (403, format!("Host: 127.0.0.1:{port}\r\nReferer: http://evil.example/page")),
     ];
     let mut let_in = 0;
     for (expected, headers) in table {
@@ -59,6 +64,33 @@ async fn without_a_secret_web_pages_are_kept_out() {
     }
     let absolute = format!("GET http://evil.example/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     assert_eq!(status(&proxy.say(&absolute).await), 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn connections_that_show_no_secret_keep_nobody_out() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::raw(&upstream.url, &[]);
+    let connect = async || TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    let good = request(&format!("{}/x", proxy.prefix()));
+    let speak = async |stream: &mut TcpStream, request: &str| {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        status(&String::from_utf8_lossy(&answer[..length]))
+    };
+    let mut known = connect().await;
+    assert_eq!(speak(&mut known, &good).await, 200);
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        strangers.push(connect().await);
+    }
+    let mut newcomer = connect().await;
+    assert_eq!(speak(&mut newcomer, &good).await, 200, "there is always a place for one more");
+    assert_eq!(strangers[0].read(&mut [0; 1]).await.unwrap(), 0, "who came first and said nothing had to go");
+    let last = strangers.last_mut().unwrap();
+    assert_eq!(speak(last, &request("/wrong")).await, 404, "who came last may speak");
+    assert_eq!(speak(&mut known, &good).await, 200, "who was let in stays");
 }
 
 #[cfg(target_os = "linux")]

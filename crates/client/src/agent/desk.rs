@@ -10,7 +10,7 @@ use crate::{
     Account, AccountId, Bearer, BearerError, Contents, Failure, NarrowError, NotSelected, Selection, SignIn, Tokens,
     Transient, VaultError,
 };
-use gatepass_oauth::{Issuer, Secret, TokenType, UtcMillis};
+use gatepass_oauth::{Issuer, Secret, TokenType, UtcMillis, dpop};
 use std::{
     collections::HashSet,
     fmt::Display,
@@ -149,7 +149,9 @@ impl Desk {
         let key = sign_in.dpop_key.as_ref().ok_or_else(unknown)?;
         let (sign_ins, server) = (&self.agent.sign_ins, sign_in.token_endpoint.url());
         let own = [Some(&sign_in.token_endpoint), sign_in.revocation_endpoint.as_ref()];
-        if own.into_iter().flatten().any(|own| wanted.url.split(['?', '#']).next() == Some(own.as_str())) {
+        // As a server would compare it: letters of the host, a port that goes without saying, escapes.
+        let asked = dpop::target(wanted.url);
+        if asked.is_none() || own.into_iter().flatten().any(|own| asked == dpop::target(own.as_str())) {
             return Err(Trouble::new(
                 TroubleKind::Refused,
                 "this agent makes no proofs for where tokens are refreshed",

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 /// The places.
 #[derive(Debug)]
-pub(super) struct Door {
+pub struct Door {
     places: usize,
     waiting: Mutex<Waiting>,
 }
@@ -24,19 +24,22 @@ struct Waiting {
 
 /// Somebody at the door; dropped, the place is free.
 #[derive(Debug)]
-pub(super) struct Visitor {
+pub struct Visitor {
     door: Arc<Door>,
     number: u64,
     sent_away: oneshot::Receiver<()>,
 }
 
 impl Door {
-    pub(super) fn new(places: usize) -> Arc<Self> {
+    /// A door with so many places.
+    #[must_use]
+    pub fn new(places: usize) -> Arc<Self> {
         Arc::new(Self { places, waiting: Mutex::default() })
     }
 
     /// A place for one more, for which another may have to go.
-    pub(super) fn enter(self: &Arc<Self>) -> Visitor {
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Visitor {
         let (send_away, sent_away) = oneshot::channel();
         let mut waiting = self.waiting();
         if waiting.line.len() >= self.places
@@ -59,7 +62,7 @@ impl Door {
 
 impl Visitor {
     /// What `work` comes to; `None` when the place was needed before.
-    pub(super) async fn unless_sent_away<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn unless_sent_away<T>(mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             done = work => Some(done),

@@ -49,7 +49,7 @@
 mod address;
 mod ask;
 mod desk;
-mod door;
+pub mod door;
 mod kept;
 pub mod message;
 pub mod port;

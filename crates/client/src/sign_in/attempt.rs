@@ -202,6 +202,26 @@ mod tests {
         assert!(!attempt.url.contains(attempt.verifier.expose()));
     }
 
+    /// OpenID Connect Core §11.
+    #[test]
+    fn who_wants_to_stay_signed_in_asks_a_server_that_is_not_known_for_consent() {
+        let prompt = |gatepass_client_id, scope: &str| {
+            let server = Server {
+                authorization_endpoint: Some("https://a.example/authorize".parse().unwrap()),
+                gatepass_client_id,
+                ..Server::bare("https://a.example".parse().unwrap(), "https://a.example/token".parse().unwrap())
+            };
+            let mut request = SignInRequest::new(server.issuer.clone(), "cli".parse().unwrap());
+            request.scope = scope.parse().unwrap();
+            let attempt = Attempt::new(&server, &request, String::new(), &Entropy::system()).unwrap().unwrap();
+            let params = Params::parse(attempt.url.split_once('?').unwrap().1.as_bytes()).unwrap();
+            params.get("prompt").map(str::to_owned)
+        };
+        assert_eq!(prompt(None, "openid offline_access").as_deref(), Some("consent"));
+        assert_eq!(prompt(None, "openid"), None);
+        assert_eq!(prompt(Some("cli".parse().unwrap()), "openid offline_access"), None, "gatepass asks by itself");
+    }
+
     #[test]
     fn no_two_attempts_share_what_ties_an_answer_to_one() {
         let (one, two) = (attempt(), attempt());

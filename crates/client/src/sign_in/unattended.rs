@@ -141,10 +141,7 @@ impl SignIns {
             renewal: grant,
             generation: 0,
         };
-        // A renewal of the older sign-in of this account comes to its end first.
-        let lock = self.settle(&account.id()).await?;
-        self.with_vault(move |vault| vault.update(|contents| contents.put(sign_in))).await?;
-        drop(lock);
+        self.keep(sign_in).await?;
         Ok(account)
     }
 

@@ -14,7 +14,7 @@ mod file;
 mod header;
 mod keyring;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     Home, calendar, home,

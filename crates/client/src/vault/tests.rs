@@ -12,7 +12,7 @@ fn vault_with(home: &Path, sources: KeySources) -> Vault {
     Vault::new(Home::at(home), sources, Clock::settable(NOW), Entropy::system())
 }
 
-fn vault(home: &Path) -> Vault {
+pub(crate) fn vault(home: &Path) -> Vault {
     vault_with(home, KeySources { no_keyring: true, ..KeySources::default() })
 }
 
@@ -20,7 +20,7 @@ fn passphrase(text: &str) -> KeySources {
     KeySources { no_keyring: true, passphrase: Some(text.into()), ..KeySources::default() }
 }
 
-fn sign_in(subject: &str) -> SignIn {
+pub(crate) fn sign_in(subject: &str) -> SignIn {
     let endpoint = || "https://a.example/token".parse().unwrap();
     SignIn {
         account: Account {

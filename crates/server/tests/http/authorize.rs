@@ -29,6 +29,8 @@ on_both_engines! {
         server.code(&browser, &client, &pkce, &[("scope", "openid email")]).await;
         let again = browser.open(&server.authorize_path(&client, &pkce, &[("scope", "openid")])).await;
         assert!(again.answer("code").is_some());
+        let offline = server.authorize_path(&client, &pkce, &[("scope", "openid offline_access")]);
+        assert_eq!(browser.open(&offline).await.heading(), "Allow Test app?", "to outlive the sign-in is allowed too");
         let more = browser.open(&server.authorize_path(&client, &pkce, &[("scope", "openid api:read")])).await;
         assert_eq!(more.heading(), "Allow Test app?");
         let asked = browser.open(&server.authorize_path(&client, &pkce, &[("scope", "openid"), ("prompt", "consent")])).await;

@@ -1,6 +1,6 @@
 //! `GET /logout`, `POST /logout` for clients, and what other clients hear of it.
 
-use gatepass_oauth::{ClientMetadata, UtcMillis};
+use gatepass_oauth::{ClientMetadata, GrantType, UtcMillis};
 use gatepass_testkit::{
     Browser, Pkce, RegisteredClient, TestServer, USER,
     authority::{Store, end::EndTarget},
@@ -54,6 +54,8 @@ async fn listener(statuses: Vec<u16>) -> (String, mpsc::Receiver<String>) {
 
 async fn next(hears: &mut mpsc::Receiver<String>) -> Option<String> {
     let text = timeout(Duration::from_secs(8), hears.recv()).await.ok()??;
+    assert!(text.starts_with("POST /backchannel "), "{text}");
+    assert!(text.to_lowercase().contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"), "{text}");
     Some(text.split("logout_token=").nth(1).unwrap().to_owned())
 }
 
@@ -250,6 +252,51 @@ on_both_engines! {
         server.post("/revoke", &client, &[("token", &tokens.text("refresh_token"))]).await;
         server.authority().end(&EndTarget::User(USER.into())).await.unwrap();
         assert!(next(&mut hears).await.is_some());
+    }
+
+    async fn who_wants_the_session_named_is_told_of_no_end_without_one(server: TestServer) {
+        let browser = Browser::at(&server);
+        browser.sign_in(USER).await;
+        let mut ears = Vec::new();
+        for (wants_it, named) in [(true, vec![true]), (false, vec![false, true])] {
+            let (uri, hears) = listener(vec![]).await;
+            let metadata = ClientMetadata {
+                backchannel_logout_uri: Some(uri),
+                backchannel_logout_session_required: wants_it,
+                ..ClientMetadata::default()
+            };
+            let client = client_with(&server, metadata).await;
+            sign_in(&server, &browser, &client, "openid").await;
+            // What a device was given is of no session.
+            let device = server.post("/device_authorization", &client, &[("scope", "account")]).await;
+            let page = browser.open(&device.text("verification_uri_complete")).await;
+            browser.submit(&page.form(), &[("answer", "approve")]).await;
+            let (grant, code) = (GrantType::DeviceCode.as_str(), device.text("device_code"));
+            let tokens = server.post("/token", &client, &[("grant_type", grant), ("device_code", &code)]).await;
+            assert_eq!(tokens.status, 200, "{}", tokens.json);
+            ears.push((hears, named));
+        }
+        server.authority().end(&EndTarget::User(USER.into())).await.unwrap();
+        for (hears, named) in &mut ears {
+            let mut heard = Vec::new();
+            for _ in named.iter() {
+                let claims: Value = jws::verify(&next(hears).await.unwrap(), &server.authority().jwks()).unwrap();
+                heard.push(claims.get("sid").is_some());
+            }
+            heard.sort_unstable();
+            assert_eq!(&heard, named);
+        }
+        // Whoever delivered them forgets them a moment after they were heard; there are no others.
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        let later = server.authority().now().plus(Duration::from_secs(7200));
+        let all_heard = async {
+            while !store.due_logout_notices(later, 100, 100).await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(8), all_heard).await.unwrap();
+        store.close().await;
+        assert!(ears.iter_mut().all(|(hears, _)| hears.try_recv().is_err()), "told of no more");
     }
 
     async fn who_does_not_answer_keeps_nobody_waiting_but_their_own(server: TestServer) {

@@ -1,7 +1,7 @@
 //! `/metrics` on its own listener.
 
 use gatepass_testkit::{Engine, Options, TestServer, authority::sweep::Sweeper, tokio};
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 async fn server() -> TestServer {
     let settings = Some("metrics_listen = \"127.0.0.1:0\"\n".to_owned());
@@ -11,7 +11,7 @@ async fn server() -> TestServer {
 async fn numbers(server: &TestServer) -> String {
     let answer = server.http().get(server.metrics_url.as_ref().unwrap()).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     answer.text().await.unwrap()
 }
 
@@ -31,11 +31,38 @@ async fn requests_are_counted_by_route_and_never_by_path() {
     assert_eq!(requests("route=\"/device/{code}\",method=\"GET\",status=\"2xx\""), 1.0);
     assert_eq!(requests("route=\"none\",method=\"other\",status=\"4xx\""), 1.0);
     assert_eq!(requests("route=\"/device\",method=\"other\",status=\"4xx\""), 1.0);
-    assert_eq!(value(&text, "gatepass_http_request_duration_seconds_count{route=\"/device/{code}\"}"), 1.0);
+    let durations = |series: &str| value(&text, &format!("gatepass_http_request_duration_seconds_{series}"));
+    assert_eq!(durations("count{route=\"/device/{code}\"}"), 1.0);
+    assert_eq!(durations("bucket{le=\"+Inf\",route=\"/device/{code}\"}"), 1.0);
     for secret in ["WDJB", "strangers", "BREW"] {
         assert!(!text.contains(secret), "{secret}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn each_family_says_once_what_it_is_and_has_its_numbers_behind_it() {
+    let server = server().await;
+    server.http().get(server.path("/healthz")).send().await.unwrap();
+    let text = numbers(&server).await;
+    assert!(!text.contains('\r'));
+    let (mut said, mut family) = (HashSet::new(), "");
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        match (words.next().unwrap_or_default(), words.next(), words.next()) {
+            ("#", Some(kind), Some(name)) => {
+                assert!(said.insert((kind, name)), "{line}: again");
+                family = name;
+            }
+            ("#", ..) => assert_eq!(line, "# EOF"),
+            (series, ..) => {
+                let name = series.split('{').next().unwrap();
+                let suffix = name.strip_prefix(family).unwrap_or("of another");
+                assert!(["", "_total", "_sum", "_count", "_bucket"].contains(&suffix), "{line}: after {family}");
+                assert!(said.contains(&("TYPE", family)) && said.contains(&("HELP", family)), "{line}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]

@@ -36,7 +36,8 @@ on_both_engines! {
         assert_eq!(still_eve.answer("error").unwrap(), "login_required", "asked once, not in a circle");
         let as_ada = eve.submit(&login.form(), &[("email", USER), ("password", PASSWORD)]).await;
         assert!(as_ada.answer("code").is_some());
-        for bad in ["x", "eyJhbGciOiJub25lIn0.e30."] {
+        let forged = format!("{}.AAAA", hint.rsplit_once('.').unwrap().0);
+        for bad in ["x", "eyJhbGciOiJub25lIn0.e30.", &forged] {
             let page = ada.open(&server.authorize_path(&client, &pkce, &[("id_token_hint", bad)])).await;
             assert_eq!(page.answer("error").unwrap(), "invalid_request");
         }
@@ -59,6 +60,8 @@ on_both_engines! {
         let page = browser.open(&server.authorize_path(&client, &pkce, &[("scope", "openid"), ("response_mode", "form_post")])).await;
         let form = page.form();
         assert_eq!((form.action.as_str(), page.status.as_u16()), (REDIRECT_URI, 200));
+        let posts = format!("<form method=\"post\" action=\"{REDIRECT_URI}\">");
+        assert!(page.html.contains(&posts), "{}", page.html);
         let field = |name: &str| form.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         assert_eq!((field("state").as_deref(), field("iss").as_ref()), (Some("xyz"), Some(&server.url)));
         assert_eq!(server.redeem(&client, &field("code").unwrap(), &pkce).await.status, 200);
@@ -68,11 +71,15 @@ on_both_engines! {
         assert!(page.html.contains("<button>") && page.html.contains("<script src=\"/assets/submit.js"));
         let refused = browser.open(&server.authorize_path(&client, &pkce, &[("scope", "admin"), ("response_mode", "form_post")])).await;
         assert!(refused.form().fields.contains(&("error".into(), "invalid_scope".into())), "errors travel alike");
+        assert!(refused.html.contains(&posts), "{}", refused.html);
     }
 
     async fn what_is_ignored_by_rule_changes_nothing(server: TestServer) {
         let (client, pkce, browser) = (server.client().await, Pkce::new(), signed_in(&server).await);
-        let extra = [("scope", "openid"), ("display", "touch"), ("ui_locales", "fr"), ("claims", "{\"id_token\":{\"x\":null}}")];
+        let extra = [
+            ("scope", "openid"), ("display", "touch"), ("ui_locales", "fr"), ("claims_locales", "de fr"),
+            ("claims", "{\"id_token\":{\"x\":null}}"), ("login_hint", "x"), ("registration", "{}"),
+        ];
         assert!(!server.code(&browser, &client, &pkce, &extra).await.is_empty());
     }
 

@@ -125,6 +125,8 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
     until_due(&server, Duration::from_secs(40), 1).await;
     server.authority().deliver_due().await;
     assert!(notices.try_recv().is_err(), "not before its time");
+    assert!(!first.headers["webhook-id"].contains('.'), "it separates what is signed");
+    let mut last = first.headers["webhook-timestamp"].clone();
     // Two nodes look at once, over and over: the claim lets one of them send, and the pauses hold.
     for _ in 0..2 {
         until_due(&server, Duration::from_secs(40), 1).await;
@@ -134,7 +136,10 @@ async fn a_notice_that_is_not_taken_comes_again(engine: Engine) {
             tokio::spawn(async move { one.deliver_due().await }),
             tokio::spawn(async move { other.deliver_due().await })
         );
-        assert_eq!(next(&mut notices).await.headers["webhook-id"], first.headers["webhook-id"]);
+        let again = next(&mut notices).await;
+        assert_eq!((&again.headers["webhook-id"], &again.body), (&first.headers["webhook-id"], &first.body));
+        assert!(again.is_signed() && again.headers["webhook-timestamp"] > last, "each try says its own time");
+        last.clone_from(&again.headers["webhook-timestamp"]);
     }
     until_due(&server, Duration::from_secs(4000), 0).await;
     server.advance(Duration::from_secs(4000));

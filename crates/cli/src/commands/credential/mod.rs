@@ -96,8 +96,11 @@ impl Holder<'_> {
         match (named()?, token) {
             (None, _) => sign_ins.token_refused(self.account, token).map(drop)?,
             (Some(caller), Some(token)) => drop(caller.token(self.request().instead_of(token))?),
-            // Which token it was only the agent's next one can tell.
-            (Some(_), None) => {}
+            // It was the one that the agent has at hand.
+            (Some(caller), None) => {
+                let last = caller.token(self.request())?;
+                caller.token(self.request().instead_of(&last.access_token))?;
+            }
         }
         Ok(())
     }
