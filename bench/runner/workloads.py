@@ -32,9 +32,12 @@ def run(running, profile, engine, server, options, sown, cells):
     if server:
         watch += ["--watch", f"postgres={server.pid}+"]
     for workload in options.workloads:
-        for connections in options.connections:
-            plain = workload.removesuffix(COLD)
-            pool = ["--credentials", str(sown[plain])] if plain != workload else []
+        for part, connections in enumerate(options.connections):
+            plain, pool = workload.removesuffix(COLD), []
+            if plain != workload:
+                # Each cell has credentials of its own.
+                parts = len(options.connections)
+                pool = ["--credentials", str(sown[plain]), "--parts", str(parts), "--part", str(part)]
             cell = generate(
                 "run", plain, "--profile", str(profile), "-c", str(connections), "-d", str(options.seconds),
                 "--label", f"gatepass {engine}", *pool, *watch,

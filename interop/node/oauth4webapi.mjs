@@ -149,7 +149,7 @@ await run({
     const as = await discover();
     offered(as, 'dpop_signing_alg_values_supported', 'ES256');
     const nonces = new Set();
-    const DPoP = oauth.DPoP(me, await oauth.generateKeyPair('ES256'));
+    const DPoP = oauth.DPoP(me, await oauth.generateKeyPair('Ed25519'));
     const options = { ...http, DPoP, [oauth.customFetch]: notingNonces(nonces) };
     const tokens = await signIn(as, { options, dpop_jkt: await DPoP.calculateThumbprint() });
     assert.equal(tokens.token_type, 'dpop');

@@ -51,12 +51,18 @@ pub struct RunArguments {
     #[arg(long, default_value_t = 4000)]
     pub pool: usize,
     /// Device codes to get and approve first (device-redeem).
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 80_000)]
     pub approved: usize,
-    /// A file with the credentials to use in turn, one a line, instead of getting them first (bearer, introspect, rpc,
-    /// refresh).
+    /// A file with the credentials to use, one a line and each once, instead of getting them first (bearer, introspect,
+    /// rpc, refresh).
     #[arg(long)]
     pub credentials: Option<String>,
+    /// Of how many parts of that file one is used.
+    #[arg(long, default_value_t = 1)]
+    pub parts: usize,
+    /// Which one, counted from 0.
+    #[arg(long, default_value_t = 0)]
+    pub part: usize,
     /// NAME=PID for the memory and CPU of a process, NAME=PID+ for it and its descendants; repeatable.
     #[arg(long)]
     pub watch: Vec<String>,

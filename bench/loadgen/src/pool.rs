@@ -1,51 +1,39 @@
 //! Credentials that the operations use in turn.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use crate::Result;
 
 #[derive(Default)]
 pub struct Pool {
-    credentials: RefCell<Vec<String>>,
+    credentials: Vec<String>,
     turn: Cell<usize>,
 }
 
-/// A credential's place in the pool.
-pub struct Slot(usize);
-
 impl Pool {
     pub fn new(credentials: Vec<String>) -> Self {
-        Self { credentials: RefCell::new(credentials), turn: Cell::new(0) }
+        Self { credentials, turn: Cell::new(0) }
     }
 
-    /// One credential a line.
-    pub fn read(path: &str) -> Result<Self> {
+    /// One credential a line; of `parts` parts of the file the one after `before` of them.
+    pub fn read(path: &str, before: usize, parts: usize) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-        Ok(Self::new(text.lines().map(str::to_owned).collect()))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.credentials.borrow().is_empty()
+        let size = text.lines().count() / parts.max(1);
+        Ok(Self::new(text.lines().skip(before * size).take(size).map(str::to_owned).collect()))
     }
 
     /// The next one; after the last comes the first again.
-    pub fn next(&self) -> Result<(Slot, String)> {
+    pub fn next(&self) -> Result<&str> {
         let turn = self.turn.get();
         self.turn.set(turn + 1);
-        let credentials = self.credentials.borrow();
-        let slot = turn % credentials.len().max(1);
-        credentials.get(slot).map(|credential| (Slot(slot), credential.clone())).ok_or("there are no credentials".into())
+        let credential = self.credentials.get(turn % self.credentials.len().max(1));
+        credential.map(String::as_str).ok_or_else(|| "there are no credentials".to_owned())
     }
 
     /// The next one, each only once.
     pub fn next_unused(&self) -> Option<String> {
         let turn = self.turn.get();
         self.turn.set(turn + 1);
-        self.credentials.borrow().get(turn).cloned()
-    }
-
-    /// Puts another credential in the place of one.
-    pub fn replace(&self, slot: Slot, credential: String) {
-        self.credentials.borrow_mut()[slot.0] = credential;
+        self.credentials.get(turn).cloned()
     }
 }

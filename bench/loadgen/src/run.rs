@@ -30,12 +30,12 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         None => None,
     };
     let pool = match (&server, arguments.workload, &arguments.credentials) {
-        (_, _, Some(path)) => Pool::read(path)?,
+        (_, _, Some(path)) => Pool::read(path, arguments.part, arguments.parts)?,
         (Some(server), workload, None) => Pool::new(fetched(server, workload, &arguments).await?),
         (None, ..) => Pool::default(),
     };
     let chains = match &server {
-        Some(server) if arguments.workload == Workload::Refresh && pool.is_empty() => {
+        Some(server) if arguments.workload == Workload::Refresh && arguments.credentials.is_none() => {
             flows::tokens(server, "refresh_token", arguments.concurrency).await?
         }
         _ => vec![String::new(); arguments.concurrency],
@@ -47,6 +47,7 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         server,
         url: arguments.url.as_deref().map(Url::parse).transpose()?,
         pool,
+        once: arguments.credentials.is_some() || arguments.workload == Workload::DeviceRedeem,
         tally: RefCell::new(Tally::new(start, end)),
     });
     let workers = chains.into_iter().map(|chain| Worker::new(Rc::clone(&plan), chain)).collect::<Result<Vec<_>>>()?;
@@ -63,6 +64,9 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         })
         .await?;
     plan.tally.borrow_mut().sort();
+    if plan.tally.borrow().seconds() < 1.0 {
+        return Err("the credentials were used up before anything could be measured; get more of them".to_owned());
+    }
     let result = result(&arguments, &plan, &measured);
     println!("{}", line(&result));
     append(arguments.out.as_deref(), &result)

@@ -27,8 +27,8 @@ pub enum Workload {
     ClientCredentials,
     /// The same, as a JWT (RFC 9068).
     Jwt,
-    /// Rotation of a refresh token: an access token and another refresh token. One chain per connection, or all of
-    /// --credentials in turn.
+    /// Rotation of a refresh token: an access token and another refresh token. One chain per connection; of those in
+    /// --credentials each once.
     Refresh,
     /// GET of the profile's bearer_url with an access token: 200.
     Bearer,
@@ -57,6 +57,8 @@ pub struct Plan {
     pub url: Option<Url>,
     /// Access tokens, refresh tokens or device codes.
     pub pool: Pool,
+    /// Whether each of them is used once, and all is over when there is none left.
+    pub once: bool,
     pub tally: RefCell<Tally>,
 }
 
@@ -65,9 +67,6 @@ impl Plan {
         self.server.as_ref().ok_or_else(|| "this workload needs --profile".to_owned())
     }
 
-    fn credential(&self) -> Result<String> {
-        self.pool.next().map(|(_, credential)| credential)
-    }
 
     /// Where the workload's requests go.
     pub fn target(&self) -> Result<&Url> {
@@ -92,12 +91,15 @@ pub struct Worker {
     connection: Connection,
     /// The request, for workloads that send the same one each time.
     fixed: Vec<u8>,
-    refresh_token: String,
-    device_code: String,
+    /// The refresh token, access token or device code of the operation.
+    credential: String,
 }
 
+/// All credentials are used up.
+struct Spent;
+
 impl Worker {
-    pub fn new(plan: Rc<Plan>, refresh_token: String) -> Result<Self> {
+    pub fn new(plan: Rc<Plan>, credential: String) -> Result<Self> {
         let connection = Connection::new(&plan.target()?.address);
         let fixed = match plan.workload {
             Workload::Get => request("GET", plan.target()?, &[], None),
@@ -110,19 +112,16 @@ impl Worker {
             Workload::DeviceAuthorize => flows::start_device(plan.server()?)?,
             _ => Vec::new(),
         };
-        Ok(Self { plan, connection, fixed, refresh_token, device_code: String::new() })
+        Ok(Self { plan, connection, fixed, credential })
     }
 
     /// Works until the time is over.
     pub async fn work(mut self) {
         let plan = Rc::clone(&self.plan);
         while !plan.tally.borrow().is_over() {
-            if plan.workload == Workload::DeviceRedeem {
-                let Some(code) = plan.pool.next_unused() else {
-                    plan.tally.borrow_mut().end();
-                    break;
-                };
-                self.device_code = code;
+            if let Err(Spent) = self.take(&plan) {
+                plan.tally.borrow_mut().end();
+                break;
             }
             let began = Instant::now();
             let result = self.once(&plan).await;
@@ -136,6 +135,16 @@ impl Worker {
             }
         }
         plan.tally.borrow_mut().connects += self.connection.connects;
+    }
+
+    /// The credential of the next operation.
+    fn take(&mut self, plan: &Plan) -> std::result::Result<(), Spent> {
+        if plan.once {
+            self.credential = plan.pool.next_unused().ok_or(Spent)?;
+        } else if let Ok(next) = plan.pool.next() {
+            self.credential = next.to_owned();
+        }
+        Ok(())
     }
 
     async fn once(&mut self, plan: &Plan) -> Result<Done> {
@@ -154,22 +163,22 @@ impl Worker {
             }
             Workload::Refresh => self.refresh(plan).await?,
             Workload::DeviceRedeem => {
-                self.connection.send(&flows::poll_device(plan.server()?, &self.device_code)?).await?;
+                self.connection.send(&flows::poll_device(plan.server()?, &self.credential)?).await?;
                 success_with(&self.connection, "access_token")?;
             }
             Workload::Bearer => {
-                let bearer = format!("Bearer {}", plan.credential()?);
+                let bearer = format!("Bearer {}", self.credential);
                 self.connection.send(&request("GET", plan.target()?, &[("authorization", &bearer)], None)).await?;
                 status(&self.connection, 200)?;
             }
             Workload::Rpc => {
-                let bearer = format!("Bearer {}", plan.credential()?);
+                let bearer = format!("Bearer {}", self.credential);
                 let (headers, body) = ([("authorization", bearer.as_str())], Some(("application/json", WHOAMI)));
                 self.connection.send(&request("POST", plan.target()?, &headers, body)).await?;
                 success_with(&self.connection, "result")?;
             }
             Workload::Introspect => {
-                let form = format!("token={}&token_type_hint=access_token", encode(&plan.credential()?));
+                let form = format!("token={}&token_type_hint=access_token", encode(&self.credential));
                 self.connection.send(&plan.server()?.introspection_form(plan.target()?, form)).await?;
                 if success_with(&self.connection, "active")?["active"] != true {
                     return Err(describe(&self.connection));
@@ -183,29 +192,20 @@ impl Worker {
 
     /// A new refresh token, after the last one has failed.
     async fn start_chain(&mut self, plan: &Plan) {
-        if let (Workload::Refresh, Some(server), true) = (plan.workload, &plan.server, plan.pool.is_empty()) {
+        if let (Workload::Refresh, Some(server), true) = (plan.workload, &plan.server, !plan.once) {
             let scope = server.profile.code_scope.as_deref().unwrap_or_default();
             if let Ok(signed_in) = flows::sign_in(server, &mut self.connection, scope).await {
-                self.refresh_token = text(&signed_in.tokens, "refresh_token").unwrap_or_default();
+                self.credential = text(&signed_in.tokens, "refresh_token").unwrap_or_default();
             }
         }
     }
 
     async fn refresh(&mut self, plan: &Plan) -> Result<()> {
-        if plan.pool.is_empty() {
-            self.refresh_token = self.rotate(plan, &self.refresh_token.clone()).await?;
-        } else {
-            let (slot, token) = plan.pool.next()?;
-            plan.pool.replace(slot, self.rotate(plan, &token).await?);
-        }
-        Ok(())
-    }
-
-    async fn rotate(&mut self, plan: &Plan, token: &str) -> Result<String> {
-        self.connection.send(&flows::refresh(plan.server()?, token)?).await?;
+        self.connection.send(&flows::refresh(plan.server()?, &self.credential)?).await?;
         let tokens = success_with(&self.connection, "access_token")?;
-        let next = text(&tokens, "refresh_token").filter(|next| next != token);
-        next.ok_or_else(|| "the refresh token was not rotated".to_owned())
+        let next = text(&tokens, "refresh_token").filter(|next| *next != self.credential);
+        self.credential = next.ok_or("the refresh token was not rotated")?;
+        Ok(())
     }
 
     async fn sign_in(&mut self, plan: &Plan) -> Result<Done> {
@@ -221,7 +221,7 @@ impl Worker {
     }
 
     async fn poll(&mut self, plan: &Plan) -> Result<Done> {
-        self.connection.send(&flows::poll_device(plan.server()?, &plan.credential()?)?).await?;
+        self.connection.send(&flows::poll_device(plan.server()?, &self.credential)?).await?;
         let answer: Value = serde_json::from_slice(&self.connection.response.body).unwrap_or_default();
         match answer["error"].as_str() {
             Some("authorization_pending") => Ok(Done::default()),

@@ -12,12 +12,14 @@ use crate::{
     certificate,
     throttle::{CLIENT_SECRET, CLIENT_SECRET_ADDRESS, CLIENT_SECRET_CLIENT, network},
 };
-use gatepass_keys::{HashedToken, JwkSet, jose};
+use gatepass_keys::{Algorithm, HashedToken, JwkSet, jose};
 use gatepass_oauth::{ClientCredentials, Error, Issuer, PresentedProof, Secret, UtcMillis};
 use gatepass_store::Change;
 use serde::{Deserialize, de::IgnoredAny};
 use std::{sync::Arc, time::Duration};
 
+/// `typ` of a client's assertion that says one (draft-ietf-oauth-rfc7523bis §4).
+const TYP: &str = "client-authentication+jwt";
 /// How far the client's clock may be off.
 const SKEW: Duration = Duration::from_secs(60);
 /// The longest life of an assertion; longer ones would have to be remembered longer. Libraries that
@@ -109,8 +111,14 @@ impl Authority {
         keys: &JwkSet,
         assertion: &Secret,
     ) -> Result<Result<(), String>, Failure> {
+        let Some((header, _)) = jose::unverified::<IgnoredAny>(assertion.expose()) else {
+            return Ok(Err("the assertion is no signed JWT".to_owned()));
+        };
+        if header.has_own_type() && !header.is_of_type(TYP) {
+            return Ok(Err("the assertion says that it is something else".to_owned()));
+        }
         if let Some(only) = &client.metadata.token_endpoint_auth_signing_alg
-            && jose::unverified::<IgnoredAny>(assertion.expose()).is_none_or(|(header, _)| header.alg != *only)
+            && only.parse::<Algorithm>().ok() != header.alg.parse().ok()
         {
             return Ok(Err(format!("the client is registered for assertions signed with {only}")));
         }

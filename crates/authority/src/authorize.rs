@@ -273,7 +273,7 @@ impl Authority {
         client: &Client,
     ) -> Result<Option<String>, Failure> {
         let Some(hint) = &request.id_token_hint else { return Ok(None) };
-        let hint = self.read_hint(hint).await?.filter(|hint| hint.aud == client.id.as_str());
+        let hint = self.read_hint(hint).await?.signed().filter(|hint| hint.aud == client.id.as_str());
         let hint =
             hint.ok_or_else(|| Error::invalid_request("id_token_hint is no ID token of this server for this client"))?;
         Ok(Some(hint.sub))

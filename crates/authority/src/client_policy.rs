@@ -113,6 +113,10 @@ impl ClientPolicy {
                 return Err(Error::new(ErrorCode::InvalidRedirectUri, description));
             }
         }
+        if registration.auth_method != Some(ClientAuthMethod::PrivateKeyJwt) {
+            // Of no meaning for another method (RFC 7591 §2).
+            registration.metadata.token_endpoint_auth_signing_alg = None;
+        }
         let metadata = &registration.metadata;
         for (name, url) in
             [("jwks_uri", &metadata.jwks_uri), ("backchannel_logout_uri", &metadata.backchannel_logout_uri)]
@@ -121,7 +125,7 @@ impl ClientPolicy {
                 return Err(bad(format!("{name} is an https URL with a public address")));
             }
         }
-        let of_assertions: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+        let of_assertions: Vec<&str> = Algorithm::names().collect();
         let chosen = [
             ("id_token_signed_response_alg", &metadata.id_token_signed_response_alg, ID_TOKEN_ALGORITHMS),
             ("token_endpoint_auth_signing_alg", &metadata.token_endpoint_auth_signing_alg, of_assertions.as_slice()),

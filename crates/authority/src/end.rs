@@ -102,7 +102,7 @@ impl Authority {
         let now = self.0.clock.now();
         let held = self.0.store.clients_of_session(session.origin_id, now).await?.len();
         self.close_session(session, Ending::AllGrants, RevokedBecause::Operator).await?;
-        let devices = self.0.store.end_devices_of_session(session.origin_id, RevokedBecause::Operator, now).await?;
+        let devices = self.0.store.end_devices_of_session(session, RevokedBecause::Operator, now).await?;
         let event = Event::new(EventKind::SessionEnded).user(session.user_id).about(session.id);
         self.record(event.by_operator()).await;
         Ok(devices + u64::try_from(held).unwrap_or(0))

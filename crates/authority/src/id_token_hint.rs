@@ -34,23 +34,47 @@ impl Hint {
     }
 }
 
+/// What becomes of a hint.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// This server has signed it.
+    Signed(Hint),
+    /// It says that this server has signed it, with a key that is published no more: nobody can tell.
+    Outlived(Hint),
+    /// It is none, or forged.
+    Bad,
+}
+
+impl Read {
+    /// What was signed here.
+    pub(crate) fn signed(self) -> Option<Hint> {
+        match self {
+            Self::Signed(hint) => Some(hint),
+            Self::Outlived(_) | Self::Bad => None,
+        }
+    }
+}
+
 impl Authority {
-    /// What an ID token says; `None` when this server has not signed it, or long ago.
-    pub(crate) async fn read_hint(&self, hint: &Secret) -> Result<Option<Hint>, Failure> {
-        let typed = jose::unverified::<IgnoredAny>(hint.expose()).is_some_and(|(header, _)| header.is_of_type(TYP));
-        if !typed {
-            return Ok(None);
+    /// What an ID token says, and whether that is so.
+    pub(crate) async fn read_hint(&self, hint: &Secret) -> Result<Read, Failure> {
+        let Some((header, said)) = jose::unverified::<Hint>(hint.expose()) else { return Ok(Read::Bad) };
+        if !header.is_of_type(TYP) || said.iss != self.issuer().as_str() || said.events.is_some() {
+            return Ok(Read::Bad);
         }
         let keys = self.published_keys().await?;
-        let read: Option<Hint> = jws::verify(hint.expose(), &keys).ok();
-        Ok(read.filter(|hint| hint.iss == self.issuer().as_str() && hint.events.is_none()))
+        let is_published = keys.keys.iter().any(|key| key.kid == header.kid);
+        Ok(match jws::verify::<IgnoredAny>(hint.expose(), &keys) {
+            Ok(_) => Read::Signed(said),
+            Err(_) if header.kid.is_some() && !is_published => Read::Outlived(said),
+            Err(_) => Read::Bad,
+        })
     }
 
     /// The public name of a session, `sid`: it tells sessions apart and names none to this server. A client that has it
     /// knows no cookie, and nobody without the server's secret can make one.
     pub(crate) fn public_sid(&self, origin: TokenId) -> String {
-        let hex: String = origin.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        let hash = self.0.sids.hash(&hex);
+        let hash = self.0.sids.hash(&format!("{:032x}", u128::from_be_bytes(origin.0)));
         let (half, _) = hash.split_at(16);
         base64url(half)
     }

@@ -5,19 +5,17 @@
 //!
 //! - its type is `oauth-id-jag+jwt`, and its audience is this issuer alone: no ID token of the provider will do;
 //! - `client_id` is the client that has proven itself here; `jti`, `iat` and `exp` are there;
-//! - one that is bound to a key (`cnf`) is good with a proof of that key only (§8.6.1); one that says what it gives by
+//! - one that says what it gives by
 //!   `authorization_details`, which are not offered here, is refused: without them it would give more;
 //! - the person is named by an address, and has an account here with the same address, verified. No account is made on the
 //!   way. That the address is theirs at the provider too, the assertion says with `email_verified`, which the draft does not
 //!   ask for; or the operator has said that the provider governs all addresses that it names.
 
 use crate::{
-    Asking, Authority, Failure, add_user::normalised_email, assertion_claims::AssertionClaims,
-    redeem_assertion::refused,
+    Asking, Authority, Failure, add_user::addr_spec, assertion_claims::AssertionClaims, redeem_assertion::refused,
 };
-use gatepass_oauth::{Confirmation, Error, ErrorCode, ResourceUri};
+use gatepass_oauth::{Error, ErrorCode, ResourceUri};
 use gatepass_store::{UserId, trust::EmailProof};
-use serde::Deserialize;
 use serde_json::Value;
 
 /// `typ` of an identity assertion.
@@ -46,16 +44,6 @@ pub(crate) fn target(claims: &AssertionClaims, asked: Option<&ResourceUri>) -> R
     }
 }
 
-/// An assertion that is bound to a key comes with a proof of that key.
-fn check_key(asking: Asking<'_>, claims: &AssertionClaims) -> Result<(), Error> {
-    let Some(said) = claims.others.get("cnf") else { return Ok(()) };
-    let bound = Confirmation::deserialize(said).map_err(|_| refused("it is bound in a way that is not known here"))?;
-    match asking.confirmation == Some(&bound) {
-        true => Ok(()),
-        false => Err(refused("it is bound to a key that this request has not shown")),
-    }
-}
-
 impl Authority {
     /// The person that an identity assertion names to this client.
     pub(crate) async fn person_of(
@@ -74,7 +62,6 @@ impl Authority {
         if claims.aud.len() != 1 || claims.jti.is_none() || claims.iat.is_none() {
             return Err(refused("an identity assertion has one aud, a jti and an iat").into());
         }
-        check_key(asking, claims)?;
         if claims.others.contains_key("authorization_details") {
             return Err(refused("authorization_details are not offered here").into());
         }
@@ -83,7 +70,7 @@ impl Authority {
             (None, proof) => proof == EmailProof::Governed,
         };
         let email = claims.others.get("email").and_then(Value::as_str).filter(|_| is_verified);
-        let email = email.and_then(normalised_email).ok_or_else(|| refused("it names no verified email"))?;
+        let email = email.and_then(addr_spec).ok_or_else(|| refused("it names no verified email"))?;
         let user = self.0.store.user_by_email(&email).await?.filter(|user| user.email_verified_at.is_some());
         user.map(|user| user.id).ok_or_else(|| refused("the person has no account here").into())
     }

@@ -7,7 +7,7 @@
 //! 4. A browser goes on to a stranger's address at once only after a proof or a person's word; otherwise a page says where
 //!    it leads (RFC 9700 §4.11.2).
 
-use crate::{Authority, Client, Failure, LiveSession};
+use crate::{Authority, Client, Failure, LiveSession, id_token_hint::Read};
 use gatepass_oauth::{
     ClientOrigin, Error, RedirectUri,
     logout::{LogoutRequest, location},
@@ -46,10 +46,18 @@ impl Authority {
         request: &LogoutRequest,
         session: Option<&LiveSession>,
     ) -> Result<LogoutCheck, Failure> {
-        // One that can no longer be verified is as good as none: the person is asked.
-        let hint = match &request.id_token_hint {
-            Some(hint) => self.read_hint(hint).await?,
+        let read = match &request.id_token_hint {
+            Some(hint) => Some(self.read_hint(hint).await?),
             None => None,
+        };
+        // A client that was signed in long ago has an ID token whose key is gone: that is as good as none, and the person is
+        // asked. One that is no good, or another client's, is an error of the request, and leads nowhere (RP-Initiated
+        // Logout 1.0 §4).
+        let (hint, is_sound) = match read {
+            None => (None, true),
+            Some(Read::Signed(hint)) => (Some(hint), true),
+            Some(Read::Outlived(hint)) => (None, request.client_id.as_ref().is_some_and(|id| id.as_str() == hint.aud)),
+            Some(Read::Bad) => (None, false),
         };
         let client = match (hint.as_ref().map(|hint| hint.aud.as_str()), request.client_id.as_ref()) {
             (Some(told), Some(named)) if told != named.as_str() => {
@@ -69,8 +77,6 @@ impl Authority {
             }
             Ok(GoOn { location: location(&uri, request.state.as_deref()), uri, client_origin: client.origin })
         });
-        // A hint that is no good is an error of the request: it leads nowhere (RP-Initiated Logout 1.0 §4).
-        let is_sound = request.id_token_hint.is_none() || hint.is_some();
         let go_on = go_on.transpose()?.filter(|_| is_sound);
         let is_proven = matches!((&hint, session), (Some(hint), Some(session)) if hint.is_of(session, self));
         Ok(LogoutCheck { client_name: client.map(|client| client.name.clone()), go_on, is_proven })

@@ -17,14 +17,20 @@ use crate::{
     trust::trust_name,
 };
 use gatepass_keys::{HashedToken, JwkSet, jose, jose::JoseHeader, jws};
-use gatepass_oauth::{ClientId, Error, ErrorCode, GrantType, ResourceUri, Scope, Secret, TokenResponse, UtcMillis};
+use gatepass_oauth::{
+    ClientId, Confirmation, Error, ErrorCode, GrantType, ResourceUri, Scope, Secret, TokenResponse, UtcMillis,
+};
 use gatepass_store::{
     Change, UserId,
     access_token::NewAccessToken,
     service_account::ServiceAccount,
     trust::{Trust, TrustGrants},
 };
+use serde::Deserialize;
 use std::{borrow::Cow, sync::Arc};
+
+/// `typ` of an assertion that says one (draft-ietf-oauth-rfc7523bis §4); most say `JWT`, or nothing.
+const TYP: &str = "authorization-grant+jwt";
 
 /// What a token request with an assertion says.
 #[derive(Debug)]
@@ -54,6 +60,16 @@ struct Taken {
 /// An assertion that is no good, and what is wrong with it.
 pub(crate) fn refused(what: impl Into<Cow<'static, str>>) -> Error {
     Error::invalid_grant(format!("the assertion is refused: {}", what.into()))
+}
+
+/// An assertion that is bound to a key (`cnf`) comes with a proof of that key.
+fn check_key(asking: Asking<'_>, claims: &AssertionClaims) -> Result<(), Error> {
+    let Some(said) = claims.others.get("cnf") else { return Ok(()) };
+    let bound = Confirmation::deserialize(said).map_err(|_| refused("it is bound in a way that is not known here"))?;
+    match asking.confirmation == Some(&bound) {
+        true => Ok(()),
+        false => Err(refused("it is bound to a key that this request has not shown")),
+    }
 }
 
 impl Authority {
@@ -93,7 +109,7 @@ impl Authority {
         }
         let is_identity = header.is_of_type(IDENTITY);
         // The issuer signs other things too: what says that it is one of those is no assertion (RFC 8725 §3.12).
-        if header.has_own_type() && !is_identity {
+        if header.has_own_type() && !is_identity && !header.is_of_type(TYP) {
             return Err(refused("its type is not that of an assertion").into());
         }
         policies.retain(|policy| policy.grants.is_person() == is_identity);
@@ -111,6 +127,7 @@ impl Authority {
         request: &AssertionRequest,
     ) -> Result<TokenResponse, Failure> {
         let Taken { claims, policy, .. } = taken;
+        check_key(asking, claims)?;
         let bearer = self.bearer(asking, taken).await?;
         // A policy that names a client makes it the one that asks.
         let asking = match &bearer {

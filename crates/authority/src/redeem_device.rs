@@ -64,8 +64,8 @@ impl Authority {
     pub async fn redeem_device(&self, asking: Asking<'_>, poll: &DevicePoll) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the device code is unknown or used");
         let presented = PlainToken::<DeviceCode>::parse(poll.device_code.expose()).ok_or_else(unknown)?;
-        let subject = format!("{:032x}", u128::from_be_bytes(presented.id().0));
-        self.check_meter(DEVICE_POLL, || &subject)?;
+        let subject = || format!("{:032x}", u128::from_be_bytes(presented.id().0));
+        self.check_meter(DEVICE_POLL, subject)?;
         self.meter(DEVICE_POLL_ADDRESS, &network(&asking.caller.address), asking.caller).await?;
         let grant = self
             .0
@@ -84,7 +84,7 @@ impl Authority {
             Met::Expired => Err(Error::new(ErrorCode::ExpiredToken, "the device code is expired; start again").into()),
             Met::Denied => Err(Error::new(ErrorCode::AccessDenied, "the sign-in was denied").into()),
             Met::TooSoon => {
-                self.meter(DEVICE_POLL, &subject, asking.caller).await?;
+                self.meter(DEVICE_POLL, &subject(), asking.caller).await?;
                 self.slow_down(&grant).await
             }
             Met::Pending => self.pending(&grant).await,

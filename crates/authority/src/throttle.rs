@@ -240,7 +240,12 @@ impl Authority {
 
     /// Keeps that this server's own API refused an access token, which may be a live one that is not for it.
     pub async fn note_refused_token(&self, code: ErrorCode, token: Option<&LiveAccessToken>, caller: &Caller) {
-        let event = Event::new(EventKind::TokenRefused).of(code).from(caller);
+        // A live token for here that will not do all the same came with another key than its own, or with none.
+        let is_stolen = token.is_some_and(|token| {
+            token.confirmation.is_some() && code == ErrorCode::InvalidToken && token.resource == *self.own_resource()
+        });
+        let kind = if is_stolen { EventKind::WrongKey } else { EventKind::TokenRefused };
+        let event = Event::new(kind).of(code).from(caller);
         let (event, why) = match token {
             Some(token) => (event.client(&token.client_id).about(token.id).on_behalf_of(token), "a live token"),
             None => (event, "no live token"),

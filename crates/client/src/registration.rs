@@ -76,6 +76,11 @@ struct Renewal {
     registration_access_token: Option<Secret>,
 }
 
+/// Whether a server only says that there is a secret, and keeps it to itself.
+fn is_masked(secret: &Secret) -> bool {
+    secret.expose().bytes().all(|byte| byte == b'*')
+}
+
 /// Whether a server knows a registration.
 #[derive(Debug)]
 pub(crate) enum Known {
@@ -190,7 +195,7 @@ impl Registered {
             (
                 ClientAuthentication::ClientSecretBasic { secret } | ClientAuthentication::ClientSecretPost { secret },
                 Some(given),
-            ) if secret.expose() != given.expose() => {
+            ) if secret.expose() != given.expose() && !is_masked(&given) => {
                 *secret = given;
                 next.expires_at = end_of(told.client_secret_expires_at);
                 is_new = true;

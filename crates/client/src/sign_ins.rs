@@ -178,7 +178,7 @@ impl SignIns {
             tell: person.tell,
         };
         let won = race.run(ways, person.pasted).await?;
-        request.key_binding.check(won.tokens.token_type)?;
+        request.key_binding.check(&won.tokens)?;
         let now = self.clock.now();
         let certified = request.authentication.certificate().map(|own| self.transport.showing(own.clone()));
         let transport = certified.as_ref().unwrap_or(&self.transport);

@@ -5,7 +5,7 @@
 //! who will not wait.
 
 use crate::{
-    AccountId, Failure, Refusal, SignIns, Unreachable,
+    AccountId, Failure, Refusal, SignIns, Unreachable, Vault,
     token_endpoint::revoke,
     vault::{VaultError, contents::SignIn},
 };
@@ -64,7 +64,17 @@ impl SignIns {
                 }
             }
         };
-        self.forget(account).await?;
+        // A sign-in that came meanwhile is another one.
+        let id = account.clone();
+        let ended = stored.generation;
+        let forget = move |vault: &Vault| {
+            vault.update(|contents| {
+                if contents.get(&id).is_some_and(|sign_in| sign_in.generation == ended) {
+                    contents.remove(&id);
+                }
+            })
+        };
+        self.with_vault(forget).await?;
         Ok(outcome)
     }
 

@@ -198,6 +198,12 @@ impl SignIns {
         let kept = registered.clone();
         let keep = move |vault: &Vault| {
             vault.update(|contents| {
+                // The sign-ins of this client prove themselves as it does.
+                for sign_in in &mut contents.sign_ins {
+                    if sign_in.account.issuer == kept.issuer && sign_in.account.client_id == kept.client_id {
+                        sign_in.authentication = kept.authentication.clone();
+                    }
+                }
                 contents.registrations.retain(|known| known.issuer != kept.issuer);
                 contents.registrations.push(kept);
             })

@@ -143,20 +143,9 @@ async fn one_key_is_named_shown_and_proven_at_every_step_and_kept_with_the_sign_
     assert!(!fake.asked("/revoke")[0].headers.contains_key("dpop"), "to end a token takes no key");
 }
 
-/// The same token, bound to the key that was shown.
-fn bound(answer: Answer) -> Answer {
-    let Answer::Json(status, mut body) = answer else { return answer };
-    body["token_type"] = json!("DPoP");
-    Answer::Json(status, body)
-}
-
 #[tokio::test]
 async fn other_programs_and_those_who_say_no_are_not_bound_and_whoever_says_yes_is() {
-    let fake = offering(|asked, _, _| match asked.path.as_str() {
-        "/par" => pushed(),
-        _ if asked.headers.contains_key("dpop") => bound(granted("1")),
-        _ => granted("1"),
-    });
+    let fake = offering(|asked, _, _| if asked.path == "/par" { pushed() } else { granted("1") });
     let table = [
         ("cli", KeyBinding::OwnSignIns, false),
         ("gatepass-cli", KeyBinding::Never, false),
@@ -171,7 +160,10 @@ async fn other_programs_and_those_who_say_no_are_not_bound_and_whoever_says_yes_
         assert_eq!(fake.asked("/par").pop().unwrap().form.contains_key("dpop_jkt"), bound);
         assert_eq!(usual(home.path()).vault().read().unwrap().get(&account.id()).unwrap().dpop_key.is_some(), bound);
     }
-    let plain = offering(|asked, _, _| if asked.path == "/par" { pushed() } else { granted("1") });
+    let plain = offering(|asked, _, _| match asked.path.as_str() {
+        "/par" => pushed(),
+        _ => Answer::Json(200, json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600})),
+    });
     let home = tempfile::tempdir().unwrap();
     let demanding = SignInRequest { key_binding: KeyBinding::Always, ..request(&plain.issuer, "cli") };
     let error = sign_in(&usual(home.path()), &plain, &demanding).await.unwrap_err();

@@ -117,7 +117,7 @@ impl Jwk {
             (PublicKey::Rsa { .. }, Algorithm::Rs256 | Algorithm::Ps256) => true,
             _ => false,
         };
-        kind && self.alg.as_deref().is_none_or(|alg| alg == algorithm.as_str())
+        kind && self.alg.as_deref().is_none_or(|alg| algorithm.all_names().contains(&alg))
             && self.usage.as_deref().is_none_or(|usage| usage == "sig")
     }
 

@@ -55,8 +55,24 @@ impl Algorithm {
         }
     }
 
+    /// Every name that a header may have: Ed25519 has a new one beside its old one (RFC 9864 §2.2).
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().flat_map(|algorithm| algorithm.all_names()).copied()
+    }
+
+    /// What this one may be called.
+    #[must_use]
+    pub fn all_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Es256 => &["ES256"],
+            Self::EdDsa => &["EdDSA", "Ed25519"],
+            Self::Rs256 => &["RS256"],
+            Self::Ps256 => &["PS256"],
+        }
+    }
+
     pub(crate) fn from_header(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.all_names().contains(&name))
     }
 
     /// The left half of a text's hash, base64url: `at_hash` and its like (OpenID Connect Core §3.1.3.6). The hash is the
@@ -78,7 +94,7 @@ impl fmt::Display for Algorithm {
 
 /// The text names no algorithm that is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an algorithm is ES256, EdDSA, RS256 or PS256")]
+#[error("an algorithm is ES256, EdDSA (or Ed25519), RS256 or PS256")]
 pub struct UnknownAlgorithm;
 
 impl FromStr for Algorithm {
@@ -195,6 +211,18 @@ mod tests {
         let parts: Vec<&str> = mine.split('.').collect();
         let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(r#"{"sub":"v"}"#), parts[2]);
         assert_eq!(verify::<Value>(&forged, &set(&ours)), Err(InvalidJws::Signature));
+    }
+
+    #[test]
+    fn ed25519_goes_by_its_old_name_and_by_its_new_one() {
+        let seal = SealingKey::new([7; 32].into());
+        let (key, _) = SigningKey::generate_for(Algorithm::EdDsa, &seal, &Entropy::system()).unwrap();
+        for name in ["EdDSA", "Ed25519"] {
+            let token = key.sign_under(&json!({"alg": name}), &json!({"sub": "u"})).unwrap();
+            let public = Jwk { alg: Some(name.into()), ..key.public().clone() };
+            assert_eq!(verify::<Value>(&token, &JwkSet { keys: vec![public] }), Ok(json!({"sub": "u"})), "{name}");
+        }
+        assert!(Algorithm::from_header("ed25519").is_none());
     }
 
     /// RFC 8725 §3.10: only the trusted keys count.

@@ -182,7 +182,8 @@ impl<V: Verifier, P: Proofs> Guard<V, P> {
     /// Offers proofs of possession, checked by these.
     #[must_use]
     pub fn with_proofs<Q: Proofs>(self, proofs: Q) -> Guard<V, Q> {
-        let names: Vec<&str> = proofs.algorithms().iter().map(|algorithm| algorithm.as_str()).collect();
+        let names: Vec<&str> =
+            proofs.algorithms().iter().flat_map(|algorithm| algorithm.all_names()).copied().collect();
         let proof_algorithms = Some(names.join(" ")).filter(|names| !names.is_empty());
         let settings = Settings { proof_algorithms, ..Settings::clone(&self.settings) };
         Guard { verifier: self.verifier, proofs, settings: Arc::new(settings) }

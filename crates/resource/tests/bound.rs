@@ -110,7 +110,7 @@ async fn a_bound_token_comes_in_with_a_proof_of_its_key_once() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let challenge = challenge(&headers);
     assert!(challenge.starts_with("DPoP error=\"invalid_dpop_proof\""), "{challenge}");
-    assert!(challenge.contains("algs=\"ES256 EdDSA RS256 PS256\""), "{challenge}");
+    assert!(challenge.contains("algs=\"ES256 EdDSA Ed25519 RS256 PS256\""), "{challenge}");
     // Through both spans of the memory, until its time refuses it.
     for _ in 0..4 {
         api.clock.advance(WINDOW);
@@ -172,5 +172,5 @@ async fn who_comes_without_anything_is_told_both_ways() {
     let (status, headers) = api.ask("Basic YTpi", &[]).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let ways: Vec<&str> = headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
-    assert_eq!(ways, ["Bearer realm=\"api\"", "DPoP algs=\"ES256 EdDSA RS256 PS256\""]);
+    assert_eq!(ways, ["Bearer realm=\"api\"", "DPoP algs=\"ES256 EdDSA Ed25519 RS256 PS256\""]);
 }

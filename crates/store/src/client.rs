@@ -88,15 +88,10 @@ impl Client {
 }
 
 impl Client {
-    /// What its ID tokens are signed with: what it chose; else ES256, which the answer to a registration says. A document
-    /// gets no answer, so there the standard's own default holds (OpenID Connect Registration 1.0 §2).
+    /// What its ID tokens are signed with: what it chose; else ES256, which the answer to a registration says.
     #[must_use]
     pub fn id_token_algorithm(&self) -> Algorithm {
-        let default = match self.origin {
-            ClientOrigin::MetadataDocument => Algorithm::Rs256,
-            ClientOrigin::Operator | ClientOrigin::Dynamic => Algorithm::Es256,
-        };
-        offered(self.metadata.id_token_signed_response_alg.as_deref()).unwrap_or(default)
+        offered(self.metadata.id_token_signed_response_alg.as_deref()).unwrap_or(Algorithm::Es256)
     }
 
     /// What the answers to its introspection are signed with (RFC 9701 §6); ES256 unless the operator chose another.

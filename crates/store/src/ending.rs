@@ -125,18 +125,21 @@ impl Store {
         self.db.batch(statements).await.map(drop)
     }
 
-    /// Ends what devices were given in a session: those that wait, and the grants of those that were signed in.
+    /// Ends what devices were given in a session: those that wait, and the grants of those that were signed in. By the
+    /// operator's hand: it looks at all that the session's person has.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn end_devices_of_session(
         &self,
-        origin: TokenId,
+        session: SessionNames,
         because: RevokedBecause,
         now: UtcMillis,
     ) -> Result<u64, Error> {
-        self.db.execute(DEVICES_OF_SESSION, params![origin.0, now.0]).await?;
-        self.db.execute(token_grant::END_APPROVED_IN_SESSION, params![origin.0, now.0, because.as_str()]).await
+        let SessionNames { origin_id, user_id, .. } = session;
+        self.db.execute(DEVICES_OF_SESSION, params![origin_id.0, now.0]).await?;
+        let values = params![origin_id.0, now.0, because.as_str(), user_id.0];
+        self.db.execute(token_grant::END_APPROVED_IN_SESSION, values).await
     }
 
     /// Ends everything of a person: sessions, codes, devices, grants and the tokens without one, in the order in which one

@@ -44,4 +44,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0010_cheaper_tokens.sql"),
         postgres: Some(include_str!("../migrations/0010_cheaper_tokens.postgres.sql")),
     },
+    Migration {
+        number: 11,
+        name: "cheaper devices",
+        sql: include_str!("../migrations/0011_cheaper_devices.sql"),
+        postgres: None,
+    },
 ];

@@ -185,7 +185,7 @@ const END_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_be
  where session_id = $1 and revoked_at is null";
 pub(crate) const END_APPROVED_IN_SESSION: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
- where approved_in = $1 and revoked_at is null";
+ where user_id = $4 and approved_in = $1 and revoked_at is null";
 pub(crate) const END_OF_USER: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where user_id = $1 and revoked_at is null";

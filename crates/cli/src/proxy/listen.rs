@@ -115,9 +115,9 @@ pub(crate) async fn serve(doors: Doors, forward: Arc<Forward>, idle: Option<Dura
                         }
                     };
                     let seated = async {
-                        // Where there was a free seat before, there may be none now; then it is one more than there are.
-                        let seat = visitor.unless_sent_away(activity.let_in()).await.map(|()| seats.try_acquire());
-                        if seat.is_some() {
+                        if visitor.unless_sent_away(activity.let_in()).await.is_some() {
+                            // While all seats are taken nobody else is let in, so those who wait for one are few.
+                            let _seat = seats.acquire().await;
                             std::future::pending::<()>().await;
                         }
                     };

@@ -20,7 +20,7 @@ pub mod memory;
 
 use crate::{Call, Failure, Reply, Server, SignInError, Transport, Unreachable};
 use gatepass_keys::{Clock, Entropy, ProofKey, dpop::Wanted, jws::SigningKeyError};
-use gatepass_oauth::{ClientId, ErrorCode, Secret, TokenType};
+use gatepass_oauth::{ClientId, ErrorCode, Secret, TokenResponse, TokenType};
 use holder::Hand;
 use lesson::{Complaint, Lessons};
 use memory::Known;
@@ -56,12 +56,14 @@ impl KeyBinding {
         }
     }
 
-    /// Whether tokens of this type will do: where the binding is a demand, a plain token is not used (RFC 9449 §5).
+    /// Whether tokens will do: where the binding is a demand, something of them must be bound. A plain access token has a
+    /// refresh token beside it, which the server may have bound; alone it is not used (RFC 9449 §5).
     ///
     /// # Errors
     /// [`SignInError::NotBound`].
-    pub fn check(self, given: TokenType) -> Result<(), SignInError> {
-        if self == Self::Always && given != TokenType::Dpop { Err(SignInError::NotBound) } else { Ok(()) }
+    pub fn check(self, given: &TokenResponse) -> Result<(), SignInError> {
+        let is_plain = given.token_type != TokenType::Dpop && given.refresh_token.is_none();
+        if self == Self::Always && is_plain { Err(SignInError::NotBound) } else { Ok(()) }
     }
 }
 

@@ -113,7 +113,7 @@ impl SignIns {
                 NotGranted::Server(failure) => SignInError::NoTokens(failure),
                 NotGranted::NoAssertion(none) => SignInError::NoAssertion(none),
             })?;
-        wish.key_binding.check(response.token_type)?;
+        wish.key_binding.check(&response)?;
         // Step 4.
         let account = self.whose(wish, server, client, (&response, assertion.as_ref()), prover).await?;
         // Step 5.

@@ -235,7 +235,10 @@ impl SignIns {
     pub(super) async fn find(&self, wish: &Wish) -> Result<Server, DiscoveryError> {
         let provider = wish.provider.or_else(|| providers::of(&wish.issuer));
         let found = match &wish.endpoints.token {
-            Some(token) => Server { provider, ..Server::bare(wish.issuer.clone(), token.clone()) },
+            Some(token) => {
+                let takes_s256 = provider.is_some();
+                Server { provider, takes_s256, ..Server::bare(wish.issuer.clone(), token.clone()) }
+            }
             None => discover_as(self.transport(), &wish.issuer, provider).await?,
         };
         Ok(wish.endpoints.onto(found))

@@ -24,7 +24,7 @@ pub(crate) async fn resource(State(app): State<App>) -> impl IntoResponse {
         authorization_servers: vec![app.authority.issuer().to_string()],
         scopes_supported: vec!["account".into()],
         bearer_methods_supported: vec!["header".into()],
-        dpop_signing_alg_values_supported: Algorithm::ALL.iter().map(|alg| alg.as_str().to_owned()).collect(),
+        dpop_signing_alg_values_supported: Algorithm::names().map(str::to_owned).collect(),
         tls_client_certificate_bound_access_tokens: app.certificates.meets_clients(),
         resource_name: Some("gatepass".into()),
     })
@@ -35,7 +35,7 @@ fn server_metadata(app: &App) -> ServerMetadata {
     let endpoint = |path: &str| Some(issuer.endpoint(path));
     let methods: Vec<String> = clients.auth_methods.iter().map(ToString::to_string).collect();
     let confidential = methods.iter().filter(|method| *method != ClientAuthMethod::None.as_str()).cloned().collect();
-    let algorithms: Vec<String> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
+    let algorithms: Vec<String> = Algorithm::names().map(str::to_owned).collect();
     let signing: Vec<String> = SigningKey::ALGORITHMS.iter().map(ToString::to_string).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     ServerMetadata {

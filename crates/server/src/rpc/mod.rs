@@ -89,10 +89,10 @@ impl Verifier for Tokens {
 }
 
 /// The error of a refusal that denies something: who comes without a token, or without a nonce that he was not given yet,
-/// is only told what to bring.
+/// is only told what to bring. A proof that will not do is told of where it is looked at.
 fn denial(refusal: &Refusal) -> Option<ErrorCode> {
     match refusal {
-        Refusal::Missing | Refusal::UseNonce(_) | Refusal::Unavailable => None,
+        Refusal::Missing | Refusal::UseNonce(_) | Refusal::InvalidProof | Refusal::Unavailable => None,
         refused => refused.code(),
     }
 }

@@ -270,7 +270,22 @@ on_both_engines! {
             assert_eq!(answer.error(), "invalid_grant", "{typ}");
             assert!(answer.text("error_description").contains("its type"), "{}", answer.json);
         }
-        assert_eq!(bring(&server, &key.sign("JWT", &claims(&server, "typed")).unwrap(), &[]).await.status, 200);
+        for typ in ["JWT", "authorization-grant+jwt", "application/authorization-grant+jwt"] {
+            assert_eq!(bring(&server, &key.sign(typ, &claims(&server, typ)).unwrap(), &[]).await.status, 200, "{typ}");
+        }
+    }
+
+    async fn a_workloads_assertion_that_is_bound_to_a_key_needs_a_proof_of_it(server: TestServer) {
+        let key = trusting(&server, |_| {}).await;
+        let mut bound = claims(&server, "bound");
+        for cnf in [json!({ "jkt": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" }), json!({ "jwk": {} })] {
+            bound["cnf"] = cnf;
+            let answer = bring(&server, &key.sign("JWT", &bound).unwrap(), &[]).await;
+            assert_eq!(answer.error(), "invalid_grant", "{bound}");
+            assert!(answer.text("error_description").contains("it is bound"), "{}", answer.json);
+        }
+        bound.as_object_mut().unwrap().remove("cnf");
+        assert_eq!(bring(&server, &key.sign("JWT", &bound).unwrap(), &[]).await.status, 200, "its jti is not used up");
     }
 
     async fn a_forged_signature_is_refused_in_every_fashion(server: TestServer) {

@@ -139,6 +139,16 @@ on_both_engines! {
         let mut fractions = claims(&server, &client, "fractions");
         (fractions["exp"], fractions["iat"]) = (seconds_and_a_half(now + 60), seconds_and_a_half(now - 1));
         assert_eq!(assert_with(&server, &fractions, &key).await.status, 200, "a date may have a fraction");
+        for (typ, status) in [("client-authentication+jwt", 200), ("at+jwt", 401), ("application/dpop+JWT", 401)] {
+            let assertion = key.sign(typ, &claims(&server, &client, typ)).unwrap();
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", assertion.as_str()),
+            ];
+            let answer = Answer::of(server.http().post(server.path("/token")).form(&form)).await;
+            assert_eq!(answer.status, status, "{typ}");
+        }
         let beside = claims(&server, &client, "named");
         assert_eq!(named_with(&server, &client, &beside, &key).await.status, 200);
         let forged = claims(&server, &client, "forged");

@@ -235,6 +235,10 @@ on_both_engines! {
         let free = server.tokens(&server.client().await, &[("scope", "account")]).await.text("access_token");
         let under_dpop = whoami(&server, "DPoP", &free, &[proof(&server, &ours, path, Some(&free))]).await;
         assert_eq!((under_dpop.status.as_u16(), under_dpop.error().as_str()), (401, "invalid_token"), "an unbound token is no DPoP token");
+        let stolen = crate::audit::events(&server, EventKind::WrongKey, 1).await;
+        assert_eq!(stolen[0].client_id.as_deref(), Some(client.id.as_str()), "a bound token without its key is an alarm");
+        let refused = crate::audit::events(&server, EventKind::TokenRefused, 1).await;
+        assert_eq!(refused.len(), 1, "a proof that will not do has an event of its own, so this is of the unbound token");
         let userinfo = server.http().get(server.path("/userinfo")).header("authorization", format!("DPoP {token}"));
         let url = server.path("/userinfo");
         let nonce = server.authority().dpop_nonce();
@@ -441,7 +445,7 @@ on_both_engines! {
     async fn the_documents_say_so(server: TestServer) {
         for path in ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource"] {
             let document = Answer::of(server.http().get(server.path(path))).await.json;
-            assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA", "RS256", "PS256"]));
+            assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA", "Ed25519", "RS256", "PS256"]));
         }
     }
 }

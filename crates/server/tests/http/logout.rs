@@ -3,8 +3,8 @@
 use gatepass_oauth::{ClientMetadata, GrantType, UtcMillis};
 use gatepass_testkit::{
     Browser, Pkce, RegisteredClient, TestServer, USER,
-    authority::{Store, end::EndTarget},
-    keys::{jose, jws},
+    authority::{Store, end::EndTarget, key_ring::TakeOver},
+    keys::{Algorithm, jose, jws},
     on_both_engines, tokio,
 };
 use serde_json::Value;
@@ -83,6 +83,23 @@ fn encoded(text: &str) -> String {
 }
 
 on_both_engines! {
+    async fn a_hint_that_has_outlived_its_key_is_as_good_as_none(server: TestServer) {
+        let (client, other, browser) = (client(&server).await, self::client(&server).await, Browser::at(&server));
+        browser.sign_in(USER).await;
+        let hint = sign_in(&server, &browser, &client, "openid").await.text("id_token");
+        server.authority().rotate_keys(Algorithm::Es256, TakeOver::Now).await.unwrap();
+        let sign_out = async |by: &RegisteredClient| {
+            let after = encoded(AFTER);
+            let query = format!("id_token_hint={hint}&client_id={}&post_logout_redirect_uri={after}", by.id);
+            let page = browser.open(&format!("/logout?{query}")).await;
+            assert_eq!(page.heading(), "Sign out?", "nobody can tell whose it is");
+            browser.submit(&page.form(), &[("answer", "sign_out")]).await.left_for
+        };
+        assert_eq!(sign_out(&other).await, None, "another client's hint leads nowhere");
+        browser.sign_in(USER).await;
+        assert_eq!(sign_out(&client).await.as_deref(), Some(AFTER));
+    }
+
     async fn an_id_token_of_this_session_signs_out_at_once(server: TestServer) {
         let (client, browser) = (client(&server).await, Browser::at(&server));
         browser.sign_in(USER).await;

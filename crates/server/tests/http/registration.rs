@@ -73,6 +73,9 @@ on_both_engines! {
             "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt",
             "jwks": {"keys": [Jwk { alg: None, ..key.public().clone() }]}, "token_endpoint_auth_signing_alg": "PS256",
         });
+        let meaningless = json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_signing_alg": "RS512"});
+        let other = register(&server, &meaningless).await;
+        assert_eq!((other.status.as_u16(), other.json.get("token_endpoint_auth_signing_alg")), (201, None), "another method");
         let registered = register(&server, &metadata).await;
         assert_eq!(registered.json["token_endpoint_auth_signing_alg"], "PS256");
         let (id, now) = (registered.text("client_id"), server.authority().now().seconds());
@@ -113,7 +116,7 @@ on_both_engines! {
                 "invalid_client_metadata",
             ),
             (json!({"redirect_uris": [REDIRECT_URI], "id_token_signed_response_alg": "none"}), "invalid_client_metadata"),
-            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_signing_alg": "HS256"}), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key().public()]}, "token_endpoint_auth_signing_alg": "HS256"}), "invalid_client_metadata"),
             (json!([]), "invalid_client_metadata"),
             (json!("text"), "invalid_client_metadata"),
         ];

@@ -96,10 +96,11 @@ impl Holder<'_> {
         match (named()?, token) {
             (None, _) => sign_ins.token_refused(self.account, token).map(drop)?,
             (Some(caller), Some(token)) => drop(caller.token(self.request().instead_of(token))?),
-            // It was the one that the agent has at hand.
+            // It was the one that the agent has at hand. Where there is none, there is nothing to replace.
             (Some(caller), None) => {
-                let last = caller.token(self.request())?;
-                caller.token(self.request().instead_of(&last.access_token))?;
+                if let Ok(last) = caller.token(self.request()) {
+                    let _ = caller.token(self.request().instead_of(&last.access_token));
+                }
             }
         }
         Ok(())
