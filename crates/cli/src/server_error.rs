@@ -1,12 +1,21 @@
 //! How a server of whatever vendor refuses us, as a sentence and a next step.
 
 use crate::error::{Error, Kind};
-use gatepass_client::{DiscoveryError, oauth::Issuer, providers, which_client::ClientError, who::WhoError};
+use gatepass_client::{
+    DiscoveryError,
+    oauth::{ErrorCode, Issuer},
+    providers,
+    which_client::ClientError,
+    who::WhoError,
+};
 use url::Url;
 
 /// What to do when the notes on the vendor say nothing better.
 const MAKE_A_CLIENT: &str = "make a public client for a native application there, with the redirect URI \
                              http://127.0.0.1/callback, and give its ID with --client-id";
+
+/// What to do when it does not like where the answer goes.
+const ANOTHER_URI: &str = "name the redirect URI that it allows, perhaps --redirect-uri http://127.0.0.1/callback";
 
 impl From<DiscoveryError> for Error {
     fn from(error: DiscoveryError) -> Self {
@@ -44,7 +53,11 @@ impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         let message = error.to_string();
         match error {
-            ClientError::None { hint, .. } => Self::new(Kind::Usage, message).hint(hint.unwrap_or(MAKE_A_CLIENT)),
+            ClientError::None { hint, refused, .. } => {
+                let is_of_the_uri = refused.is_some_and(|failure| failure.is(ErrorCode::InvalidRedirectUri));
+                let usual = if is_of_the_uri { ANOTHER_URI } else { MAKE_A_CLIENT };
+                Self::new(Kind::Usage, message).hint(hint.unwrap_or(usual))
+            }
             ClientError::Refused { hint, .. } => Self::new(Kind::Refused, message).hint(hint.map_or_else(
                 || format!("check the client's ID and secret, and what it may do; or {MAKE_A_CLIENT}"),
                 |hint| format!("check the client's ID and secret, and what it may do; or {hint}"),

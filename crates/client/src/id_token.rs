@@ -1,8 +1,8 @@
 //! Who signed in, as the ID token says (OpenID Connect Core §2).
 //!
 //! The token comes to us straight from the token endpoint, so its signature adds nothing to what TLS
-//! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. It
-//! came just now, so its end is compared with its beginning: the clock of this machine may be wrong (§3.1.3.7, step 9). Here it only
+//! said of the server already (§3.1.3.7, step 6); issuer, audience and nonce are checked. It came just now,
+//! so its end is compared with its beginning: the clock of this machine may be wrong (step 9). Here it only
 //! labels an account. Whoever takes an ID token from other hands must verify it.
 
 use crate::{AccountId, BearerError, IssuerName, SignIn, SignIns, Tokens};

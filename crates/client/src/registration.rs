@@ -191,13 +191,18 @@ impl Registered {
         }
         let mut next = self.clone();
         let mut is_new = false;
+        // The end of the same secret may have moved.
+        let end = told.client_secret_expires_at.map(|end| end_of(Some(end)));
+        if let Some(end) = end.filter(|end| *end != next.expires_at) {
+            next.expires_at = end;
+            is_new = true;
+        }
         match (&mut next.authentication, told.client_secret) {
             (
                 ClientAuthentication::ClientSecretBasic { secret } | ClientAuthentication::ClientSecretPost { secret },
                 Some(given),
             ) if secret.expose() != given.expose() && !is_masked(&given) => {
                 *secret = given;
-                next.expires_at = end_of(told.client_secret_expires_at);
                 is_new = true;
             }
             _ => {}

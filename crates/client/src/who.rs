@@ -24,7 +24,7 @@ pub enum WhoError {
     #[error("{0} does not accept the token")]
     NotAccepted(String),
     /// It speaks of somebody else, or does not say of whom (OpenID Connect Core §5.3.2).
-    #[error("{0} speaks of somebody else than at the sign-in")]
+    #[error("{0} speaks of somebody else than at the sign-in, or does not say of whom")]
     SomebodyElse(String),
     /// No answer.
     #[error(transparent)]

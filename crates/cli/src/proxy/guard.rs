@@ -108,6 +108,9 @@ pub(super) fn is_own_origin(origin: &[u8], port: u16) -> bool {
 
 /// Whether a `Referer` is a page that came through the proxy.
 fn is_own_page(page: &[u8], port: u16) -> bool {
+    if page.is_empty() {
+        return true;
+    }
     let host =
         page.strip_prefix(b"http://").and_then(|rest| rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next());
     host.is_some_and(|host| is_own_host(host, port))
@@ -159,6 +162,7 @@ mod tests {
             &[("host", "[::1]:4000"), ("origin", "http://[::1]:4000"), ("sec-fetch-site", "same-origin")],
             &[("host", "localhost:4000"), ("sec-fetch-site", "none")],
             &[("host", "localhost:4000"), ("referer", "http://localhost:4000/page?x")],
+            &[("host", "localhost:4000"), ("referer", "")],
         ];
         for headers in good {
             assert_eq!(admit(&guard, "/x", headers).as_deref(), Ok("/x"), "{headers:?}");

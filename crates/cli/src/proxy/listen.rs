@@ -2,7 +2,7 @@
 //!
 //! | what | bound |
 //! |---|---|
-//! | connections of who was let in | 1024; then nobody else is heard until one ends |
+//! | connections of who was let in | 1024; then nobody comes in until one ends, but for those at the door |
 //! | connections of who was not let in yet | 256; for one more, the one that came first has to go |
 //! | a request's headers | 64 KiB and 100 fields, else 431 |
 //! | streams on one HTTP/2 connection | 256 |
@@ -95,6 +95,8 @@ pub(crate) async fn serve(doors: Doors, forward: Arc<Forward>, idle: Option<Dura
         let (graceful, forward, seats, door, builder) = (&graceful, &forward, &seats, &door, &builder);
         async move {
             loop {
+                // So that whoever has come is heard before the next one comes.
+                tokio::task::yield_now().await;
                 let Ok(_) = seats.acquire().await else { return };
                 let stream = accept(&listener).await;
                 let (visitor, seats) = (door.enter(), Arc::clone(seats));

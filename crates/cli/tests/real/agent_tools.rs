@@ -1,8 +1,16 @@
 //! Tools in a container that has the agent and no vault: the same helpers, with what stands in the tools' configuration.
 
 use crate::support::{Agent, Place, Terminal, run, run_from};
+use gatepass_client::{Clock, Contents};
 use gatepass_testkit::tokio;
-use std::fs;
+use std::{fs, time::Duration};
+
+/// Makes all tokens a minute older than they are.
+fn age(contents: &mut Contents) {
+    for tokens in contents.sign_ins.iter_mut().filter_map(|sign_in| sign_in.tokens.as_mut()) {
+        tokens.obtained_at = tokens.obtained_at.minus(Duration::from_secs(60));
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn git_docker_and_kubectl_get_the_tokens_of_the_agent() {
@@ -30,7 +38,15 @@ async fn git_docker_and_kubectl_get_the_tokens_of_the_agent() {
     asked(&["git", "erase"], &erase).done();
     let document = asked(&["docker", "get"], "registry.example.com").json();
     assert!(server.accepts(document["Secret"].as_str().unwrap()));
+    // One that came just now is left alone, so it came a minute ago.
+    terminal.sign_ins(Clock::System).vault().update(age).unwrap();
+    let old = asked(&["docker", "get"], "registry.example.com").json()["Secret"].clone();
     asked(&["docker", "erase"], "registry.example.com").done();
+    assert_ne!(
+        asked(&["docker", "get"], "registry.example.com").json()["Secret"],
+        old,
+        "what was erased is fetched anew"
+    );
     let id = terminal.stored().unwrap().account.id().to_string();
     let document = asked(&["kubectl", "--account", &id], "").json();
     assert!(server.accepts(document["status"]["token"].as_str().unwrap()));

@@ -49,6 +49,7 @@
 mod address;
 mod ask;
 mod desk;
+#[doc(hidden)] // for the command line's proxy
 pub mod door;
 mod kept;
 pub mod message;

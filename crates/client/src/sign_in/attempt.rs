@@ -122,7 +122,7 @@ impl Attempt {
 
     /// Checks an answer that a person pasted. A bare code has no `state`; then PKCE alone ties it to
     /// this attempt, since the code of another would not fit our verifier: so the server must be known to look at it
-    /// (RFC 9700 §2.1). A whole answer has what every answer has.
+    /// (RFC 9700 §2.1). A whole answer says whose it is, where the server promised that.
     ///
     /// # Errors
     /// [`BadAnswer`].

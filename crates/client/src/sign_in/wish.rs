@@ -285,3 +285,23 @@ async fn pass_on(pasted: &mut Option<mpsc::Receiver<String>>, relay: mpsc::Sende
     drop(relay);
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_was_named_counts_for_a_client_with_a_certificate_too() {
+        let url = |text: &str| Some(text.parse::<WebUrl>().unwrap());
+        let mut server = Server::bare("https://a.example".parse().unwrap(), "https://a.example/t".parse().unwrap());
+        server.revocation_endpoint = url("https://a.example/r");
+        server.certificate_endpoints.token = url("https://mtls.a.example/t");
+        server.certificate_endpoints.revocation = url("https://mtls.a.example/r");
+        let named = Endpoints { token: url("https://named.example/t"), ..Endpoints::default() };
+        let own = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+        let identity = crate::TlsIdentity::read(own.cert.pem(), own.signing_key.serialize_pem().into()).unwrap();
+        let met = named.onto(server).for_client(&ClientAuthentication::Tls(identity));
+        assert_eq!(met.token_endpoint.as_str(), "https://named.example/t");
+        assert_eq!(met.revocation_endpoint.unwrap().as_str(), "https://mtls.a.example/r");
+    }
+}
