@@ -82,17 +82,21 @@ impl Verifier for Tokens {
     }
 
     async fn refused(&self, request: RefusedRequest<'_, Token>) {
-        let Some(code) = denial(request.refusal) else { return };
+        let Some(code) = denial(&request) else { return };
         let caller = caller::read(request.headers, request.extensions, &self.trusted_proxies);
         self.authority.note_refused_token(code, request.token.map(|Token(token)| &**token), &caller).await;
     }
 }
 
 /// The error of a refusal that denies something: who comes without a token, or without a nonce that he was not given yet,
-/// is only told what to bring. A proof that will not do is told of where it is looked at.
-fn denial(refusal: &Refusal) -> Option<ErrorCode> {
-    match refusal {
-        Refusal::Missing | Refusal::UseNonce(_) | Refusal::InvalidProof | Refusal::Unavailable => None,
+/// is only told what to bring. A proof that will not do is told of where it is looked at; none, or several, are not looked
+/// at.
+fn denial(request: &RefusedRequest<'_, Token>) -> Option<ErrorCode> {
+    let mut proofs = request.headers.get_all(gatepass_oauth::dpop::HEADER).iter();
+    let is_one = proofs.next().is_some_and(|proof| proof.to_str().is_ok()) && proofs.next().is_none();
+    match request.refusal {
+        Refusal::Missing | Refusal::UseNonce(_) | Refusal::Unavailable => None,
+        Refusal::InvalidProof if is_one => None,
         refused => refused.code(),
     }
 }
