@@ -25,6 +25,8 @@ FLOOR = {
 # What is measured unless something else is asked for.
 USUAL = ["rpc", "refresh", "code", "client-credentials", "jwt", "introspect", "device-poll"]
 COLD = "-cold"
+# How many devices are approved beforehand; a cell ends with the last of them.
+APPROVED = {"sqlite": 80_000, "postgres": 40_000}
 
 
 def run(running, profile, engine, server, options, sown, cells):
@@ -38,6 +40,8 @@ def run(running, profile, engine, server, options, sown, cells):
                 # Each cell has credentials of its own.
                 parts = len(options.connections)
                 pool = ["--credentials", str(sown[plain]), "--parts", str(parts), "--part", str(part)]
+            if workload == "device-redeem":
+                pool = ["--approved", str(APPROVED[engine])]
             cell = generate(
                 "run", plain, "--profile", str(profile), "-c", str(connections), "-d", str(options.seconds),
                 "--label", f"gatepass {engine}", *pool, *watch,
