@@ -14,6 +14,7 @@ mod env;
 mod error;
 mod examples;
 mod huge_pages;
+mod open_files;
 mod proxy;
 mod qr;
 #[cfg(test)]

@@ -199,7 +199,7 @@ async fn the_address_comes_before_the_code_however_long_the_push_takes() {
         "/device" => Answer::Json(
             200,
             json!({"device_code": "dev", "user_code": "WDJB-MJHT", "verification_uri": "https://a.example/device",
-                   "expires_in": 60, "interval": 60}),
+                   "expires_in": 60, "interval": 30}),
         ),
         _ => refused("authorization_pending"),
     });

@@ -86,6 +86,7 @@ impl Proxy {
             return Err(Error::new(Kind::Usage, "the proxy would forward to itself").hint("choose another --port"));
         }
         let (keeper, whose) = self.keeper(context)?;
+        crate::open_files::allow_many();
         // One thread: a request is handed from one connection to another, which is quickest without another core.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

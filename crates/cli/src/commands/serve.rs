@@ -84,6 +84,7 @@ impl Serve {
             ..self.storage.overrides()
         };
         let config = Config::resolve(overrides)?;
+        crate::open_files::allow_many();
         runtime()?.block_on(serve(context, &config))
     }
 }

@@ -317,6 +317,21 @@ fn a_lie_at_a_refresh_ends_in_one_sentence_and_loses_nothing() {
 }
 
 #[test]
+fn a_code_that_ends_before_it_may_be_asked_about_is_said_so_at_once() {
+    let server = Fake::start_raw(|asked, issuer, _| match asked.path.as_str() {
+        "/device" => device("interval", json!(7200)),
+        _ => honest(asked, issuer),
+    });
+    let terminal = Terminal::new();
+    let started = std::time::Instant::now();
+    let said = terminal.run(&["login", "--device", "--server", &server.issuer]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("a code that ends before it may be asked about"), "{said:?}");
+    assert!(!said.err.contains("WDJB-MJHT") && !said.out.contains("WDJB-MJHT"), "nobody is sent to type it: {said:?}");
+    assert!(started.elapsed().as_secs() < 30 && server.asked("/token").is_empty());
+}
+
+#[test]
 fn an_interval_of_nothing_makes_no_flood_and_a_life_below_nothing_no_loop() {
     let server = Fake::start_raw(|asked, issuer, count| match (asked.path.as_str(), count) {
         ("/device", _) => device("interval", json!(0)),

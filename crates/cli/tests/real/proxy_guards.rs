@@ -93,6 +93,50 @@ async fn connections_that_show_no_secret_keep_nobody_out() {
     assert_eq!(speak(&mut known, &good).await, 200, "who was let in stays");
 }
 
+/// A shell that gives its programs few files, as most do, does not lower the number.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn who_finds_every_seat_taken_waits_until_one_is_free() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const SEATS: u64 = 1024;
+    // This end of the connections is ours.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let room = maximum.map_or(4096, |maximum| maximum.min(4096));
+    assert!(room > 3 * SEATS, "this test needs a hard limit (ulimit -H -n) of 4,096 open files");
+    setrlimit(Resource::Nofile, Rlimit { current: Some(room), maximum }).unwrap();
+    let upstream = Upstream::start().await;
+    let mut shell = std::process::Command::new("sh");
+    let gatepass = Proxy::raw_command(&upstream.url);
+    shell.env_clear();
+    shell.envs(gatepass.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.args(["-c", "ulimit -S -n 256; exec \"$0\" \"$@\""]).arg(gatepass.get_program()).args(gatepass.get_args());
+    let proxy = Proxy::start(&mut shell);
+    let good = format!("GET {}/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", proxy.prefix());
+    let come_in = async || {
+        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
+        stream.write_all(good.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 200);
+        stream
+    };
+    let mut seated = Vec::new();
+    for number in 0..SEATS {
+        let heard = tokio::time::timeout(Duration::from_secs(20), come_in()).await;
+        seated.push(heard.unwrap_or_else(|_| panic!("number {number} is not heard")));
+    }
+    // One may have been at the door when the last seat was taken.
+    let mut one_more = Box::pin(come_in());
+    if let Ok(heard) = tokio::time::timeout(Duration::from_secs(1), &mut one_more).await {
+        seated.push(heard);
+        one_more = Box::pin(come_in());
+        let waits = tokio::time::timeout(Duration::from_secs(1), &mut one_more).await;
+        assert!(waits.is_err(), "there are {SEATS} seats");
+    }
+    drop(seated.drain(..2));
+    tokio::time::timeout(Duration::from_secs(20), one_more).await.expect("it was not let in");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn it_listens_on_loopback_alone() {

@@ -120,6 +120,9 @@ async fn start(request: &DeviceRequest<'_>) -> Result<DeviceAuthorizationRespons
     }
     answer.verification_uri_complete =
         answer.verification_uri_complete.and_then(|text| text.parse::<WebUrl>().ok()).map(String::from);
+    if !Poller::may_poll_in_time(&answer) {
+        return Err(reply.nonsense("a code that ends before it may be asked about"));
+    }
     let usable = !tidy(&answer.user_code, 64).is_empty() && !answer.device_code.is_empty();
     if usable { Ok(answer) } else { Err(reply.nonsense("a code that is empty")) }
 }

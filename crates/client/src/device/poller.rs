@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// The longest wait while no answer comes, unless the server asks for more between polls.
 const MAX_WAIT: Duration = Duration::from_secs(60);
+/// An interval of nothing would make us a flood.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest life of a code that is believed.
 const MAX_LIFE: Duration = Duration::from_secs(60 * 60);
 
@@ -47,11 +49,16 @@ pub enum Ended {
 }
 
 impl Poller {
+    /// Whether the code still lives when the first poll may come.
+    #[must_use]
+    pub fn may_poll_in_time(answer: &DeviceAuthorizationResponse) -> bool {
+        answer.interval.max(LEAST_INTERVAL.as_secs()) < answer.expires_in
+    }
+
     /// Starts at the moment when the codes arrived.
     #[must_use]
     pub fn new(answer: &DeviceAuthorizationResponse, now: UtcMillis) -> Self {
-        // An interval of nothing would make us a flood.
-        let interval = Duration::from_secs(answer.interval).clamp(Duration::from_secs(1), MAX_LIFE);
+        let interval = Duration::from_secs(answer.interval).clamp(LEAST_INTERVAL, MAX_LIFE);
         let life = Duration::from_secs(answer.expires_in).min(MAX_LIFE);
         Self { interval, failures: 0, expires_at: now.plus(life) }
     }
@@ -100,7 +107,11 @@ impl Poller {
             failures => asked.saturating_mul(2u32.saturating_pow(failures)).min(MAX_WAIT.max(asked.saturating_mul(2))),
         };
         // The last poll comes just before the end rather than after it, if the interval allows.
-        Step::Wait(if wait >= left && left > asked { asked.max(left - asked) } else { wait })
+        Step::Wait(match wait >= left {
+            true if left > asked => asked.max(left - asked),
+            true if left > self.interval => self.interval,
+            _ => wait,
+        })
     }
 }
 
@@ -111,12 +122,16 @@ mod tests {
 
     const T0: UtcMillis = UtcMillis(1_790_000_000_000);
 
-    fn poller(interval: u64, expires_in: u64) -> Poller {
+    fn codes(interval: u64, expires_in: u64) -> DeviceAuthorizationResponse {
         let answer = serde_json::json!({
             "device_code": "d", "user_code": "u", "verification_uri": "https://a.example",
             "interval": interval, "expires_in": expires_in
         });
-        Poller::new(&serde_json::from_value(answer).unwrap(), T0)
+        serde_json::from_value(answer).unwrap()
+    }
+
+    fn poller(interval: u64, expires_in: u64) -> Poller {
+        Poller::new(&codes(interval, expires_in), T0)
     }
 
     fn refused(code: &str) -> Failure {
@@ -165,6 +180,18 @@ mod tests {
         let late = T0.plus(Duration::from_secs(600));
         assert_eq!(poller(5, 600).after(&refused("authorization_pending"), late), Step::End(Ended::Expired));
         assert_eq!(poller(5, 0).start(T0), Step::End(Ended::Expired));
+    }
+
+    #[test]
+    fn a_code_that_ends_before_the_first_poll_is_of_no_use() {
+        for (interval, life) in [(5, 600), (5, 6), (60, 65), (10, 11), (1, 2)] {
+            assert!(Poller::may_poll_in_time(&codes(interval, life)), "{interval} of {life}");
+            assert!(millis(&poller(interval, life).start(T0)) < u128::from(life) * 1000, "{interval} of {life}");
+        }
+        for (interval, life) in [(5, 5), (0, 0), (0, 1), (7200, 60)] {
+            assert!(!Poller::may_poll_in_time(&codes(interval, life)), "{interval} of {life}");
+        }
+        assert!(Poller::may_poll_in_time(&codes(3600, 86_400)), "what the server says counts, not how long we wait");
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub(crate) struct Quickstart {
 impl Quickstart {
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Error> {
         telemetry::start(Some("error")).map_err(|error| Error::new(Kind::Failed, error))?;
+        crate::open_files::allow_many();
         runtime()?.block_on(async {
             tokio::select! {
                 outcome = self.tour(context) => outcome,
