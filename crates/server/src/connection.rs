@@ -4,8 +4,9 @@
 //! HTTP/2, whose stream may be reset at any time, runs as a task of its own, and a connection has no more of them than
 //! streams: resetting does not make room.
 //!
-//! A connection of HTTP/1.1 that has no request is ended by the wait for the next header. One of HTTP/2 could be kept for
-//! ever by pings: it is told to go when it has had no request for a while, and when it is old.
+//! A connection of HTTP/1.1 that has no request is ended by the wait for the next header, and an old one with the answer
+//! to its next request. One of HTTP/2 could be kept for ever by pings: it is told to go when it has had no request for a
+//! while, and when it is old.
 
 use crate::{
     app::App,
@@ -35,7 +36,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     pin,
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// How long a client may take to send a request's header.
@@ -49,13 +50,15 @@ const UNREAD: u32 = 64 * 1024;
 /// How long a client without a request may take to hear that it shall go.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Serves HTTP/1.1.
+/// Serves HTTP/1.1. The request that comes when the connection is old is its last one.
 pub(crate) fn http1(
     app: App,
     router: Router,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     connection: Connection,
+    limits: Limits,
 ) -> impl GracefulConnection + Send + 'static {
+    let connection = Connection { old_from: Instant::now().checked_add(limits.age), ..connection };
     let service = service_fn(move |request| web::handle(app.clone(), router.clone(), connection.clone(), request));
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -126,14 +129,15 @@ pub(crate) async fn http2(
         .initial_connection_window_size(UNREAD)
         .serve_connection(TokioIo::new(stream), service);
     pin!(serving);
-    let patience = tokio::select! {
+    tokio::select! {
         biased;
         // A client that goes away in the middle is no news.
         _ = &mut serving => return,
-        () = requests.cease(limits.quiet) => LAST_WORDS,
-        () = sleep(limits.age) => REQUEST_TIME + LAST_WORDS,
-        () = end => REQUEST_TIME + LAST_WORDS,
-    };
+        () = requests.cease(limits.quiet) => {}
+        () = sleep(limits.age) => {}
+        () = end => {}
+    }
     serving.as_mut().graceful_shutdown();
-    let _ = timeout(patience, serving).await;
+    // A request may have come in this moment.
+    let _ = timeout(REQUEST_TIME + LAST_WORDS, serving).await;
 }

@@ -84,7 +84,7 @@ pub struct Limits {
     pub bodies_of_one: usize,
     /// How long a connection of HTTP/2 is kept without a request; until it is noticed, it may be twice as long.
     pub quiet: Duration,
-    /// How old a connection of HTTP/2 becomes.
+    /// How old a connection becomes; one of HTTP/1.1 ends with the answer to its next request then.
     pub age: Duration,
     /// How long requests under way may take after the server was told to end.
     pub grace: Duration,
@@ -272,9 +272,9 @@ impl Server {
                     let open = metrics.as_ref().map(Metrics::connection);
                     match &self.tls {
                         None => {
-                            let plain = Connection { peer, certificate: None, share };
+                            let plain = Connection { peer, certificate: None, share, old_from: None };
                             let (app, router) = (self.app.clone(), self.router.clone());
-                            let connection = graceful.watch(connection::http1(app, router, stream, plain));
+                            let connection = graceful.watch(connection::http1(app, router, stream, plain, self.limits));
                             tokio::spawn(async move {
                                 // A client that goes away in the middle is no news.
                                 let _ = connection.await;
@@ -290,14 +290,15 @@ impl Server {
                                     let session = stream.get_ref().1;
                                     let is_http2 = session.alpn_protocol() == Some(tls::HTTP2);
                                     let certificate = session.peer_certificates().and_then(ByConnection::of);
-                                    let person = Connection { peer, certificate, share };
+                                    let person = Connection { peer, certificate, share, old_from: None };
                                     if is_http2 {
                                         connection::http2(app, router, stream, person, limits, end).await;
                                         // What waits for the end of all has waited for this one until here.
                                         drop(watcher);
                                     } else {
                                         // A client that goes away in the middle is no news.
-                                        let _ = watcher.watch(connection::http1(app, router, stream, person)).await;
+                                        let _ =
+                                            watcher.watch(connection::http1(app, router, stream, person, limits)).await;
                                     }
                                 }
                                 drop((seat, open));

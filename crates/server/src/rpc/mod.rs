@@ -84,7 +84,9 @@ impl Verifier for Tokens {
     async fn refused(&self, request: RefusedRequest<'_, Token>) {
         let Some(code) = denial(&request) else { return };
         let caller = caller::read(request.headers, request.extensions, &self.trusted_proxies);
-        self.authority.note_refused_token(code, request.token.map(|Token(token)| &**token), &caller).await;
+        let noted = self.authority.note_refused_token(code, request.token.map(|Token(token)| &**token), &caller);
+        // On the heap, so that the requests that are let in do not carry room for it.
+        Box::pin(noted).await;
     }
 }
 

@@ -19,7 +19,10 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderName, HeaderValue, Request, Response, header::DATE},
+    http::{
+        HeaderName, HeaderValue, Request, Response,
+        header::{CONNECTION, DATE},
+    },
 };
 use caller::Peer;
 use gatepass_oauth::{UtcMillis, dpop};
@@ -30,7 +33,7 @@ use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 /// How long a request may take, its body included.
@@ -48,6 +51,8 @@ pub(crate) struct Connection {
     pub(crate) certificate: Option<Arc<ByConnection>>,
     /// What its network may have.
     pub(crate) share: Arc<Share>,
+    /// From when on its next request is its last one; `None` where that is told otherwise.
+    pub(crate) old_from: Option<Instant>,
 }
 
 /// Answers one request: notes who sent it, routes it, and puts on what every answer carries.
@@ -57,7 +62,7 @@ pub(crate) async fn handle(
     connection: Connection,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let Connection { peer, certificate, share } = connection;
+    let Connection { peer, certificate, share, old_from } = connection;
     let mut request = request.map(|body| Body::new(Counted::new(body, share)));
     let peer = peer.ip();
     request.extensions_mut().insert(Peer(peer));
@@ -70,11 +75,15 @@ pub(crate) async fn handle(
     // The path may hold a code that a person typed, so it is not logged; the route would say as much
     // as anybody needs, and the use cases log what happened.
     let method = tracing::enabled!(tracing::Level::DEBUG).then(|| request.method().clone());
-    let mut response = match timeout(REQUEST_TIME, router.oneshot(request)).await {
+    let began = Instant::now();
+    let mut response = match timeout_at(began + REQUEST_TIME, router.oneshot(request)).await {
         Ok(answered) => answered?,
         Err(_) => failure::too_slow(),
     };
     headers::put_on(&mut response, &app);
+    if old_from.is_some_and(|at| at <= began) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if proven && let Ok(nonce) = HeaderValue::from_str(&app.authority.dpop_nonce()) {
         // So that the client's next proof has one that is fresh (RFC 9449 §8.2).
         response.headers_mut().insert(dpop::NONCE_HEADER, nonce);

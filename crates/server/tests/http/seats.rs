@@ -75,6 +75,25 @@ async fn seats_of_clients_that_say_nothing_do_not_hold_the_end_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn an_old_connection_has_its_answer_and_no_other_one() {
+    let limits = Limits { age: Duration::from_millis(300), ..Limits::default() };
+    let server = TestServer::with(Engine::Sqlite, Options { limits, ..Options::default() }).await;
+    let mut stream = connect(&server).await;
+    let mut ask = async || {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = timeout(Duration::from_secs(10), stream.read(&mut head)).await.expect("a hang").unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    };
+    let young = ask().await;
+    assert!(young.starts_with("HTTP/1.1 200") && !young.contains("connection: close"), "{young}");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let old = ask().await;
+    assert!(old.starts_with("HTTP/1.1 200") && old.contains("connection: close"), "{old}");
+    assert_eq!(timeout(Duration::from_secs(10), answer(&mut stream)).await.expect("it is kept"), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
 async fn a_network_with_all_its_connections_gets_no_more_and_one_when_one_is_free() {
     let limits = Limits { connections_of_one: 2, ..Limits::default() };
     let settings = Some("metrics_listen = \"127.0.0.1:0\"\n".to_owned());
