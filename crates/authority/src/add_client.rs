@@ -182,7 +182,7 @@ impl Authority {
             (ClientAuthMethod::None, _) => (ClientProof::Public, None),
         };
         let client = Client {
-            id: self.new_client_id()?,
+            id: self.new_client_id("")?,
             name: new.name.trim().to_owned(),
             proof,
             redirect_uris: new.redirect_uris,
@@ -234,9 +234,11 @@ impl Authority {
         Ok(removed)
     }
 
-    pub(crate) fn new_client_id(&self) -> Result<ClientId, Failure> {
+    /// An identifier that nobody had before, with a beginning.
+    pub(crate) fn new_client_id(&self, beginning: &str) -> Result<ClientId, Failure> {
         let TokenId(bytes) = TokenId::new(self.0.clock.now(), &self.0.entropy)?;
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("{beginning}{digits}");
         debug_assert_ne!(text, FIRST_PARTY);
         text.parse().map_err(|_| Failure::internal("a client identifier was made of other characters"))
     }

@@ -59,7 +59,7 @@ impl Authority {
             Ok(client) => client,
             Err(reason) => {
                 let event = Event::new(EventKind::ClientRefused).detail(reason);
-                return self.refuse_client(None, event, caller).await;
+                return Box::pin(self.refuse_client(None, event, caller)).await;
             }
         };
         let proven = match (&client.proof, &credentials.proof) {
@@ -86,7 +86,8 @@ impl Authority {
             Ok(()) => Ok(client),
             Err(detail) => {
                 let event = Event::new(EventKind::ClientRefused).client(&client.id).detail(detail);
-                self.refuse_client(Some(&client), event, caller).await
+                // On the heap: whoever proves itself needs no room for it.
+                Box::pin(self.refuse_client(Some(&client), event, caller)).await
             }
         }
     }

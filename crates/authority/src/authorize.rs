@@ -225,11 +225,15 @@ impl Authority {
         };
         match self.consent(client, redirect_uri, session, &checked, visit).await {
             Ok(None) => match self.give_code(client, redirect_uri, session, checked, pushed).await? {
-                Some(code) => {
+                Given::Code(code) => {
                     self.record(event(EventKind::CodeIssued, session, client, visit)).await;
                     Ok(Decision::Code(code))
                 }
-                None => Ok(Decision::Gone),
+                Given::Gone => Ok(Decision::Gone),
+                Given::SignedOut => {
+                    let visit = Visit { session: None, ..visit };
+                    Box::pin(self.decide(params, client, redirect_uri, pushed, visit)).await
+                }
             },
             Ok(Some(question)) => Ok(Decision::Page(Next::Consent(Box::new(question)))),
             Err(refused) => match pushed.filter(|_| visit.answer == ConsentAnswer::Denied) {
@@ -244,7 +248,7 @@ impl Authority {
         Ok(self.0.store.use_pushed_request(pushed.id, self.0.clock.now()).await?)
     }
 
-    /// Keeps a code; `None` when the pushed request was answered before.
+    /// Keeps a code, while the session lives and nobody has answered a pushed request before.
     async fn give_code(
         &self,
         client: &Client,
@@ -252,18 +256,18 @@ impl Authority {
         session: &LiveSession,
         checked: Checked,
         pushed: Option<&PushedRequest>,
-    ) -> Result<Option<Secret>, Failure> {
+    ) -> Result<Given, Failure> {
         let (code, secret) = self.mint_code(client, redirect_uri, session, checked)?;
-        match pushed {
-            None => self.0.store.add_authorization_code(&code).await?,
-            Some(pushed) => {
-                let now = self.0.clock.now();
-                if self.0.store.answer_pushed_request(pushed.id, &code, now).await? == Change::TooLate {
-                    return Ok(None);
-                }
-            }
+        let now = self.0.clock.now();
+        let kept = match pushed {
+            None => self.0.store.add_authorization_code(&code, session.id).await?,
+            Some(pushed) => self.0.store.answer_pushed_request(pushed.id, &code, session.id, now).await?,
+        };
+        match kept {
+            Change::Made => Ok(Given::Code(secret)),
+            Change::TooLate if self.0.store.live_session(session.id, now).await?.is_none() => Ok(Given::SignedOut),
+            Change::TooLate => Ok(Given::Gone),
         }
-        Ok(Some(secret))
     }
 
     /// Whom the client expects, by an ID token that it holds.
@@ -366,7 +370,6 @@ impl Authority {
             authentication: session.authentication(),
             confirmation: checked.request.dpop_jkt,
             expires_at: now.plus(self.lifetimes().authorization_code),
-            used_at: None,
             grant_id: TokenId::new(now, &self.0.entropy)?,
         };
         Ok((code, plain.into_secret()))
@@ -375,6 +378,15 @@ impl Authority {
 
 fn event(kind: EventKind, session: &LiveSession, client: &Client, visit: Visit<'_>) -> Event {
     Event::new(kind).user(session.user_id).client(&client.id).from(visit.caller)
+}
+
+/// What became of a code.
+enum Given {
+    Code(Secret),
+    /// Another browser was first.
+    Gone,
+    /// The person has signed out in another window meanwhile.
+    SignedOut,
 }
 
 enum Decision {

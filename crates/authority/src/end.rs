@@ -100,12 +100,12 @@ impl Authority {
         let found = self.0.store.session_names(id).await?;
         let session = found.ok_or_else(|| EndRefused::Unknown("such session".into()))?;
         let now = self.0.clock.now();
-        let held = self.0.store.clients_of_session(session.origin_id, now).await?.len();
+        let grants = self.0.store.grants_of_session(session).await?;
         self.close_session(session, Ending::AllGrants, RevokedBecause::Operator).await?;
         let devices = self.0.store.end_devices_of_session(session, RevokedBecause::Operator, now).await?;
         let event = Event::new(EventKind::SessionEnded).user(session.user_id).about(session.id);
         self.record(event.by_operator()).await;
-        Ok(devices + u64::try_from(held).unwrap_or(0))
+        Ok(devices + grants)
     }
 
     /// Ends a session with its codes and grants, and lets the clients be told.
@@ -116,7 +116,7 @@ impl Authority {
         because: RevokedBecause,
     ) -> Result<(), Failure> {
         let now = self.0.clock.now();
-        let holders = self.0.store.clients_of_session(session.origin_id, now).await?;
+        let holders = self.0.store.clients_of_session(session, now).await?;
         let notices = self.notices(holders, session.user_id).await?;
         let codes_since = now.minus(self.lifetimes().authorization_code).minus(CLOCKS_DIFFER);
         let end = SessionEnd { ending, because, codes_since, at: now };

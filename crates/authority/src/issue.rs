@@ -1,19 +1,22 @@
 //! What a grant becomes: a row for the grant, a row for the access token, and the answer.
 
-use crate::{Asking, Authentication, Authority, Client, Failure, UserAccount};
+use crate::{Asking, Authentication, Authority, Client, Failure};
 use gatepass_keys::{
     PlainToken, TokenId,
     token::{AccessToken, RefreshToken},
 };
 use gatepass_oauth::{Error, GrantType, ResourceUri, Scope, Secret, TokenResponse, TokenType, UtcMillis};
-use gatepass_store::{UserId, access_token::NewAccessToken, token_grant::NewGrant};
+use gatepass_store::{UserId, access_token::NewAccessToken, token_grant::NewGrant, user_account::Person};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// What was allowed, by whom, to whom.
 pub(crate) struct Allowed<'a> {
     pub(crate) grant_id: TokenId,
     pub(crate) asking: Asking<'a>,
     pub(crate) user_id: UserId,
+    /// The same person, when they were read already; else they are read if there is an ID token to sign.
+    pub(crate) person: Option<&'a Person>,
     pub(crate) scope: &'a Scope,
     pub(crate) resource: &'a ResourceUri,
     pub(crate) authentication: Authentication,
@@ -62,12 +65,12 @@ pub struct PersonClaims<'a> {
 }
 
 impl<'a> PersonClaims<'a> {
-    pub(crate) fn new(scope: &Scope, email: &'a str, name: &'a str, verified: bool) -> Self {
+    pub(crate) fn new(scope: &Scope, person: &'a Person) -> Self {
         let by_email = scope.contains("email");
         Self {
-            email: by_email.then_some(email),
-            email_verified: by_email.then_some(verified),
-            name: (scope.contains("profile") && !name.is_empty()).then_some(name),
+            email: by_email.then_some(person.email.as_str()),
+            email_verified: by_email.then_some(person.email_verified_at.is_some()),
+            name: (scope.contains("profile") && !person.name.is_empty()).then_some(person.name.as_str()),
         }
     }
 }
@@ -77,12 +80,12 @@ impl Authority {
     pub(crate) async fn issue(&self, allowed: &Allowed<'_>) -> Result<Issued, Failure> {
         self.note_use(allowed.asking.client).await?;
         let now = self.0.clock.now();
-        let id_token =
-            if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed.user_id).await?) } else { None };
+        let signed_in =
+            if allowed.scope.contains("openid") { Some(self.signed_in_person(allowed).await?) } else { None };
         let (token, plain) = self.mint_access_token(allowed.asking, allowed.scope, allowed.resource, now)?;
         let token = NewAccessToken { grant_id: Some(allowed.grant_id), user_id: Some(allowed.user_id), ..token };
         let (token, text) = self.in_format(token, plain, Some(allowed.authentication)).await?;
-        let id_token = match id_token {
+        let id_token = match signed_in {
             Some(person) => Some(self.sign_id_token(allowed, &person, &text, now).await?),
             None => None,
         };
@@ -158,15 +161,19 @@ impl Authority {
         }
     }
 
-    async fn signed_in_person(&self, id: UserId) -> Result<UserAccount, Failure> {
-        let person = self.0.store.user(id).await?;
-        Ok(person.ok_or_else(|| Error::invalid_grant("the account is gone"))?)
+    async fn signed_in_person<'a>(&self, allowed: &Allowed<'a>) -> Result<Cow<'a, Person>, Failure> {
+        if let Some(person) = allowed.person {
+            return Ok(Cow::Borrowed(person));
+        }
+        let account = self.0.store.user(allowed.user_id).await?;
+        let account = account.ok_or_else(|| Error::invalid_grant("the account is gone"))?;
+        Ok(Cow::Owned(account.into()))
     }
 
     async fn sign_id_token(
         &self,
         allowed: &Allowed<'_>,
-        person: &UserAccount,
+        person: &Person,
         access: &Secret,
         now: UtcMillis,
     ) -> Result<String, Failure> {
@@ -183,7 +190,7 @@ impl Authority {
             sid: allowed.authentication.session_id.map(|session| self.public_sid(session)),
             nonce: allowed.nonce,
             at_hash: algorithm.half_hash(access.expose()),
-            person: PersonClaims::new(allowed.scope, &person.email, &person.name, person.email_verified_at.is_some()),
+            person: PersonClaims::new(allowed.scope, person),
         };
         self.sign(algorithm, crate::id_token_hint::TYP, &claims).await
     }

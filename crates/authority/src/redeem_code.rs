@@ -13,7 +13,11 @@ use crate::{
 use gatepass_keys::{PlainToken, token};
 use gatepass_oauth::{CodeVerifier, Error, RedirectUri, ResourceUri, Secret, TokenResponse, UtcMillis};
 use gatepass_store::{
-    Change, authorization_code::AuthorizationCode, session_client::SessionClient, token_grant::RevokedBecause,
+    Change,
+    authorization_code::{AuthorizationCode, PresentedCode},
+    session_client::SessionClient,
+    token_grant::RevokedBecause,
+    user_account::Person,
 };
 
 /// What a token request with a code says.
@@ -38,26 +42,26 @@ impl Authority {
     pub async fn redeem_code(&self, asking: Asking<'_>, request: &CodeRequest) -> Result<TokenResponse, Failure> {
         let unknown = || Error::invalid_grant("the code is unknown, expired or used");
         let presented = PlainToken::<token::AuthorizationCode>::parse(request.code.expose()).ok_or_else(unknown)?;
-        let code = self
+        let PresentedCode { code, used_at, person } = self
             .0
             .store
             .authorization_code(presented.id())
             .await?
-            .filter(|code| code.hash == presented.hash())
+            .filter(|found| found.code.hash == presented.hash())
             .ok_or_else(unknown)?;
         if code.client_id != asking.client.id {
             return Err(unknown().with_detail("the code is another client's").into());
         }
         // Before anything is changed: who lacks the key can neither redeem the code nor end what it became.
         self.check_confirmation(code.confirmation.as_ref(), asking, code.grant_id).await?;
-        if code.used_at.is_some() {
+        if used_at.is_some() {
             return self.code_came_again(asking, &code).await;
         }
         check(&code, request)?;
         if code.expires_at <= self.0.clock.now() {
             return Err(unknown().with_detail("the code is expired").into());
         }
-        let Issued { grant, token, answer } = self.issue(&allowed(asking, &code)).await?;
+        let Issued { grant, token, answer } = self.issue(&allowed(asking, &code, &person)).await?;
         let told = told(asking, &code, grant.created_at);
         match self.0.store.redeem_authorization_code(code.id, &grant, &token, told.as_ref()).await? {
             Change::Made => {
@@ -105,11 +109,12 @@ fn check(code: &AuthorizationCode, request: &CodeRequest) -> Result<(), Error> {
     Ok(())
 }
 
-fn allowed<'a>(asking: Asking<'a>, code: &'a AuthorizationCode) -> Allowed<'a> {
+fn allowed<'a>(asking: Asking<'a>, code: &'a AuthorizationCode, person: &'a Person) -> Allowed<'a> {
     Allowed {
         grant_id: code.grant_id,
         asking,
         user_id: code.user_id,
+        person: Some(person),
         scope: &code.scope,
         resource: &code.resource,
         authentication: code.authentication,

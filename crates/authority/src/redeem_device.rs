@@ -119,6 +119,7 @@ impl Authority {
             grant_id: grant.grant_id,
             asking,
             user_id: approval.user_id,
+            person: None,
             scope: &grant.scope,
             resource: &grant.resource,
             // A device is no part of the browser's session: a sign-out there leaves it alone.

@@ -19,7 +19,10 @@ use gatepass_keys::{
     token::{ClientSecret, RegistrationToken},
 };
 use gatepass_oauth::{ClientAuthMethod, ClientId, ClientOrigin, Error, ErrorCode, Registration, Secret, UtcMillis};
-use gatepass_store::{Change, client_registration::NewRegistration};
+use gatepass_store::{
+    Change,
+    client_registration::{NewRegistration, REGISTERED_PREFIX},
+};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -52,7 +55,7 @@ impl Authority {
         let registration = policy.admit(Registration::read(members)?)?;
         let now = self.0.clock.now();
         let (proof, secret) = self.new_proof(&registration, now)?;
-        let id = self.new_client_id()?;
+        let id = self.new_client_id(REGISTERED_PREFIX)?;
         let client = described(id.clone(), registration, proof, now);
         let fingerprint = (!client.is_confidential()).then(|| fingerprint(&client));
         let equal = match fingerprint {

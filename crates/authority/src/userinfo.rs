@@ -1,7 +1,7 @@
 //! Who signed in (OpenID Connect Core §5.3).
 
 use crate::issue::PersonClaims;
-use gatepass_store::access_token::{LiveAccessToken, TokenUser};
+use gatepass_store::{access_token::LiveAccessToken, user_account::Person};
 use serde::Serialize;
 
 /// The claims of the userinfo endpoint.
@@ -17,10 +17,7 @@ pub struct UserInfo<'a> {
 impl<'a> UserInfo<'a> {
     /// What this token may know of this person.
     #[must_use]
-    pub fn new(token: &LiveAccessToken, user: &'a TokenUser) -> Self {
-        Self {
-            sub: user.id.to_string(),
-            person: PersonClaims::new(&token.scope, &user.email, &user.name, user.email_verified_at.is_some()),
-        }
+    pub fn new(token: &LiveAccessToken, user: &'a Person) -> Self {
+        Self { sub: user.id.to_string(), person: PersonClaims::new(&token.scope, user) }
     }
 }

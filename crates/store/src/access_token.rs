@@ -1,6 +1,8 @@
 //! Access tokens: what opens an API.
 
-use crate::{Authentication, Change, Error, Store, UserId, columns::Columns, service_account::ServiceId};
+use crate::{
+    Authentication, Change, Error, Store, UserId, columns::Columns, service_account::ServiceId, user_account::Person,
+};
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
 use gatepass_oauth::{ClientId, Confirmation, ResourceUri, Scope, UtcMillis};
@@ -48,7 +50,7 @@ pub struct LiveAccessToken {
     /// Who asked for it.
     pub client_id: ClientId,
     /// On whose behalf.
-    pub user: Option<TokenUser>,
+    pub user: Option<Person>,
     /// What it opens.
     pub scope: Scope,
     /// Where.
@@ -80,19 +82,6 @@ pub struct TokenService {
     pub name: String,
 }
 
-/// The person behind a token.
-#[derive(Clone, Debug)]
-pub struct TokenUser {
-    /// Who it is.
-    pub id: UserId,
-    /// Their address.
-    pub email: String,
-    /// What to call them.
-    pub name: String,
-    /// When the address was proven.
-    pub email_verified_at: Option<UtcMillis>,
-}
-
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_PLAIN, LIVE, REVOKE];
 
 const INSERT: &str =
@@ -117,12 +106,7 @@ const REVOKE: &str = "update access_token set revoked_at = $2 where id = $1 and 
 
 impl FromRow for LiveAccessToken {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
-        let user = match row.maybe_user(7)? {
-            Some(id) => {
-                Some(TokenUser { id, email: row.get(8)?, name: row.get(9)?, email_verified_at: row.maybe_time(10)? })
-            }
-            None => None,
-        };
+        let user = row.maybe_user(7)?.map(|_| Person::read(row, 7)).transpose()?;
         Ok(Self {
             hash: row.hash(0)?,
             grant_id: row.maybe_id(1)?,

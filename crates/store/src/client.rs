@@ -2,10 +2,9 @@
 
 use crate::{
     Change, Error, Store,
-    client_registration::endings,
     columns::{Columns, joined, maybe},
 };
-use gatepass_db::{FromRow, Row, Stmt, Value, params};
+use gatepass_db::{FromRow, Row, Value, params};
 use gatepass_keys::{Algorithm, HashedToken, JwkSet, SigningKey};
 use gatepass_oauth::{
     CertificateSubject, ClientAuthMethod, ClientId, ClientMetadata, ClientOrigin, GrantType, RedirectUri, ResourceUri,
@@ -106,7 +105,7 @@ fn offered(chosen: Option<&str>) -> Option<Algorithm> {
     chosen.filter(|chosen| SigningKey::ALGORITHMS.contains(chosen))
 }
 
-pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST, REMOVE, END_OWN_TOKENS];
+pub(crate) const STATEMENTS: &[&str] = &[INSERT, BY_ID, LIST, REMOVE];
 
 const INSERT: &str = "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
  resources, first_party_since, created_at, origin, metadata, used_at)
@@ -115,10 +114,8 @@ const BY_ID: &str = "select id, name, auth_method, secret_hash, jwks, redirect_u
  first_party_since, created_at, origin, metadata, used_at from client where id = $1";
 const LIST: &str = "select id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope, resources,
  first_party_since, created_at, origin, metadata, used_at from client where id > $1 order by id limit $2";
-const REMOVE: &str = "delete from client where id = $1";
+pub(crate) const REMOVE: &str = "delete from client where id = $1";
 // Rare, by the operator's hand: it may look at the whole table.
-const END_OWN_TOKENS: &str = "update access_token set revoked_at = $2
- where client_id = $1 and grant_id is null and revoked_at is null";
 
 impl FromRow for Client {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
@@ -200,17 +197,6 @@ impl Client {
 }
 
 impl Store {
-    /// Removes a client, whoever registered it, and ends what it was given.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn remove_client(&self, id: &ClientId, now: UtcMillis) -> Result<Change, Error> {
-        let remove = Stmt::new(REMOVE, params![id.as_str()]).touching(1);
-        let end_own = Stmt::new(END_OWN_TOKENS, params![id.as_str(), now.0]);
-        let batch = [vec![remove, end_own], endings(id, now)].concat();
-        self.db.batch(batch).await.map(Change::from)
-    }
-
     /// Registers a client; too late when its identifier is taken.
     ///
     /// # Errors

@@ -8,6 +8,10 @@ use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::HashedToken;
 use gatepass_oauth::{ClientId, UtcMillis};
 
+/// How the identifiers of programs that registered themselves begin. Their grants are found by an index that has these
+/// letters in its words. Those of before begin otherwise, and are found like an operator's.
+pub const REGISTERED_PREFIX: &str = "reg-";
+
 /// A registration as it is asked for.
 #[derive(Debug)]
 pub struct NewRegistration {
@@ -19,8 +23,7 @@ pub struct NewRegistration {
     pub fingerprint: Option<HashedToken>,
 }
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[REGISTER, EQUAL, MANAGED, UPDATE, DELETE, END_GRANTS, END_CONSENT, NOTE_USE, IDLE, REAP];
+pub(crate) const STATEMENTS: &[&str] = &[REGISTER, EQUAL, MANAGED, UPDATE, DELETE, END_CONSENT, NOTE_USE, IDLE, REAP];
 
 const REGISTER: &str =
     "insert into client (id, name, auth_method, secret_hash, jwks, redirect_uris, grant_types, scope,
@@ -35,8 +38,6 @@ const MANAGED: &str = "select id, name, auth_method, secret_hash, jwks, redirect
 const UPDATE: &str = "update client set name = $3, auth_method = $4, secret_hash = $5, jwks = $6, redirect_uris = $7,
  grant_types = $8, scope = $9, metadata = $10, fingerprint = null where id = $1 and registration_hash = $2";
 const DELETE: &str = "delete from client where id = $1 and registration_hash = $2";
-const END_GRANTS: &str = "update token_grant set revoked_at = $2, revoked_because = 'client_removed',
- sealed_answer = null where client_id = $1 and revoked_at is null";
 pub(crate) const END_CONSENT: &str = "delete from consent where client_id = $1";
 const NOTE_USE: &str = "update client set used_at = $2 where id = $1 and used_at < $3";
 const IDLE: &str = "select id from client where used_at < $1 order by used_at limit $2";
@@ -65,11 +66,6 @@ impl FromRow for Id {
     fn from_row(row: &Row<'_>) -> Result<Self, Error> {
         row.parsed(0).map(Self)
     }
-}
-
-/// What ends with a client: what it was given, and what people have allowed it.
-pub(crate) fn endings(id: &ClientId, now: UtcMillis) -> Vec<Stmt> {
-    vec![Stmt::new(END_GRANTS, params![id.as_str(), now.0]), Stmt::new(END_CONSENT, params![id.as_str()])]
 }
 
 impl Store {
@@ -130,8 +126,7 @@ impl Store {
     /// [`Error`].
     pub async fn delete_client(&self, id: &ClientId, token: HashedToken, now: UtcMillis) -> Result<Change, Error> {
         let delete = Stmt::new(DELETE, params![id.as_str(), token.0]).touching(1);
-        let batch = [vec![delete], endings(id, now)].concat();
-        self.db.batch(batch).await.map(Change::from)
+        self.remove_with_grants(id, delete, now).await
     }
 
     /// Notes that a client is in use, unless that was noted at `noted_since` or later.
@@ -152,8 +147,7 @@ impl Store {
         for Id(id) in idle {
             // Whoever uses one in this moment keeps it.
             let delete = Stmt::new(REAP, params![id.as_str(), since.0]).touching(1);
-            let batch = [vec![delete], endings(&id, now)].concat();
-            if Change::from(self.db.batch(batch).await?) == Change::Made {
+            if self.remove_with_grants(&id, delete, now).await? == Change::Made {
                 reaped.push(id);
             }
         }

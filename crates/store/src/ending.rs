@@ -1,10 +1,17 @@
 //! What ends together: a session with its grants, everything of a person, everything of a client.
 //!
-//! The statements for a person and for a client are run by an operator's hand and may walk a table of short-lived rows.
+//! The statements for a person and for a client are run by an operator's hand. They may walk a table whose rows live for
+//! minutes, and walk one of many rows in steps.
 
 use crate::{
-    Error, Store, UserId, audit::first_id, columns::Columns, logout_notice::LogoutNotice, session_client, token_grant,
-    token_grant::RevokedBecause,
+    Change, Error, Store, UserId,
+    audit::first_id,
+    client,
+    client_registration::{END_CONSENT, REGISTERED_PREFIX},
+    columns::Columns,
+    logout_notice::LogoutNotice,
+    session_client,
+    token_grant::{self, RevokedBecause},
 };
 use gatepass_db::{FromRow, Row, Stmt, Value, params};
 use gatepass_keys::TokenId;
@@ -118,7 +125,7 @@ impl Store {
         let mut statements = vec![
             Stmt::new(END_SESSION, params![session.id.0, at.0]),
             Stmt::new(CODES_OF_SESSION, params![session.origin_id.0, at.0, first_id(codes_since).0]),
-            token_grant::end_of_session(session.origin_id, ending, because, at),
+            token_grant::end_of_session(session, ending, because, at),
             session_client::forget(session.origin_id),
         ];
         statements.extend(notices.iter().map(LogoutNotice::insert));
@@ -159,7 +166,7 @@ impl Store {
         self.db.execute(CODES_OF_USER, params![user.0, now.0]).await?;
         self.db.execute(DEVICES_OF_USER, params![user.0, now.0]).await?;
         let grants = self.db.execute(token_grant::END_OF_USER, params![user.0, now.0, because.as_str()]).await?;
-        Ok(grants + self.end_tokens(TOKENS_OF_USER, user.0.into(), now).await?)
+        Ok(grants + self.in_steps(TOKEN_STEP, TOKENS_OF_USER, params![user.0, now.0]).await?)
     }
 
     /// Ends everything of a client: codes, devices, grants and its own tokens.
@@ -174,23 +181,84 @@ impl Store {
     ) -> Result<EndedOfClient, Error> {
         let codes = self.db.execute(CODES_OF_CLIENT, params![client.as_str(), now.0]).await?;
         let devices = self.db.execute(DEVICES_OF_CLIENT, params![client.as_str(), now.0]).await?;
-        let tokens = self.end_tokens(TOKENS_OF_CLIENT, client.as_str().into(), now).await?;
-        let grants =
-            self.db.execute(token_grant::END_OF_CLIENT, params![client.as_str(), now.0, because.as_str()]).await?;
+        let tokens = self.in_steps(TOKEN_STEP, TOKENS_OF_CLIENT, params![client.as_str(), now.0]).await?;
+        let grants = self.end_grants_of_client(client, because, now).await?;
         Ok(EndedOfClient { begun: codes + devices, given: grants + tokens })
     }
 
-    /// Ends the tokens that no grant stands behind, however many others there are.
-    async fn end_tokens(&self, sql: &'static str, whose: Value, now: UtcMillis) -> Result<u64, Error> {
-        let (mut ended, mut after) = (0, [0; 16]);
+    /// Removes a client, whoever registered it, and ends what it was given; too late when it is not there.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn remove_client(&self, id: &ClientId, now: UtcMillis) -> Result<Change, Error> {
+        if self.client(id).await?.is_none() {
+            return Ok(Change::TooLate);
+        }
+        // Before, so that a walk that fails leaves a client that can be removed again; and after, for what came meanwhile.
+        self.end_all_of_client(id, RevokedBecause::ClientRemoved, now).await?;
+        let remove = Stmt::new(client::REMOVE, params![id.as_str()]).touching(1);
+        let removed = self.remove_with_grants(id, remove, now).await?;
+        self.end_all_of_client(id, RevokedBecause::ClientRemoved, now).await?;
+        Ok(removed)
+    }
+
+    /// Removes a client by a statement of its own, and ends its grants and what people have allowed it.
+    pub(crate) async fn remove_with_grants(
+        &self,
+        id: &ClientId,
+        removal: Stmt,
+        now: UtcMillis,
+    ) -> Result<Change, Error> {
+        let forget = Stmt::new(END_CONSENT, params![id.as_str()]);
+        let (because, mut batch) = (RevokedBecause::ClientRemoved, vec![removal, forget]);
+        if is_registered(id) {
+            batch.push(Stmt::new(token_grant::END_OF_REGISTERED, params![id.as_str(), now.0, because.as_str()]));
+            return self.db.batch(batch).await.map(Change::from);
+        }
+        let removed = Change::from(self.db.batch(batch).await?);
+        if removed == Change::Made {
+            self.end_grants_of_client(id, because, now).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn end_grants_of_client(&self, id: &ClientId, because: RevokedBecause, now: UtcMillis) -> Result<u64, Error> {
+        let values = params![id.as_str(), now.0, because.as_str()];
+        if is_registered(id) {
+            self.db.execute(token_grant::END_OF_REGISTERED, values).await
+        } else {
+            self.in_steps(token_grant::STEP, token_grant::END_OF_CLIENT, values).await
+        }
+    }
+
+    /// Runs a statement over a whole table, however many rows that has: `step` finds the end of the next part, and the last two
+    /// values of `sql` are where the part begins and ends.
+    async fn in_steps(&self, step: &'static str, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        let (mut changed, mut after) = (0, [0; 16]);
         loop {
-            let step: Option<[u8; 16]> = self.db.query_opt(TOKEN_STEP, params![after]).await?;
-            let until = step.unwrap_or([0xff; 16]);
-            ended += self.db.execute(sql, params![whose.clone(), now.0, after, until]).await?;
-            match step {
-                Some(step) => after = step,
-                None => return Ok(ended),
+            let next: Option<[u8; 16]> = self.db.query_opt(step, params![after]).await?;
+            let until = next.unwrap_or([0xff; 16]);
+            changed += self.db.execute(sql, [values.clone(), params![after, until]].concat()).await?;
+            match next {
+                Some(next) => after = next,
+                None => return Ok(changed),
             }
         }
+    }
+}
+
+fn is_registered(id: &ClientId) -> bool {
+    id.as_str().starts_with(REGISTERED_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_registered_clients_has_their_prefix_in_its_words() {
+        let words = format!("client_id like '{REGISTERED_PREFIX}%'");
+        assert!(token_grant::END_OF_REGISTERED.contains(&words));
+        assert!(include_str!("../migrations/0012_cheaper_sign_ins.sql").contains(&words));
     }
 }

@@ -132,8 +132,8 @@ impl Store {
         self.db.execute(USE, params![id.0, now.0]).await.map(Change::from_rows)
     }
 
-    /// Uses a request and keeps its code, all or nothing; too late when it was used or is over. Of many browsers that
-    /// come with one reference one gets a code.
+    /// Uses a request and keeps its code, all or nothing; too late when it was used or is over, or the session is. Of many
+    /// browsers that come with one reference one gets a code.
     ///
     /// # Errors
     /// [`Error`].
@@ -141,9 +141,10 @@ impl Store {
         &self,
         id: TokenId,
         code: &AuthorizationCode,
+        session: TokenId,
         now: UtcMillis,
     ) -> Result<Change, Error> {
         let used = Stmt::new(USE, params![id.0, now.0]).touching(1);
-        self.db.batch(vec![used, code.insert()]).await.map(Change::from)
+        self.db.batch(vec![used, code.insert(session)]).await.map(Change::from)
     }
 }

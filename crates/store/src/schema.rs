@@ -50,4 +50,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0011_cheaper_devices.sql"),
         postgres: None,
     },
+    Migration {
+        number: 12,
+        name: "cheaper sign-ins",
+        sql: include_str!("../migrations/0012_cheaper_sign_ins.sql"),
+        postgres: None,
+    },
 ];

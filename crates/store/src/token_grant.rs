@@ -9,7 +9,10 @@
 //! 3. anything else: an older one, so somebody holds a copy, and the family ends.
 
 use crate::{
-    Authentication, Change, Error, Store, UserId, access_token::NewAccessToken, columns::Columns, ending::Ending,
+    Authentication, Change, Error, Store, UserId,
+    access_token::NewAccessToken,
+    columns::Columns,
+    ending::{Ending, SessionNames},
 };
 use gatepass_db::{FromRow, Row, Stmt, params};
 use gatepass_keys::{HashedToken, TokenId};
@@ -110,6 +113,8 @@ pub enum RevokedBecause {
     SignedOut,
     /// The operator ended it.
     Operator,
+    /// Its client is gone.
+    ClientRemoved,
 }
 
 impl RevokedBecause {
@@ -122,6 +127,7 @@ impl RevokedBecause {
             Self::CodeReuse => "code_reuse",
             Self::SignedOut => "signed_out",
             Self::Operator => "operator",
+            Self::ClientRemoved => "client_removed",
         }
     }
 }
@@ -145,22 +151,30 @@ pub struct NewRotation {
 
 pub(crate) const STATEMENTS: &[&str] = &[
     INSERT,
+    INSERT_PLAIN,
     BY_ID,
     ROTATE,
     SUCCESSOR_USED,
     REVOKE,
     CLIENTS_OF_SESSION,
+    COUNT_OF_SESSION,
     CLIENTS_OF_USER,
     END_ONLINE_OF_SESSION,
     END_OF_SESSION,
     END_APPROVED_IN_SESSION,
     END_OF_USER,
+    STEP,
     END_OF_CLIENT,
+    END_OF_REGISTERED,
 ];
 
 const INSERT: &str = "insert into token_grant (id, client_id, user_id, scope, resource, authenticated_at, created_at,
  refresh_hash, refresh_expires_at, method, session_id, confirmation, approved_in)
  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+/// The same of a grant that has neither of the last two.
+const INSERT_PLAIN: &str =
+    "insert into token_grant (id, client_id, user_id, scope, resource, authenticated_at, created_at,
+ refresh_hash, refresh_expires_at, method, session_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const BY_ID: &str = "select id, client_id, user_id, scope, resource, refresh_hash, refresh_expires_at, rotated_at,
  previous_hash, sealed_answer, successor_used_at, revoked_at, authenticated_at, method, session_id, confirmation
  from token_grant where id = $1";
@@ -172,33 +186,41 @@ const SUCCESSOR_USED: &str = "update token_grant set successor_used_at = $2
 const REVOKE: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where id = $1 and revoked_at is null";
 const CLIENTS_OF_SESSION: &str = "select client_id, session_id from token_grant
- where session_id = $1 and revoked_at is null and refresh_expires_at > $2
+ where user_id = $3 and session_id = $1 and revoked_at is null and refresh_expires_at > $2
  union select client_id, session_id from session_client where session_id = $1";
+const COUNT_OF_SESSION: &str = "select count(*) from token_grant
+ where user_id = $2 and session_id = $1 and revoked_at is null";
 const CLIENTS_OF_USER: &str = "select client_id, session_id from token_grant
  where user_id = $1 and revoked_at is null and refresh_expires_at > $2
  union select told.client_id, told.session_id from session
  join session_client as told on told.session_id = coalesce(session.origin_id, session.id)
  where session.user_id = $1 and session.revoked_at is null and session.expires_at > $2";
 const END_ONLINE_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
- where session_id = $1 and revoked_at is null and (' ' || scope || ' ') not like '% offline_access %'";
+ where user_id = $4 and session_id = $1 and revoked_at is null and (' ' || scope || ' ') not like '% offline_access %'";
 const END_OF_SESSION: &str = "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
- where session_id = $1 and revoked_at is null";
+ where user_id = $4 and session_id = $1 and revoked_at is null";
 pub(crate) const END_APPROVED_IN_SESSION: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where user_id = $4 and approved_in = $1 and revoked_at is null";
 pub(crate) const END_OF_USER: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
  where user_id = $1 and revoked_at is null";
+// By the operator's hand: it walks the table in steps.
+pub(crate) const STEP: &str = "select id from token_grant where id > $1 order by id limit 1 offset 4999";
 pub(crate) const END_OF_CLIENT: &str =
     "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
- where client_id = $1 and revoked_at is null";
+ where id > $4 and id <= $5 and client_id = $1 and revoked_at is null";
+// The beginning of the identifier is in the index's own words: `REGISTERED_PREFIX`.
+pub(crate) const END_OF_REGISTERED: &str =
+    "update token_grant set revoked_at = $2, revoked_because = $3, sealed_answer = null
+ where client_id = $1 and client_id like 'reg-%' and revoked_at is null";
 
-pub(crate) fn end_of_session(origin: TokenId, ending: Ending, because: RevokedBecause, now: UtcMillis) -> Stmt {
+pub(crate) fn end_of_session(session: SessionNames, ending: Ending, because: RevokedBecause, now: UtcMillis) -> Stmt {
     let sql = match ending {
         Ending::OnlineGrants => END_ONLINE_OF_SESSION,
         Ending::AllGrants => END_OF_SESSION,
     };
-    Stmt::new(sql, params![origin.0, now.0, because.as_str()])
+    Stmt::new(sql, params![session.origin_id.0, now.0, because.as_str(), session.user_id.0])
 }
 
 impl FromRow for TokenGrant {
@@ -227,7 +249,7 @@ impl FromRow for TokenGrant {
 
 impl NewGrant {
     pub(crate) fn insert(&self) -> Stmt {
-        let params = params![
+        let mut params = params![
             self.id.0,
             self.client_id.as_str(),
             self.user_id.0,
@@ -238,10 +260,12 @@ impl NewGrant {
             self.refresh_hash.map(|hash| hash.0),
             self.refresh_expires_at.0,
             self.authentication.method.as_str(),
-            self.authentication.session_id.map(|id| id.0),
-            self.confirmation.as_ref().map(ToString::to_string),
-            self.approved_in.map(|id| id.0)
+            self.authentication.session_id.map(|id| id.0)
         ];
+        if self.confirmation.is_none() && self.approved_in.is_none() {
+            return Stmt::new(INSERT_PLAIN, params);
+        }
+        params.extend(params![self.confirmation.as_ref().map(ToString::to_string), self.approved_in.map(|id| id.0)]);
         Stmt::new(INSERT, params)
     }
 }
@@ -294,8 +318,18 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn clients_of_session(&self, origin: TokenId, now: UtcMillis) -> Result<Vec<Holder>, Error> {
-        self.db.query(CLIENTS_OF_SESSION, params![origin.0, now.0]).await
+    pub async fn clients_of_session(&self, session: SessionNames, now: UtcMillis) -> Result<Vec<Holder>, Error> {
+        self.db.query(CLIENTS_OF_SESSION, params![session.origin_id.0, now.0, session.user_id.0]).await
+    }
+
+    /// How many grants of a session have not ended.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn grants_of_session(&self, session: SessionNames) -> Result<u64, Error> {
+        let count: Option<i64> =
+            self.db.query_opt(COUNT_OF_SESSION, params![session.origin_id.0, session.user_id.0]).await?;
+        Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
     }
 
     /// The clients with a living grant of a person, and those that know of a living session of theirs.

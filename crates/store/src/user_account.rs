@@ -27,6 +27,38 @@ pub struct UserAccount {
     pub owner_since: Option<UtcMillis>,
 }
 
+/// Somebody, as those see them that they signed in to.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Who it is.
+    pub id: UserId,
+    /// Their address.
+    pub email: String,
+    /// What to call them; may be empty.
+    pub name: String,
+    /// When the address was proven.
+    pub email_verified_at: Option<UtcMillis>,
+}
+
+impl Person {
+    /// Four columns: `id`, `email`, `name`, `email_verified_at`.
+    pub(crate) fn read(row: &Row<'_>, first: usize) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.user(first)?,
+            email: row.get(first + 1)?,
+            name: row.get(first + 2)?,
+            email_verified_at: row.maybe_time(first + 3)?,
+        })
+    }
+}
+
+impl From<UserAccount> for Person {
+    fn from(account: UserAccount) -> Self {
+        let UserAccount { id, email, name, email_verified_at, .. } = account;
+        Self { id, email, name, email_verified_at }
+    }
+}
+
 pub(crate) const STATEMENTS: &[&str] = &[INSERT, INSERT_FIRST, BY_ID, BY_EMAIL, LIST, ANY, SET_PASSWORD, VERIFY_EMAIL];
 
 const INSERT: &str =

@@ -55,40 +55,58 @@ async fn columns(engine: Engine, sql: &'static str) -> String {
     store.db().query::<String>(sql, vec![]).await.unwrap().join("\n")
 }
 
+/// These list for a person, or look at a table that holds a handful of rows.
+const MAY_SCAN: &[&str] = &[
+    "from signing_key order by algorithm, generation",
+    // By an operator's hand, over rows that live for minutes.
+    "update authorization_code set used_at = $2 where user_id",
+    "update authorization_code set used_at = $2 where client_id",
+    "update device_grant set denied_at = $2 where user_id",
+    "update device_grant set denied_at = $2 where client_id",
+    "update device_grant set denied_at = $2 where session_id",
+    "select id from user_account limit 1",
+    "not exists (select 1 from user_account)",
+    // What is due was read by an index.
+    "from logout_notice where next_at <= $1) as due",
+];
+
+fn hot_statements() -> impl Iterator<Item = &'static str> {
+    let of_requests = STATEMENTS.iter().flat_map(|(_, statements)| statements.iter().copied());
+    of_requests
+        .filter(|sql| !MAY_SCAN.iter().any(|part| sql.replace('\n', "").contains(part)))
+        .chain(SWEEPS.iter().flat_map(|sweep| sweep.statements()))
+}
+
 /// Of a statement that a request runs, no step may walk a whole table.
 #[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
 async fn every_hot_statement_stays_on_an_index() {
-    // These list for a person, or look at a table that holds a handful of rows.
-    const MAY_SCAN: &[&str] = &[
-        "from signing_key order by algorithm, generation",
-        // By an operator's hand, over rows that live for minutes.
-        "update authorization_code set used_at = $2 where user_id",
-        "update authorization_code set used_at = $2 where client_id",
-        "update device_grant set denied_at = $2 where user_id",
-        "update device_grant set denied_at = $2 where client_id",
-        "update device_grant set denied_at = $2 where session_id",
-        "select id from user_account limit 1",
-        "not exists (select 1 from user_account)",
-        "where client_id = $1 and grant_id is null",
-        // What is due was read by an index.
-        "from logout_notice where next_at <= $1) as due",
-    ];
     let database = TestDatabase::new(Engine::Sqlite).await;
     let store = Store::open(&database.database_url()).await.unwrap();
-    for (table, statements) in STATEMENTS {
-        for sql in statements.iter().filter(|sql| !MAY_SCAN.iter().any(|part| sql.replace('\n', "").contains(part))) {
-            let plan = store.db().explain(sql).await.unwrap();
-            assert!(
-                plan.iter().all(|step| !step.contains("SCAN")
-                    || ["VALUES CLAUSE", "VIRTUAL TABLE"].iter().any(|part| step.contains(part))),
-                "{table}: {sql}\n{plan:?}"
-            );
-        }
-    }
-    for sql in SWEEPS.iter().flat_map(|sweep| sweep.statements()) {
+    for sql in hot_statements() {
         let plan = store.db().explain(sql).await.unwrap();
-        assert!(plan.iter().all(|step| !step.contains("SCAN")), "{sql}\n{plan:?}");
+        // The events of a page of the audit trail are a virtual table.
+        let walks = plan.iter().any(|step| step.contains("SCAN") && !step.contains("SCAN event VIRTUAL TABLE"));
+        assert!(!walks, "{sql}\n{plan:?}");
     }
+}
+
+/// The same of PostgreSQL, which walks a table where an index would serve only if the table is small: here it may not.
+#[tokio::test(flavor = "multi_thread", crate = "gatepass_testkit::tokio")]
+async fn every_hot_statement_has_an_index_on_postgres() {
+    let database = TestDatabase::new(Engine::Postgres).await;
+    let name = database.url.rsplit('/').next().unwrap();
+    let store = Store::open(&database.database_url()).await.unwrap();
+    let sql: &'static str = format!("alter database {name} set enable_seqscan = off").leak();
+    store.db().execute(sql, vec![]).await.unwrap();
+    store.close().await;
+    let store = Store::open(&database.database_url()).await.unwrap();
+    for sql in hot_statements() {
+        let plan = store.db().explain(sql).await.unwrap();
+        assert!(plan.iter().all(|step| !step.contains("Seq Scan")), "{sql}\n{plan:?}");
+    }
+    // What has none still walks, and would be seen.
+    let walk = store.db().explain("update device_grant set denied_at = $2 where client_id = $1").await.unwrap();
+    assert!(walk.iter().any(|step| step.contains("Seq Scan")), "{walk:?}");
 }
 
 /// Nothing in the program changes a row of the audit trail; the sweep alone deletes, by the time of the row.

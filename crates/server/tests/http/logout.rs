@@ -1,9 +1,14 @@
 //! `GET /logout`, `POST /logout` for clients, and what other clients hear of it.
 
-use gatepass_oauth::{ClientMetadata, GrantType, UtcMillis};
+use gatepass_oauth::{ClientMetadata, GrantType, Params, UtcMillis};
 use gatepass_testkit::{
     Browser, Pkce, RegisteredClient, TestServer, USER,
-    authority::{Store, end::EndTarget, key_ring::TakeOver},
+    authority::{
+        Caller, Store,
+        authorize::{ConsentAnswer, Next, Visit},
+        end::EndTarget,
+        key_ring::TakeOver,
+    },
     keys::{Algorithm, jose, jws},
     on_both_engines, tokio,
 };
@@ -181,6 +186,26 @@ on_both_engines! {
         assert_eq!(server.whoami(&short.text("access_token")).await.status, 401);
         assert_eq!(server.refresh(&client, &short.text("refresh_token")).await.error(), "invalid_grant");
         assert_eq!(server.refresh(&client, &long.text("refresh_token")).await.status, 200);
+    }
+
+    async fn who_has_signed_out_since_the_page_was_asked_for_gets_no_code(server: TestServer) {
+        let client = client(&server).await;
+        // Said once, the person's yes is known.
+        assert_eq!(server.tokens(&client, &[("scope", "account")]).await.status, 200);
+        let browser = Browser::at(&server);
+        let home = browser.sign_in(USER).await;
+        let cookies = browser.cookie_header();
+        let cookie = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("gatepass=")).unwrap();
+        let read_before = server.authority().session(cookie).await.unwrap().unwrap();
+        let path = server.authorize_path(&client, &Pkce::new(), &[("scope", "account")]);
+        let params = Params::parse(path.split_once('?').unwrap().1.as_bytes()).unwrap();
+        let caller = Caller::default();
+        let visit = Visit { session: Some(&read_before), answer: ConsentAnswer::NotAsked, caller: &caller };
+        let next = server.authority().authorize(&params, visit).await.unwrap();
+        assert!(matches!(next, Next::Redirect(_)), "{next:?}");
+        browser.submit(&home.form(), &[]).await;
+        let next = server.authority().authorize(&params, visit).await.unwrap();
+        assert!(matches!(next, Next::SignIn { .. }), "{next:?}");
     }
 
     async fn another_sign_in_of_the_same_person_ends_nothing_and_keeps_the_session_s_name(server: TestServer) {

@@ -6,7 +6,7 @@ use crate::{
 };
 use gatepass_testkit::{
     Answer, Browser, Engine, Options, Pkce, REDIRECT_URI, RegisteredClient, TestServer, USER,
-    authority::{ClientPolicy, EventKind},
+    authority::{ClientPolicy, EventKind, Store},
     keys::{Algorithm, Jwk, PrivateKey, private_key::Encoding},
     on_both_engines, tokio,
 };
@@ -52,6 +52,7 @@ on_both_engines! {
             "software_statement": "e30.e30.AAAA",
         })).await;
         assert_eq!(registered.status, 201, "{}", registered.json);
+        assert!(registered.text("client_id").starts_with("reg-") && !server.client().await.id.starts_with("reg-"));
         assert_eq!(registered.headers["cache-control"], "no-store");
         let told = &registered.json;
         assert_eq!((&told["token_endpoint_auth_method"], &told["client_secret_expires_at"]), (&json!("client_secret_basic"), &json!(0)));
@@ -192,6 +193,66 @@ on_both_engines! {
         }
     }
 
+    async fn every_rule_of_management_has_its_error(server: TestServer) {
+        let registered = register(&server, &json!({"client_name": "Web app", "redirect_uris": [REDIRECT_URI]})).await;
+        let token = registered.text("registration_access_token");
+        let with = |name: &str, value: Value| {
+            let mut changed = json!({"client_name": "Web app", "redirect_uris": [REDIRECT_URI]});
+            changed["client_id"] = registered.json["client_id"].clone();
+            changed[name] = value;
+            changed
+        };
+        let table = [
+            (with("client_id", json!("gatepass-cli")), "invalid_client_metadata"),
+            (with("client_id", Value::Null), "invalid_client_metadata"),
+            (with("client_id", json!(5)), "invalid_client_metadata"),
+            (with("client_secret", json!("mine")), "invalid_client_metadata"),
+            (with("client_secret", json!(5)), "invalid_client_metadata"),
+            (with("registration_access_token", json!(token)), "invalid_client_metadata"),
+            (with("registration_client_uri", registered.json["registration_client_uri"].clone()), "invalid_client_metadata"),
+            (with("client_secret_expires_at", json!(0)), "invalid_client_metadata"),
+            (with("client_id_issued_at", json!(0)), "invalid_client_metadata"),
+            (with("client_name", json!(5)), "invalid_client_metadata"),
+            (with("grant_types", json!(["client_credentials"])), "invalid_client_metadata"),
+            (with("token_endpoint_auth_method", json!("private_key_jwt")), "invalid_client_metadata"),
+            (with("jwks_uri", json!("https://127.0.0.1/keys")), "invalid_client_metadata"),
+            (with("redirect_uris", json!([])), "invalid_redirect_uri"),
+            (with("redirect_uris", json!(["http://app.example/cb"])), "invalid_redirect_uri"),
+            (json!([]), "invalid_client_metadata"),
+            (json!({"redirect_uris": [REDIRECT_URI]}), "invalid_client_metadata"),
+        ];
+        let before = manage(&server, Method::GET, &registered.json, &token, None).await;
+        for (metadata, error) in table {
+            let answer = manage(&server, Method::PUT, &registered.json, &token, Some(&metadata)).await;
+            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, error), "{metadata}");
+        }
+        let url = server.path(&format!("/register/{}", registered.text("client_id")));
+        let send = |content_type: &'static str, body: Vec<u8>| {
+            Answer::of(server.http().put(&url).bearer_auth(&token).header("content-type", content_type).body(body))
+        };
+        assert_eq!(send("application/x-www-form-urlencoded", b"a=b".to_vec()).await.status, 415);
+        let broken = send("application/json", b"{".to_vec()).await;
+        assert_eq!((broken.status.as_u16(), broken.error().as_str()), (400, "invalid_client_metadata"));
+        assert_eq!(send("application/json", vec![b' '; 64 * 1024 + 1]).await.status, 413);
+
+        let foreign = register(&server, &json!({"redirect_uris": [REDIRECT_URI]})).await.text("registration_access_token");
+        let access = server.tokens(&client(&registered), &[("scope", "openid")]).await.text("access_token");
+        let good = with("client_name", json!("Other name"));
+        for wrong in ["", "x", "gpm_nonsense", &foreign, &access] {
+            for (method, body) in [(Method::GET, None), (Method::PUT, Some(&good)), (Method::DELETE, None)] {
+                let answer = manage(&server, method.clone(), &registered.json, wrong, body).await;
+                assert_eq!((answer.status.as_u16(), answer.error().as_str()), (401, "invalid_token"), "{method} {wrong}");
+                assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer "), "{method} {wrong}");
+            }
+        }
+        let none = Answer::of(server.http().get(&url)).await;
+        let basic = Answer::of(server.http().get(&url).basic_auth(registered.text("client_id"), Some(&token))).await;
+        let unknown = Answer::of(server.http().get(server.path("/register/nobody")).bearer_auth(&token)).await;
+        assert_eq!([none.status, basic.status, unknown.status].map(|status| status.as_u16()), [401; 3]);
+        let read = manage(&server, Method::GET, &registered.json, &token, None).await;
+        assert_eq!((read.status.as_u16(), read.json), (200, before.json), "it is as it was");
+    }
+
     async fn whoever_holds_the_token_reads_changes_and_removes_the_registration(server: TestServer) {
         let metadata = json!({"client_name": "Web app", "redirect_uris": [REDIRECT_URI], "grant_types": ["authorization_code", "refresh_token"]});
         let registered = register(&server, &metadata).await;
@@ -209,17 +270,6 @@ on_both_engines! {
             changed[name] = value;
             changed
         };
-        for bad in [
-            with("client_id", json!("gatepass-cli")),
-            with("client_id", Value::Null),
-            with("client_secret", json!("mine")),
-            with("registration_access_token", json!(token)),
-            with("client_secret_expires_at", json!(0)),
-            with("client_id_issued_at", json!(0)),
-        ] {
-            let answer = manage(&server, Method::PUT, &registered.json, &token, Some(&bad)).await;
-            assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_client_metadata"), "{bad}");
-        }
         let good = with("client_secret", registered.json["client_secret"].clone());
         assert_eq!(manage(&server, Method::PUT, &registered.json, &token, Some(&good)).await.status, 200);
         let moved = manage(&server, Method::PUT, &registered.json, &token, Some(&with("redirect_uris", json!(["https://new.example/cb"])))).await;
@@ -232,12 +282,6 @@ on_both_engines! {
         let path = server.authorize_path(&client(&registered), &Pkce::new(), &[("scope", "openid")]).replace("app.example", "new.example");
         assert_eq!(browser.open(&path).await.heading(), "Allow Web app?", "people are asked again after a change");
 
-        for wrong in ["", "gpm_nonsense", "x"] {
-            assert_eq!(manage(&server, Method::DELETE, &registered.json, wrong, None).await.status, 401, "{wrong}");
-        }
-        let other = register(&server, &json!({"redirect_uris": [REDIRECT_URI]})).await;
-        let foreign = other.text("registration_access_token");
-        assert_eq!(manage(&server, Method::DELETE, &registered.json, &foreign, None).await.status, 401);
         assert_eq!(manage(&server, Method::DELETE, &registered.json, &token, None).await.status, 204);
         assert_eq!(manage(&server, Method::GET, &registered.json, &token, None).await.status, 401);
         assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 401, "what it was given ends with it");
@@ -245,6 +289,28 @@ on_both_engines! {
         let gone = browser.open(&server.authorize_path(&client(&registered), &Pkce::new(), &[])).await;
         assert_eq!((gone.status.as_u16(), gone.heading().as_str()), (400, "This program is not known here"));
         assert!(gone.html.contains("sign in anew"), "{}", gone.html);
+    }
+
+    async fn a_registration_whose_identifier_does_not_say_so_ends_with_its_grants(server: TestServer) {
+        let registered = register(&server, &json!({"redirect_uris": [REDIRECT_URI], "grant_types": ["authorization_code", "refresh_token"]})).await;
+        let tokens = server.tokens(&client(&registered), &[("scope", "account")]).await;
+        // So they were called once.
+        let store = Store::open(&server.database.database_url()).await.unwrap();
+        let mut old = registered.json.clone();
+        let id = registered.text("client_id");
+        old["client_id"] = json!(id.trim_start_matches("reg-"));
+        for sql in [
+            "update client set id = substr(id, 5) where id = $1",
+            "update token_grant set client_id = substr(client_id, 5) where client_id = $1",
+            "update access_token set client_id = substr(client_id, 5) where client_id = $1",
+        ] {
+            assert_eq!(store.db().execute(sql, vec![id.as_str().into()]).await.unwrap(), 1, "{sql}");
+        }
+        assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 200);
+        let token = registered.text("registration_access_token");
+        assert_eq!(manage(&server, Method::DELETE, &old, &token, None).await.status, 204);
+        assert_eq!(server.whoami(&tokens.text("access_token")).await.status, 401);
+        store.close().await;
     }
 
     async fn a_hundred_at_once_are_as_many_clients_as_there_are_programs(server: TestServer) {

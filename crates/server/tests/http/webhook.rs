@@ -171,5 +171,25 @@ async fn a_notice_survives_the_end_of_the_server(engine: Engine) {
     assert_eq!(next(&mut notices).await.json()["type"], EventKind::ClientRefused.as_str());
 }
 
+/// Without a list of events it is the alarms that are told.
+async fn a_refresh_token_that_comes_again_is_told(engine: Engine) {
+    let (url, mut notices) = receiver(&[]).await;
+    let settings = format!("[webhook]\nurl = \"{url}\"\n");
+    let server = TestServer::with(engine, Options { settings: Some(settings), ..options(&url) }).await;
+    let client = server.client().await;
+    let first = server.tokens(&client, &[("scope", "account")]).await.text("refresh_token");
+    let second = server.refresh(&client, &first).await.text("refresh_token");
+    assert_eq!(server.refresh(&client, &second).await.status, 200);
+    assert_eq!(server.refresh(&client, &first).await.error(), "invalid_grant");
+    let notice = next(&mut notices).await;
+    assert!(notice.is_signed());
+    assert_eq!(
+        (&notice.json()["type"], &notice.json()["data"]["client_id"]),
+        (&"refresh_reused".into(), &client.id.as_str().into())
+    );
+    assert!(!notice.body.contains(&first) && !notice.body.contains(&second));
+}
+
+on_both!(a_refresh_token_that_comes_again_is_told);
 on_both!(an_event_is_told_at_once_and_signed);
 on_both!(a_notice_survives_the_end_of_the_server);
