@@ -1,30 +1,6 @@
-//! `gatepass`: the server, and the command line that signs in anywhere.
-//!
-//! One command is one file under [`commands`]. They share [`cli`] (what may be typed), [`env`] (what may
-//! be set), [`typed`] (what was meant where it makes no sense), [`context`] (which server and account are meant), [`ui`] (how to talk) and [`error`] (how to
-//! fail). No asynchronous runtime is started before a command needs the network.
-
-mod agent;
-mod browser;
-mod cli;
-mod commands;
-mod context;
-mod debug;
-mod env;
-mod error;
-mod examples;
-mod huge_pages;
-mod open_files;
-mod proxy;
-mod qr;
-#[cfg(test)]
-mod reference;
-mod rpc;
-mod screen;
-mod server_error;
-mod terminal;
-mod typed;
-mod ui;
+//! `gatepass`: the server, and the command line that signs in anywhere. What it can do is `gatepass-commands`; that is a
+//! crate of its own because it is compiled for size, and what a program's own crate is compiled for holds for the link of
+//! all of them.
 
 use std::process::ExitCode;
 
@@ -33,16 +9,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match typed::read() {
-        Ok(cli) => cli,
-        Err(told) => return told,
-    };
-    let ui = ui::Ui::new(cli.globals.look());
-    match commands::run(cli, &ui) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            ui.error(&error);
-            ExitCode::from(error.kind.exit_code())
-        }
-    }
+    gatepass_commands::main()
 }

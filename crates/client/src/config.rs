@@ -2,10 +2,11 @@
 
 use crate::{
     Home, Locking,
-    network::{ProxyUrl, without_credentials},
+    network::ProxyUrl,
+    settings_file::{self, SettingsError},
 };
 use serde::Deserialize;
-use std::{fs, io, path::PathBuf};
+use std::path::PathBuf;
 
 /// The settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -58,44 +59,13 @@ enum Written {
 #[error("a command is a program and its arguments; a quote is left open, or nothing is there")]
 pub struct InvalidCommand;
 
-/// The settings cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is there and cannot be read.
-    #[error("{path} cannot be read: {source}", path = .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The file says something that is not understood.
-    #[error("{path}: {message}", path = .path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        message: String,
-    },
-}
-
 impl Config {
     /// Reads the settings; none are fine.
     ///
     /// # Errors
-    /// [`ConfigError`].
-    pub fn read(home: &Home) -> Result<Self, ConfigError> {
-        let path = home.config();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(ConfigError::Io { source: crate::home::with_owner(&path, source), path }),
-        };
-        // The message shows the line, and a proxy's password may stand in it.
-        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            path,
-            message: without_credentials(error.to_string().trim()).replace('\n', "\n  "),
-        })?;
+    /// [`SettingsError`].
+    pub fn read(home: &Home) -> Result<Self, SettingsError> {
+        let mut config: Self = settings_file::read(&home.config())?;
         config.ca_file = config.ca_file.map(|file| home.path().join(file));
         Ok(config)
     }
@@ -148,6 +118,7 @@ impl TryFrom<Written> for CommandLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_command_is_split_as_people_write_it() {

@@ -5,22 +5,21 @@
 //!    here and says nothing of where else a secret goes. One that another user laid there, as in `/tmp`, is passed over.
 //! 2. The nearest folder that was bound with [`Bindings::bind`]. That is this machine's own affair and lies in its home.
 
-use crate::{AccountId, Home, home, lock::LockError};
+use crate::{
+    AccountId, Home, home,
+    settings_file::{self, SettingsError},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File, Metadata},
-    io::{self, Read},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// The file's name.
 pub const FILE: &str = ".gatepass.toml";
 /// The most bytes of it that are read.
 const MAX_SIZE: u64 = 64 * 1024;
-/// How long a change of the bindings waits for another process's change, which takes milliseconds.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What a `.gatepass.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -34,36 +33,12 @@ pub struct FolderFile {
     pub space: Option<String>,
 }
 
-/// A file or the bindings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// It cannot be read or written.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// It says something that is not understood.
-    #[error("{path}: {message}", path = .path.display())]
-    Invalid {
-        /// Which.
-        path: PathBuf,
-        /// What and where.
-        message: String,
-    },
-    /// Another process is changing the bindings and does not come to an end.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-}
-
 impl FolderFile {
     /// The nearest file, from `folder` upwards, and where it lies.
     ///
     /// # Errors
-    /// [`FolderError`] for one that is there and cannot be used: to pass it over could mean another account.
-    pub fn nearest(folder: &Path) -> Result<Option<(PathBuf, Self)>, FolderError> {
+    /// [`SettingsError`] for one that is there and cannot be used: to pass it over could mean another account.
+    pub fn nearest(folder: &Path) -> Result<Option<(PathBuf, Self)>, SettingsError> {
         for place in folder.ancestors() {
             let path = place.join(FILE);
             match fs::metadata(&path) {
@@ -80,9 +55,8 @@ impl FolderFile {
     }
 
     /// Reads a file; `None` for one of another user.
-    fn read(path: &Path) -> Result<Option<Self>, FolderError> {
-        let invalid = |message: String| FolderError::Invalid { path: path.to_owned(), message };
-        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+    fn read(path: &Path) -> Result<Option<Self>, SettingsError> {
+        let failed = |source| SettingsError::Read { path: path.to_owned(), source };
         let is_passed_over = |data: &Metadata| {
             let stranger = home::stranger(data);
             if let Some(stranger) = &stranger {
@@ -100,12 +74,7 @@ impl FolderFile {
         if is_passed_over(&file.metadata().map_err(failed)?) {
             return Ok(None);
         }
-        let mut text = String::new();
-        let length = file.take(MAX_SIZE + 1).read_to_string(&mut text).map_err(failed)?;
-        if u64::try_from(length).is_ok_and(|length| length > MAX_SIZE) {
-            return Err(invalid("it is longer than 64 KiB".into()));
-        }
-        toml::from_str(&text).map(Some).map_err(|error| invalid(error.to_string().trim().replace('\n', "\n  ")))
+        settings_file::parse(path, &settings_file::text(path, file, MAX_SIZE)?).map(Some)
     }
 }
 
@@ -121,17 +90,9 @@ impl Bindings {
     /// Reads the bindings; none are fine.
     ///
     /// # Errors
-    /// [`FolderError`].
-    pub fn read(home: &Home) -> Result<Self, FolderError> {
-        let path = home.bindings();
-        match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| FolderError::Invalid {
-                path,
-                message: error.to_string().trim().replace('\n', "\n  "),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(FolderError::Io { source: crate::home::with_owner(&path, source), path }),
-        }
+    /// [`SettingsError`].
+    pub fn read(home: &Home) -> Result<Self, SettingsError> {
+        settings_file::read(&home.bindings())
     }
 
     /// The account of the nearest bound folder, from `folder` upwards.
@@ -158,20 +119,9 @@ impl Bindings {
     /// Changes the bindings under a lock, on what is read under that lock. What is the same afterwards is not written.
     ///
     /// # Errors
-    /// [`FolderError`]; then the earlier ones are kept still.
-    pub fn update<T>(home: &Home, change: impl FnOnce(&mut Self) -> T) -> Result<T, FolderError> {
-        let path = home.bindings();
-        let failed = |source| FolderError::Io { path: path.clone(), source };
-        home.create().map_err(failed)?;
-        let _lock = home.wanted(home.bindings_lock()).take(LOCK_WAIT)?;
-        let before = Self::read(home)?;
-        let mut after = before.clone();
-        let result = change(&mut after);
-        if after != before {
-            let text = toml::to_string(&after).map_err(|error| failed(io::Error::other(error)))?;
-            crate::vault::replace_file(&path, text.as_bytes()).map_err(failed)?;
-        }
-        Ok(result)
+    /// [`SettingsError`]; then the earlier ones are kept still.
+    pub fn update<T>(home: &Home, change: impl FnOnce(&mut Self) -> T) -> Result<T, SettingsError> {
+        settings_file::update(home, &home.bindings(), home.bindings_lock(), change)
     }
 }
 

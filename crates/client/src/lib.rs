@@ -63,6 +63,7 @@ pub mod paste;
 pub mod providers;
 pub mod refresh;
 pub mod registration;
+pub mod settings_file;
 pub mod sign_in;
 pub mod sign_ins;
 pub mod sign_out;

@@ -22,7 +22,7 @@ use gatepass_fetch::Fetcher;
 use gatepass_keys::{Clock, Entropy};
 use gatepass_oauth::Issuer;
 use hyper_util::server::graceful::GracefulShutdown;
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -114,6 +114,9 @@ impl Limits {
         }
     }
 }
+
+/// What comes to its end some time.
+pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -224,7 +227,18 @@ impl Server {
     }
 
     /// Serves until `end` comes, then finishes what is under way.
-    pub async fn run(mut self, end: impl Future<Output = ()>) {
+    pub fn run(self, end: impl Future<Output = ()> + Send + 'static) -> Serving {
+        self.run_until(Box::pin(end))
+    }
+
+    /// Neither generic nor inlined: what is generic is compiled with the crate that calls it, and that one may be compiled
+    /// for size (`docs/decisions/0009`).
+    #[inline(never)]
+    fn run_until(self, end: Serving) -> Serving {
+        Box::pin(self.serve(end))
+    }
+
+    async fn serve(mut self, mut end: Serving) {
         let mut background = Background::start(self.authority(), self.has_webhook);
         let metrics = self.metrics.take().map(|(listener, address, metrics)| {
             if !address.ip().is_loopback() {
@@ -240,7 +254,6 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let (ending, ended) = watch::channel(false);
         let renewal = self.tls.as_ref().map(Listener::keep_current);
-        tokio::pin!(end);
         loop {
             let accept = async {
                 let seat = connections.clone().acquire_owned().await.map_err(io::Error::other)?;

@@ -19,7 +19,8 @@ const CRATES: &[(&str, &[&str])] = &[
         &["gatepass-authority", "gatepass-resource", "gatepass-fetch", "gatepass-keys", "gatepass-oauth"],
     ),
     ("gatepass-client", &["gatepass-keys", "gatepass-oauth"]),
-    ("gatepass-cli", &["gatepass-server", "gatepass-client", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-commands", &["gatepass-server", "gatepass-client", "gatepass-keys", "gatepass-oauth"]),
+    ("gatepass-cli", &["gatepass-commands"]),
 ];
 
 fn packages() -> Vec<Value> {

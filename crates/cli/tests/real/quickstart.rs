@@ -1,10 +1,19 @@
-//! `gatepass quickstart --unattended`.
+//! `gatepass quickstart`, attended and unattended.
 
-use crate::support::{Said, files, gatepass, run};
+use crate::{
+    screen::code,
+    support::{Said, Tmux, files, gatepass, run},
+};
+use gatepass_testkit::{Browser, tokio};
 use std::{fs, net::TcpListener, path::Path};
 
 fn quickstart(folder: &Path) -> Said {
     run(gatepass().args(["quickstart", "--unattended"]).current_dir(folder))
+}
+
+/// The address of the server, as the tour says it.
+fn server(line: &str) -> Option<&str> {
+    line.strip_prefix("1. A server runs at ")?.split(',').next()
 }
 
 /// Each step was told; where the server ran.
@@ -17,8 +26,7 @@ fn toured(said: Said) -> String {
     }
     assert!(said.out.contains("you@localhost") && said.out.contains("gatepass-cli"), "{}", said.out);
     assert!(said.err.contains("  curl -H @<(gatepass token --header) "), "no token in an argument: {}", said.err);
-    let first = said.err.lines().find_map(|line| line.strip_prefix("1. A server runs at ")).unwrap();
-    first.split(',').next().unwrap().to_owned()
+    said.err.lines().find_map(server).unwrap().to_owned()
 }
 
 /// Somebody holds the usual port the first time: this test, or whoever was there before it.
@@ -37,6 +45,34 @@ fn it_goes_well_twice_and_takes_another_port_when_the_usual_one_is_taken() {
     status.arg("status").current_dir(folder.path()).env("GATEPASS_HOME", "./gatepass-data/home");
     assert!(run(&mut status).done().contains("you@localhost"), "the tour's sign-in can be used");
     assert!(files(folder.path()).iter().all(|(path, _)| path.starts_with(folder.path().join("gatepass-data"))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2, crate = "gatepass_testkit::tokio")]
+async fn a_person_signs_in_at_the_page_with_what_stands_there_and_ends_the_server_when_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmux = Tmux::run((80, 50), gatepass().arg("quickstart").current_dir(folder.path()));
+    let url = tmux.find(|lines| lines.iter().find_map(|line| server(line)).map(str::to_owned));
+    let password =
+        tmux.find(|lines| lines.iter().find_map(|line| line.strip_prefix("   you@localhost   ")).map(str::to_owned));
+    tmux.wait_for(&format!("{url}/device"));
+    let code = code(&tmux);
+
+    let person = Browser::at_url(&url);
+    let sign_in = person.open("/login").await;
+    let signed_in = person.submit(&sign_in.form(), &[("email", "you@localhost"), ("password", &password)]).await;
+    assert_eq!(signed_in.heading(), "You are signed in", "{}", signed_in.html);
+    let question = person.open(&format!("/device/{code}")).await;
+    let done = person.submit(&question.form(), &[("answer", "approve")]).await;
+    assert_eq!(done.heading(), "The device is signed in", "{}", done.html);
+
+    tmux.wait_for("Signed in as you@localhost");
+    tmux.wait_for("The server runs until Ctrl-C.");
+    let mut whoami = gatepass();
+    whoami.arg("whoami").env("GATEPASS_HOME", folder.path().join("gatepass-data/home"));
+    assert!(run(&mut whoami).done().contains("you@localhost"), "the server still answers");
+    tmux.key("C-c");
+    assert_eq!(tmux.end(), 0, "{:#?}", tmux.lines());
+    tmux.wait_for("The server has ended.");
 }
 
 /// Whoever may do anything, as root may, is not kept out by permissions: so something else is in the way.

@@ -42,7 +42,7 @@ fn is_code(line: &str) -> bool {
 }
 
 /// The code that stands alone on its line.
-fn code(tmux: &Tmux) -> String {
+pub(crate) fn code(tmux: &Tmux) -> String {
     tmux.find(|lines| lines.iter().find(|line| is_code(line)).cloned())
 }
 

@@ -3,16 +3,11 @@
 use super::Site;
 use crate::{
     AccountId, Home,
-    lock::{FileLock, LockError},
+    settings_file::{self, SettingsError},
 };
 use gatepass_oauth::Issuer;
 use serde::{Deserialize, Serialize};
-use std::{fs, io, path::PathBuf, time::Duration};
-
-/// The most of the file that is read, in bytes.
-const MAX_SIZE: u64 = 1024 * 1024;
-/// How long a change waits for another process's change, which takes milliseconds.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
+use std::path::PathBuf;
 
 /// Everything that was installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,63 +98,21 @@ pub struct AwsProfile {
     pub command: String,
 }
 
-/// The file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InstalledError {
-    /// It cannot be read or written.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// It says something that is not understood.
-    #[error("{path}: {message}", path = .path.display())]
-    Invalid {
-        /// Which.
-        path: PathBuf,
-        /// What and where.
-        message: String,
-    },
-    /// Another process is changing it and does not come to an end.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-}
-
 impl Installed {
     /// Reads the file; none is fine.
     ///
     /// # Errors
-    /// [`InstalledError`].
-    pub fn read(home: &Home) -> Result<Self, InstalledError> {
-        let path = home.helpers();
-        let text = match fs::metadata(&path) {
-            Ok(data) if data.len() > MAX_SIZE => {
-                return Err(InstalledError::Invalid { path, message: "it is longer than 1 MiB".into() });
-            }
-            Ok(_) => fs::read_to_string(&path).map_err(|source| InstalledError::Io { path: path.clone(), source })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(InstalledError::Io { path, source }),
-        };
-        toml::from_str(&text)
-            .map_err(|error| InstalledError::Invalid { path, message: error.to_string().trim().replace('\n', "\n  ") })
+    /// [`SettingsError`].
+    pub fn read(home: &Home) -> Result<Self, SettingsError> {
+        settings_file::read(&home.helpers())
     }
 
     /// Changes the file under a lock.
     ///
     /// # Errors
-    /// [`InstalledError`]; then the file is as it was.
-    pub fn update<T>(home: &Home, change: impl FnOnce(&mut Self) -> T) -> Result<T, InstalledError> {
-        let path = home.helpers();
-        let failed = |source| InstalledError::Io { path: path.clone(), source };
-        home.create().map_err(failed)?;
-        let _lock = FileLock::take(&home.helpers_lock(), LOCK_WAIT)?;
-        let mut installed = Self::read(home)?;
-        let result = change(&mut installed);
-        let text = toml::to_string(&installed).map_err(|error| failed(io::Error::other(error)))?;
-        crate::vault::replace_file(&path, text.as_bytes()).map_err(failed)?;
-        Ok(result)
+    /// [`SettingsError`]; then the file is as it was.
+    pub fn update<T>(home: &Home, change: impl FnOnce(&mut Self) -> T) -> Result<T, SettingsError> {
+        settings_file::update(home, &home.helpers(), home.helpers_lock(), change)
     }
 
     /// The entry of a host, if its owner named it.
@@ -194,6 +147,7 @@ impl Installed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_was_named_is_kept_and_nothing_else_is_found() {

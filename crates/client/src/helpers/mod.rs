@@ -29,7 +29,7 @@ pub mod site;
 pub mod sts;
 
 pub use aws::AwsCredentials;
-pub use installed::{Installed, InstalledError};
+pub use installed::Installed;
 pub use site::Site;
 
 use gatepass_oauth::{Secret, UtcMillis};

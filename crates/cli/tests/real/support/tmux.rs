@@ -23,7 +23,8 @@ pub(crate) struct Tmux {
 }
 
 impl Tmux {
-    /// Runs a command in a terminal of so many columns and rows. Its environment is the command's own, and `TERM`.
+    /// Runs a command in a terminal of so many columns and rows. Its folder and its environment are the command's own, with
+    /// `TERM`.
     pub(crate) fn run((columns, rows): (u16, u16), command: &Command) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let socket = format!("gatepass-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -36,7 +37,11 @@ impl Tmux {
             format!("trap : INT; \"$@\"; printf '{ENDED}%s, ' $?; stty -a | grep -ow -e '-*echo'; exec sleep 60");
         let mut new = tmux.command();
         new.arg("-f").arg(tmux.file("conf")).args(["new-session", "-d", "-x", &columns.to_string(), "-y"]);
-        new.args([&rows.to_string(), "--", "env", "-i", "TERM=xterm-256color"]);
+        new.arg(rows.to_string());
+        if let Some(folder) = command.get_current_dir() {
+            new.arg("-c").arg(folder);
+        }
+        new.args(["--", "env", "-i", "TERM=xterm-256color"]);
         for (name, value) in command.get_envs() {
             let mut pair = name.to_owned();
             pair.push("=");

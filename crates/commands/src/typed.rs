@@ -10,7 +10,7 @@ use crate::{
     ui::Ui,
 };
 use clap::{
-    ColorChoice, CommandFactory, FromArgMatches,
+    ColorChoice, Command, CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::{ffi::OsString, process::ExitCode};
@@ -41,9 +41,16 @@ const MEANT: &[(&[&str], &str)] = &[
 pub(crate) fn read() -> Result<Cli, ExitCode> {
     let typed: Vec<OsString> = docker::arguments(std::env::args_os());
     let ui = Ui::new(look(&typed));
-    let mut command = cli::command().color(if ui.is_coloured() { ColorChoice::Auto } else { ColorChoice::Never });
-    let read = command.try_get_matches_from_mut(&typed);
-    let read = read.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command)));
+    let parse = |command: Command| {
+        let mut command = command.color(if ui.is_coloured() { ColorChoice::Auto } else { ColorChoice::Never });
+        let read = command.try_get_matches_from_mut(&typed);
+        read.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command)))
+    };
+    // Only help shows examples, and to put them in their places takes as long as to read what was typed.
+    let read = parse(Cli::command()).or_else(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => parse(cli::command()),
+        _ => Err(error),
+    });
     read.map_err(|error| {
         if !error.use_stderr() {
             // A reader who has gone away has what it wanted.

@@ -209,7 +209,7 @@ impl Install {
             first,
         };
         if changes.are_done() {
-            Installed::update(&context.home()?, |installed| {
+            Installed::update(&context.home_to_change()?, |installed| {
                 installed.docker.retain(|known| known.registry != entry.registry);
                 installed.docker.push(entry.clone());
             })?;
@@ -248,7 +248,9 @@ fn uninstall(context: &Context<'_>, registry: &str, mode: Mode) -> Result<(), Er
         changes.tell(&program.display().to_string(), &["a link to gatepass"], &[]);
     }
     if changes.are_done() {
-        Installed::update(&context.home()?, |installed| installed.docker.retain(|known| known.registry != registry))?;
+        Installed::update(&context.home_to_change()?, |installed| {
+            installed.docker.retain(|known| known.registry != registry)
+        })?;
     }
     changes.end(&format!("docker gets no more tokens for {registry}."));
     Ok(())

@@ -178,7 +178,7 @@ impl Install {
         }
         let mut changes = Changes::new(context, Mode::of(self.dry_run));
         if changes.are_done() {
-            Installed::update(&context.home()?, |installed| {
+            Installed::update(&context.home_to_change()?, |installed| {
                 installed.git.retain(|known| known.site != entry.site);
                 installed.git.push(entry.clone());
             })?;
@@ -198,7 +198,7 @@ fn uninstall(context: &Context<'_>, site: &Site, mode: Mode) -> Result<(), Error
     let mut changes = Changes::new(context, mode);
     config.write(&config.without(&entry), &mut changes)?;
     if changes.are_done() {
-        Installed::update(&context.home()?, |installed| installed.git.retain(|known| known.site != *site))?;
+        Installed::update(&context.home_to_change()?, |installed| installed.git.retain(|known| known.site != *site))?;
     }
     changes.end(&format!("git gets no more tokens for {site}."));
     Ok(())

@@ -5,15 +5,14 @@ use gatepass_client::{
     Account, Bearer, BearerError, CallError, Failure, NarrowError, NoAssertion, NotSelected, SignInError, SignOutError,
     Transient, Unreachable, VaultError,
     agent::{AgentError, ListenError, TroubleKind},
-    config::ConfigError,
     device::DeviceError,
     doctor::of_unreachable,
     dpop::holder::NoProof,
-    folder::FolderError,
-    helpers::{BadInput, InstalledError},
+    helpers::BadInput,
     home::is_not_ours,
     lock::LockError,
     oauth::ErrorCode,
+    settings_file::SettingsError,
     sign_in::attempt::BadAnswer,
 };
 use std::fmt::Display;
@@ -211,37 +210,17 @@ fn not_ours(error: Error) -> Error {
     error.hint(format!("run gatepass as that user, or set {} to a folder of your own", crate::env::HOME))
 }
 
-impl From<ConfigError> for Error {
-    fn from(error: ConfigError) -> Self {
-        if let ConfigError::Io { source, .. } = &error
-            && is_not_ours(source)
-        {
-            return not_ours(Self::new(Kind::Failed, error));
-        }
-        Self::new(Kind::Usage, error).hint("correct the file, or move it away")
-    }
-}
-
-impl From<FolderError> for Error {
-    fn from(error: FolderError) -> Self {
-        if let FolderError::Io { source, .. } = &error
-            && is_not_ours(source)
-        {
-            return not_ours(Self::new(Kind::Failed, error));
-        }
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
         match error {
-            FolderError::Lock(error) => VaultError::Lock(error).into(),
-            error => Self::new(Kind::Usage, error).hint("correct the file, or move it away"),
-        }
-    }
-}
-
-impl From<InstalledError> for Error {
-    fn from(error: InstalledError) -> Self {
-        match error {
-            InstalledError::Lock(error) => VaultError::Lock(error).into(),
-            InstalledError::Io { .. } => Self::new(Kind::Failed, error).hint("check free space and permissions"),
-            InstalledError::Invalid { .. } => Self::new(Kind::Usage, error).hint("correct the file, or move it away"),
+            SettingsError::Read { ref source, .. } | SettingsError::Write { ref source, .. } if is_not_ours(source) => {
+                not_ours(Self::new(Kind::Failed, error))
+            }
+            SettingsError::Write { .. } => Self::new(Kind::Failed, error).hint("check free space and permissions"),
+            SettingsError::Read { .. } | SettingsError::Invalid { .. } => {
+                Self::new(Kind::Usage, error).hint("correct the file, or move it away")
+            }
+            SettingsError::Lock(error) => VaultError::Lock(error).into(),
         }
     }
 }

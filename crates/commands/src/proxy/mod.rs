@@ -11,7 +11,7 @@
 //! What goes wrong on this side is told as [`problem`] details (RFC 9457). The token goes to the upstream's origin and
 //! nowhere else: redirects are given back, not followed.
 //!
-//! This lives in the binary and not in `gatepass-client`: a program that wants to sign somebody in should not carry an
+//! This lives here and not in `gatepass-client`: a program that wants to sign somebody in should not carry an
 //! HTTP/2 server for it, and what is answered here names gatepass's own commands.
 
 mod authorize;

@@ -197,7 +197,7 @@ impl Install {
             return Ok(());
         }
         if mode {
-            Installed::update(&context.home()?, |installed| {
+            Installed::update(&context.home_to_change()?, |installed| {
                 installed.kubectl.retain(|known| known.user != entry.user || known.kubeconfig != entry.kubeconfig);
                 installed.kubectl.push(entry.clone());
             })?;
@@ -232,7 +232,7 @@ fn uninstall(context: &Context<'_>, user: &str, mode: Mode) -> Result<(), Error>
         changes.tell("kubectl config", &snippet.lines().collect::<Vec<_>>(), &[]);
     }
     if changes.are_done() {
-        Installed::update(&context.home()?, |installed| installed.kubectl.retain(|known| !is_it(known)))?;
+        Installed::update(&context.home_to_change()?, |installed| installed.kubectl.retain(|known| !is_it(known)))?;
     }
     changes.end(&format!("kubectl gets no more tokens as the user {user}."));
     Ok(())

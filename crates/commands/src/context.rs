@@ -44,6 +44,11 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The same, for a change of what lies there: with locks as the settings have them.
+    pub(crate) fn home_to_change(&self) -> Result<Home, Error> {
+        Ok(self.home()?.with_locking(self.config()?.locking))
+    }
+
     /// The settings; where no folder for them is known, there are none.
     pub(crate) fn config(&self) -> Result<&Config, Error> {
         if self.config.get().is_none() {

@@ -10,7 +10,7 @@ mod approver;
 
 use super::{
     login::{self, CLIENT_ID, SCOPE},
-    serve::{runtime, world},
+    serve::{ended, runtime, world},
     whoami,
 };
 use crate::{
@@ -30,8 +30,11 @@ use gatepass_server::{
     config::{DEFAULT_DATA_DIR, DEFAULT_LISTEN},
     telemetry,
 };
-use std::{fmt::Display, path::PathBuf};
-use tokio::sync::{mpsc, oneshot};
+use std::{fmt::Display, path::PathBuf, pin::pin};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 /// The account of the tour.
 const EMAIL: &str = "you@localhost";
@@ -53,21 +56,34 @@ impl Quickstart {
         telemetry::start(Some("error")).map_err(|error| Error::new(Kind::Failed, error))?;
         crate::open_files::allow_many();
         runtime()?.block_on(async {
-            tokio::select! {
-                outcome = self.tour(context) => outcome,
-                _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "interrupted")),
+            let mut end = pin!(ended()?);
+            let server = tokio::select! {
+                toured = self.tour(context) => toured?,
+                () = &mut end => return Err(Error::new(Kind::Interrupted, "interrupted")),
+            };
+            if !self.unattended {
+                // So that what was just said can be tried.
+                end.await;
             }
+            // Who will not wait for what is under way says so once more.
+            let at_once = ended()?;
+            tokio::select! {
+                () = server.end() => {}
+                () = at_once => return Err(Error::new(Kind::Interrupted, "interrupted")),
+            }
+            if !self.unattended {
+                context.ui.talk("The server has ended. 'gatepass quickstart' goes on with what is there.");
+            }
+            Ok(())
         })
     }
 
-    async fn tour(self, context: &Context<'_>) -> Result<(), Error> {
+    /// The tour; its server still runs.
+    async fn tour(&self, context: &Context<'_>) -> Result<Running, Error> {
         let ui = context.ui;
         let server = step("start the server", start().await)?;
         let (authority, issuer) = (server.authority().clone(), server.authority().issuer().clone());
-        let (end, ended) = oneshot::channel::<()>();
-        let running = tokio::spawn(server.run(async move {
-            let _ = ended.await;
-        }));
+        let server = Running::start(server);
         ui.talk(&format!("1. A server runs at {issuer}, with its data in ./{DEFAULT_DATA_DIR}."));
         let password = step("make the account", account(&authority).await)?;
         ui.talk(&format!("2. It has a local account: {EMAIL}."));
@@ -82,13 +98,29 @@ impl Quickstart {
             step("sign in", login::device_sign_in_and_whoami(context, issuer.clone(), home).await)?;
         }
         how_to_go_on(context, &issuer, self.unattended);
-        if !self.unattended {
-            // Until Ctrl-C, so that what was just said can be tried.
-            std::future::pending::<()>().await;
-        }
-        drop(end);
-        let _ = running.await;
-        Ok(())
+        Ok(server)
+    }
+}
+
+/// A server that runs beside the tour.
+struct Running {
+    end: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(server: Server) -> Self {
+        let (end, ended) = oneshot::channel();
+        let server = tokio::spawn(server.run(async move {
+            let _ = ended.await;
+        }));
+        Self { end, server }
+    }
+
+    /// Ends it, with what is under way finished.
+    async fn end(self) {
+        drop(self.end);
+        let _ = self.server.await;
     }
 }
 

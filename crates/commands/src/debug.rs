@@ -18,7 +18,7 @@ pub(crate) fn start() {
     let told =
         tracing_subscriber::fmt::layer().with_ansi(false).with_writer(stderr).event_format(Lines(Instant::now()));
     let ours = |data: &Metadata<'_>| {
-        let ours = ["gatepass", "gatepass_client"]
+        let ours = ["gatepass_commands", "gatepass_client"]
             .iter()
             .any(|name| data.target().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")));
         ours && *data.level() <= Level::DEBUG

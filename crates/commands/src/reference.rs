@@ -5,7 +5,7 @@ use clap::{Arg, Command};
 use std::{fmt::Write, fs, path::Path};
 
 /// How the page is made anew.
-const COMMAND: &str = "GATEPASS_GENERATE=1 cargo test -p gatepass-cli --bin gatepass reference";
+const COMMAND: &str = "GATEPASS_GENERATE=1 cargo test -p gatepass-commands reference";
 
 #[test]
 fn the_page_of_commands_is_as_the_commands_are() {

@@ -224,7 +224,7 @@ impl Install {
         }
         let mut changes = Changes::new(context, Mode::of(self.dry_run));
         if changes.are_done() {
-            Installed::update(&context.home()?, |installed| {
+            Installed::update(&context.home_to_change()?, |installed| {
                 installed.aws.retain(|known| known.profile != entry.profile || known.config != entry.config);
                 installed.aws.push(entry.clone());
             })?;
@@ -251,7 +251,7 @@ fn uninstall(context: &Context<'_>, profile: &str, mode: Mode) -> Result<(), Err
         changes.file(&config, &before, &ini::unset(&before, &section, KEY))?;
     }
     if changes.are_done() {
-        Installed::update(&context.home()?, |installed| installed.aws.retain(|known| !is_it(known)))?;
+        Installed::update(&context.home_to_change()?, |installed| installed.aws.retain(|known| !is_it(known)))?;
     }
     changes.end(&format!("aws gets no more credentials in the profile {profile}."));
     Ok(())
