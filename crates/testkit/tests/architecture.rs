@@ -102,3 +102,11 @@ fn no_file_is_longer_than_600_lines() {
     walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut found);
     assert!(found.is_empty(), "{found:?}");
 }
+
+/// The level of the program's own package would be that of the link, and so of everything (`docs/decisions/0009`).
+#[test]
+fn the_program_is_linked_for_speed() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml")).unwrap();
+    assert!(manifest.contains("[profile.release.package.gatepass-commands]"), "the commands are small");
+    assert!(!manifest.contains("[profile.release.package.gatepass-cli]"), "and the server is quick");
+}
