@@ -63,13 +63,12 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// Calls the same method of whichever engine it is. What waits for PostgreSQL takes six kibibytes; in a box of its own, so
-/// that not every future above carries them and copies them wherever it goes.
+/// Calls the same method of whichever engine it is.
 macro_rules! engine {
     ($db:expr, $method:ident ( $($argument:expr),* )) => {
         match &$db.0 {
             Backend::Sqlite(sqlite) => sqlite.$method($($argument),*).await,
-            Backend::Postgres(postgres) => Box::pin(postgres.$method($($argument),*)).await,
+            Backend::Postgres(postgres) => postgres.$method($($argument),*).await,
         }
     };
 }

@@ -9,7 +9,8 @@ pub struct Options {
     pub queue: usize,
     /// SQLite: jobs that may share one transaction.
     pub group: usize,
-    /// SQLite: connections for point look-ups. They are used for microseconds, so one per core is plenty.
+    /// Connections for point look-ups, on PostgreSQL beside the pool. They are used for microseconds, so one per core is
+    /// plenty.
     pub readers: usize,
     /// SQLite: connections for longer reads, each running in a thread of its own.
     pub scanners: usize,
@@ -36,7 +37,7 @@ impl Default for Options {
             scanners: 2,
             cache_kib: 2048,
             checkpoint_pages: 4000,
-            pool: 16,
+            pool: 28,
             wait: Duration::from_secs(5),
             statement: Duration::from_secs(10),
             migration_wait: Duration::from_secs(60),

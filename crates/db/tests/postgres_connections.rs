@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use gatepass_db::{Db, Error, Options, Outcome, Stmt, params};
 use support::{INSERT, NAMES, Place, id, run_sql};
+use tokio::task::JoinSet;
 
 const KILL_OTHERS: &str = "select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()";
@@ -37,7 +38,48 @@ async fn a_connection_found_dead_is_replaced_without_an_error() {
         assert_eq!(db.batch(vec![insert]).await.unwrap(), Outcome::Done);
         run_sql(&raw_url(&place), KILL_OTHERS).await;
         assert_eq!(db.query::<String>(NAMES, vec![]).await.unwrap().len(), usize::from(round) + 1);
+        run_sql(&raw_url(&place), KILL_OTHERS).await;
+        assert!(db.query_opt::<String>(NAMES, vec![]).await.unwrap().is_some());
     }
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn look_ups_share_a_connection() {
+    let place = Place::postgres().await;
+    let db = place.open_with(&Options { readers: 1, ..Options::default() }).await;
+    let backend = "select pg_backend_pid()::bigint";
+    let first: Option<i64> = db.query_opt(backend, vec![]).await.unwrap();
+    let together = futures_util::future::join_all((0..50).map(|_| db.query_opt::<i64>(backend, vec![]))).await;
+    assert!(together.into_iter().all(|found| found.unwrap() == first));
+    assert_ne!(db.write::<i64>(backend, vec![]).await.unwrap().first().copied(), first, "what commits does not");
+    db.close().await;
+    let refused = db.query_opt::<i64>(backend, vec![]).await;
+    assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_look_up_that_takes_long_does_not_hold_up_all_others() {
+    let place = Place::postgres().await;
+    let db = place.open_with(&Options { readers: 1, ..Options::default() }).await;
+    let first = db.query_opt::<i64>("select 1", vec![]).await;
+    assert_eq!(first.unwrap(), Some(1));
+    let mut behind = JoinSet::new();
+    let start = Instant::now();
+    for number in 0..100 {
+        let db = db.clone();
+        behind.spawn(async move {
+            let sql = if number == 0 { "select 1::bigint from pg_sleep(3)" } else { "select 1" };
+            (db.query_opt::<i64>(sql, vec![]).await, start.elapsed())
+        });
+        tokio::task::yield_now().await;
+    }
+    db.check().await.unwrap();
+    let answered = behind.join_all().await;
+    assert!(answered.iter().all(|(found, _)| matches!(found, Ok(Some(1)))));
+    let soon = answered.iter().filter(|(_, after)| *after < Duration::from_secs(2)).count();
+    assert!((30..=60).contains(&soon), "{soon} of 100 found another way");
     place.remove().await;
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - A single statement commits by itself, in one round trip.
 //! - A [`batch`] is sent as one statement too: one round trip and one commit, however many statements there are.
+//! - Look-ups by key share a few connections of their own, the [`lanes`].
 //! - What is tried again, and what never is, stands in [`retry`].
 //!
 //! Statements are prepared once per connection. The server ends a statement that takes too long; should the server
@@ -11,25 +12,28 @@ mod batch;
 mod connect;
 mod failure;
 mod inspect;
+mod lanes;
 mod migrate;
 mod retry;
 mod value;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use deadpool_postgres::{Client, Pool, PoolError, TimeoutType};
-use futures_util::TryStreamExt;
+use deadpool_postgres::{Client, ClientWrapper, Pool, PoolError, TimeoutType};
+use futures_util::{FutureExt, TryStreamExt};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
 use crate::{Error, FromRow, Migration, Options, Outcome, Row, Stats, Stmt, Value, stats::Counters, url::Server};
 use failure::explain;
+use lanes::{Lanes, Passage};
 use retry::{Failed, Verb};
 
 /// An open PostgreSQL database.
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: Pool,
+    lanes: Arc<Lanes>,
     counters: Arc<Counters>,
     options: Arc<Options>,
 }
@@ -49,7 +53,8 @@ const GRACE: Duration = Duration::from_secs(2);
 impl Postgres {
     pub(crate) async fn open(server: &Server, options: &Options) -> Result<Self, Error> {
         let pool = connect::pool(server, options)?;
-        let postgres = Self { pool, counters: Arc::default(), options: Arc::new(options.clone()) };
+        let (lanes, options) = (Arc::new(Lanes::new(options.readers)), Arc::new(options.clone()));
+        let postgres = Self { pool, lanes, counters: Arc::default(), options };
         // A wrong address or password is told at the start and not at the first request.
         drop(postgres.client().await?);
         Ok(postgres)
@@ -64,7 +69,9 @@ impl Postgres {
         sql: &'static str,
         params: Vec<Value>,
     ) -> Result<Option<T>, Error> {
-        Ok(self.rows(Verb::Read, sql, &params).await?.into_iter().next())
+        let attempt = || self.bounded(Box::pin(self.attempt_look_up(sql, &params)));
+        let answer = retry::run(Verb::Read, || self.forget(), attempt).await?;
+        answer.rows.first().map(|row| T::from_row(&Row::from(row))).transpose()
     }
 
     pub(crate) async fn write<T: FromRow>(&self, sql: &'static str, params: Vec<Value>) -> Result<Vec<T>, Error> {
@@ -87,8 +94,8 @@ impl Postgres {
     /// Runs a batch as one statement, which commits by itself.
     async fn together(&self, statements: &[Stmt]) -> Result<Outcome, Error> {
         let (text, params) = (batch::text(statements), batch::params(statements));
-        let attempt = || self.bounded(self.attempt_together(statements, &text, &params));
-        let outcome = retry::run(&self.pool, Verb::Write, attempt).await?;
+        let attempt = || self.bounded(Box::pin(self.attempt_together(statements, &text, &params)));
+        let outcome = retry::run(Verb::Write, || self.forget(), attempt).await?;
         self.counters.group(1);
         Ok(outcome)
     }
@@ -118,8 +125,8 @@ impl Postgres {
     }
 
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        let row = timeout(CHECK_WAIT, self.query_opt::<i64>("select 1", Vec::new()));
-        row.await.map_err(|_| Error::unavailable("PostgreSQL does not answer"))?.map(drop)
+        let rows = timeout(CHECK_WAIT, self.query::<i64>("select 1", Vec::new()));
+        rows.await.map_err(|_| Error::unavailable("PostgreSQL does not answer"))?.map(drop)
     }
 
     pub(crate) async fn prepare(&self, sql: &'static str) -> Result<(), Error> {
@@ -134,6 +141,7 @@ impl Postgres {
     #[expect(clippy::unused_async, reason = "the same verb on SQLite waits")]
     pub(crate) async fn close(&self) {
         self.pool.close();
+        self.lanes.clear();
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -158,7 +166,8 @@ impl Postgres {
 
     /// Runs one statement, which commits by itself.
     async fn single(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Answer, Error> {
-        let answer = retry::run(&self.pool, verb, || self.bounded(self.attempt(sql, params))).await?;
+        let attempt = || self.bounded(Box::pin(self.attempt(sql, params)));
+        let answer = retry::run(verb, || self.forget(), attempt).await?;
         if verb == Verb::Write {
             self.counters.group(1);
         }
@@ -166,21 +175,45 @@ impl Postgres {
     }
 
     async fn attempt(&self, sql: &'static str, params: &[Value]) -> Result<Answer, Failed> {
-        let client = self.client().await.map_err(Failed::unsent)?;
-        let statement = client.prepare_cached(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
-        let failed = |error: tokio_postgres::Error| Failed::sent(explain(&error, sql));
-        let mut stream = std::pin::pin!(client.query_raw(&statement, params).await.map_err(failed)?);
-        let mut rows = Vec::new();
-        while let Some(row) = stream.try_next().await.map_err(failed)? {
-            rows.push(row);
-        }
-        Ok(Answer { rows, touched: stream.rows_affected() })
+        ask(&*self.client().await.map_err(Failed::unsent)?, sql, params).await
     }
 
-    /// The last bound, for a server that has fallen silent.
-    async fn bounded<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-        timeout(self.options.wait + self.options.statement + GRACE, work)
-            .await
-            .unwrap_or_else(|_| Err(Failed::sent(Error::unavailable("PostgreSQL does not answer"))))
+    /// The same for a look-up, which shares its connection.
+    async fn attempt_look_up(&self, sql: &'static str, params: &[Value]) -> Result<Answer, Failed> {
+        let Some(lane) = self.lanes.next() else { return self.attempt(sql, params).await };
+        let client = match lane.passage() {
+            Passage::Open(client) => client,
+            Passage::Unmade => lane.put(self.client().await.map_err(Failed::unsent)?),
+            Passage::Full => return self.attempt(sql, params).await,
+        };
+        ask(&client, sql, params).await
     }
+
+    /// A server that restarted has left none of its connections alive. The next attempt makes a new one.
+    fn forget(&self) {
+        self.pool.retain(|_, _| false);
+        self.lanes.clear();
+    }
+
+    /// The last bound, for a server that has fallen silent. The work is in a box: it takes two kibibytes, which every
+    /// future above would carry, and copy wherever it goes.
+    fn bounded<T>(
+        &self,
+        work: Pin<Box<impl Future<Output = Result<T, Failed>>>>,
+    ) -> impl Future<Output = Result<T, Failed>> {
+        timeout(self.options.wait + self.options.statement + GRACE, work)
+            .map(|ended| ended.unwrap_or_else(|_| Err(Failed::sent(Error::unavailable("PostgreSQL does not answer")))))
+    }
+}
+
+/// Runs one statement on a connection.
+async fn ask(client: &ClientWrapper, sql: &'static str, params: &[Value]) -> Result<Answer, Failed> {
+    let statement = client.prepare_cached(sql).await.map_err(|error| Failed::unsent(explain(&error, sql)))?;
+    let failed = |error: tokio_postgres::Error| Failed::sent(explain(&error, sql));
+    let mut stream = std::pin::pin!(client.query_raw(&statement, params).await.map_err(failed)?);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await.map_err(failed)? {
+        rows.push(row);
+    }
+    Ok(Answer { rows, touched: stream.rows_affected() })
 }
