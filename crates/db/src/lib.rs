@@ -95,7 +95,8 @@ impl Db {
 
     /// The first row of a look-up by key, if there is one.
     ///
-    /// On SQLite it runs in place, without a change of thread: keep it to statements that an index answers at once.
+    /// On SQLite it runs in place, without a change of thread, and on PostgreSQL it shares its connection with others: keep it
+    /// to statements that read, and that an index answers at once.
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Unavailable`], [`Error::Statement`] or [`Error::Corrupt`].

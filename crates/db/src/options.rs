@@ -37,7 +37,7 @@ impl Default for Options {
             scanners: 2,
             cache_kib: 2048,
             checkpoint_pages: 4000,
-            pool: 28,
+            pool: 24,
             wait: Duration::from_secs(5),
             statement: Duration::from_secs(10),
             migration_wait: Duration::from_secs(60),

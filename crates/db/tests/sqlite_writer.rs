@@ -231,3 +231,14 @@ async fn a_file_that_is_no_database_is_told() {
     #[cfg(unix)]
     assert_eq!(error.to_string(), why);
 }
+
+/// `.cargo/config.toml` says how SQLite is compiled.
+#[tokio::test]
+async fn sqlite_is_compiled_as_it_is_said() {
+    let db = Place::sqlite().open().await;
+    let options: Vec<String> = db.query("select compile_options from pragma_compile_options", vec![]).await.unwrap();
+    for wanted in ["DQS=0", "DEFAULT_MEMSTATUS=0", "OMIT_LOAD_EXTENSION"] {
+        assert!(options.iter().any(|option| option == wanted), "{wanted} is not among {options:?}");
+    }
+    assert!(!options.iter().any(|option| option.starts_with("ENABLE_FTS")), "{options:?}");
+}

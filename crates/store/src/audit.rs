@@ -236,7 +236,7 @@ impl Store {
         after: TokenId,
         filter: &AuditFilter,
     ) -> Result<(Vec<AuditRow>, Option<TokenId>), Error> {
-        let step: Option<[u8; 16]> = self.db.query_opt(STEP_UP, params![after.0]).await?;
+        let step = self.db.query::<[u8; 16]>(STEP_UP, params![after.0]).await?.into_iter().next();
         let all_time = UtcMillis(0)..UtcMillis(i64::MAX);
         let page = self.db.query(PAGES_UP, filter.params(after.0, step.unwrap_or([0xff; 16]), &all_time)).await?;
         Ok((page, step.map(TokenId)))
@@ -253,7 +253,7 @@ impl Store {
         time: &Range<UtcMillis>,
         filter: &AuditFilter,
     ) -> Result<(Vec<AuditRow>, Option<TokenId>), Error> {
-        let step: Option<[u8; 16]> = self.db.query_opt(STEP_DOWN, params![before.0]).await?;
+        let step = self.db.query::<[u8; 16]>(STEP_DOWN, params![before.0]).await?.into_iter().next();
         // What happened is written afterwards, so the pages of a time begin with it.
         let least = first_id(time.start);
         let step = step.filter(|step| *step > least.0);

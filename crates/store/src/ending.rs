@@ -236,7 +236,7 @@ impl Store {
     async fn in_steps(&self, step: &'static str, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
         let (mut changed, mut after) = (0, [0; 16]);
         loop {
-            let next: Option<[u8; 16]> = self.db.query_opt(step, params![after]).await?;
+            let next = self.db.query::<[u8; 16]>(step, params![after]).await?.into_iter().next();
             let until = next.unwrap_or([0xff; 16]);
             changed += self.db.execute(sql, [values.clone(), params![after, until]].concat()).await?;
             match next {

@@ -164,7 +164,7 @@ impl Store {
             let deleted = self.db.execute(sweep.delete, params![ended.0]).await?;
             return Ok(Step { deleted, next: (deleted >= STEP).then_some(after) });
         }
-        let next: Option<[u8; 16]> = self.db.query_opt(sweep.step, params![after.0]).await?;
+        let next = self.db.query::<[u8; 16]>(sweep.step, params![after.0]).await?.into_iter().next();
         let to = next.unwrap_or([0xff; 16]);
         let deleted = self.db.execute(sweep.delete, params![after.0, to, sweep.bound(ended)]).await?;
         Ok(Step { deleted, next: next.map(TokenId) })

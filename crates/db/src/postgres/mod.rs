@@ -47,6 +47,9 @@ struct Answer {
 /// How long [`Postgres::check`] waits.
 const CHECK_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a look-up waits on a connection that it shares, before it takes one of its own.
+const LANE_WAIT: Duration = Duration::from_secs(1);
+
 /// How much longer than the server this side waits for a statement.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -141,7 +144,7 @@ impl Postgres {
     #[expect(clippy::unused_async, reason = "the same verb on SQLite waits")]
     pub(crate) async fn close(&self) {
         self.pool.close();
-        self.lanes.clear();
+        self.lanes.close();
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -183,16 +186,19 @@ impl Postgres {
         let Some(lane) = self.lanes.next() else { return self.attempt(sql, params).await };
         let client = match lane.passage() {
             Passage::Open(client) => client,
-            Passage::Unmade => lane.put(self.client().await.map_err(Failed::unsent)?),
-            Passage::Full => return self.attempt(sql, params).await,
+            Passage::Unmade(making) => making.put(self.client().await.map_err(Failed::unsent)?),
+            Passage::None => return self.attempt(sql, params).await,
         };
-        ask(&client, sql, params).await
+        if let Ok(answer) = timeout(LANE_WAIT, ask(&client, sql, params)).await {
+            return answer;
+        }
+        lane.give_up(&client);
+        self.attempt(sql, params).await
     }
 
     /// A server that restarted has left none of its connections alive. The next attempt makes a new one.
     fn forget(&self) {
         self.pool.retain(|_, _| false);
-        self.lanes.clear();
     }
 
     /// The last bound, for a server that has fallen silent. The work is in a box: it takes two kibibytes, which every
