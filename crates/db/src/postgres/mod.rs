@@ -73,7 +73,7 @@ impl Postgres {
         params: Vec<Value>,
     ) -> Result<Option<T>, Error> {
         let attempt = || self.bounded(Box::pin(self.attempt_look_up(sql, &params)));
-        let answer = retry::run(Verb::Read, || self.forget(), attempt).await?;
+        let answer = retry::run(&self.pool, Verb::Read, attempt).await?;
         answer.rows.first().map(|row| T::from_row(&Row::from(row))).transpose()
     }
 
@@ -98,7 +98,7 @@ impl Postgres {
     async fn together(&self, statements: &[Stmt]) -> Result<Outcome, Error> {
         let (text, params) = (batch::text(statements), batch::params(statements));
         let attempt = || self.bounded(Box::pin(self.attempt_together(statements, &text, &params)));
-        let outcome = retry::run(Verb::Write, || self.forget(), attempt).await?;
+        let outcome = retry::run(&self.pool, Verb::Write, attempt).await?;
         self.counters.group(1);
         Ok(outcome)
     }
@@ -170,7 +170,7 @@ impl Postgres {
     /// Runs one statement, which commits by itself.
     async fn single(&self, verb: Verb, sql: &'static str, params: &[Value]) -> Result<Answer, Error> {
         let attempt = || self.bounded(Box::pin(self.attempt(sql, params)));
-        let answer = retry::run(verb, || self.forget(), attempt).await?;
+        let answer = retry::run(&self.pool, verb, attempt).await?;
         if verb == Verb::Write {
             self.counters.group(1);
         }
@@ -194,11 +194,6 @@ impl Postgres {
         }
         lane.give_up(&client);
         self.attempt(sql, params).await
-    }
-
-    /// A server that restarted has left none of its connections alive. The next attempt makes a new one.
-    fn forget(&self) {
-        self.pool.retain(|_, _| false);
     }
 
     /// The last bound, for a server that has fallen silent. The work is in a box: it takes two kibibytes, which every

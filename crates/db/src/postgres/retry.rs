@@ -8,6 +8,8 @@
 
 use std::{future::Future, time::Duration};
 
+use deadpool_postgres::Pool;
+
 use super::failure::COLLIDED;
 use crate::Error;
 
@@ -57,9 +59,8 @@ impl Failed {
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(2), Duration::from_millis(8), Duration::from_millis(32), Duration::from_millis(128)];
 
-/// Makes attempts until one succeeds or another would be wrong. When the server was not to be reached, `forget`s the
-/// connections to it before the next one.
-pub(super) async fn run<T, F>(verb: Verb, forget: impl Fn(), mut attempt: impl FnMut() -> F) -> Result<T, Error>
+/// Makes attempts until one succeeds or another would be wrong.
+pub(super) async fn run<T, F>(pool: &Pool, verb: Verb, mut attempt: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Failed>>,
 {
@@ -71,7 +72,8 @@ where
             Err(failed) => failed,
         };
         if let Error::Unavailable { .. } = failed.error {
-            forget();
+            // A server that restarted has left none of its connections alive. The next attempt makes a new one.
+            pool.retain(|_, _| false);
         }
         if failed.is_uncertain(verb) {
             return Err(Error::Uncertain { why: failed.error.to_string() });
